@@ -1,0 +1,154 @@
+/*
+ * 20-catalog.sql
+ *	  What uiml remembers: domains, their versions, grants, and the log of trainings.
+ *
+ * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that each row-level policy looks at
+ * its own row and at uiml.grants only, and nobody can forge an owner.  Reading needs ownership or any grant; writing needs
+ * the privileges of the owner.  uiml's functions run their catalog writes as the domain's owner, after checking
+ * the caller's grant (pg/rights.c).
+ */
+CREATE SEQUENCE uiml.domain_id_seq AS integer;
+SELECT pg_catalog.pg_extension_config_dump('uiml.domain_id_seq', '');
+GRANT USAGE ON SEQUENCE uiml.domain_id_seq TO PUBLIC;
+
+CREATE TABLE uiml.domain (
+	domain_id integer NOT NULL DEFAULT pg_catalog.nextval('uiml.domain_id_seq') PRIMARY KEY,
+	owner pg_catalog.regrole NOT NULL DEFAULT (CURRENT_USER::pg_catalog.text)::pg_catalog.regrole,
+	name text NOT NULL,
+	events pg_catalog.regclass NOT NULL,
+	user_col name NOT NULL,
+	item_col name NOT NULL,
+	time_col name,
+	kind_col name,
+	weight_col name,
+	text_cols name[],
+	items pg_catalog.regclass,
+	item_key name,
+	item_text name[],
+	kind_weights jsonb NOT NULL,
+	half_life interval,
+	features text NOT NULL,
+	dims integer,
+	interests integer,
+	options jsonb NOT NULL DEFAULT '{}',
+	items_table pg_catalog.regclass NOT NULL,
+	interests_table pg_catalog.regclass NOT NULL,
+	users_table pg_catalog.regclass NOT NULL,
+	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	UNIQUE (owner, name),
+	UNIQUE (domain_id, owner)
+);
+COMMENT ON TABLE uiml.domain IS 'Registered event tables and the roles of their columns; read it through the view uiml.domains';
+SELECT pg_catalog.pg_extension_config_dump('uiml.domain', '');
+
+CREATE TABLE uiml.grants (
+	domain_id integer NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	grantee pg_catalog.regrole NOT NULL, -- 0 is PUBLIC
+	privilege text NOT NULL CHECK (privilege OPERATOR(pg_catalog.=) ANY ('{predict,train,own}'::text[])),
+	PRIMARY KEY (domain_id, grantee),
+	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+COMMENT ON TABLE uiml.grants IS 'Who besides the owner may use a domain: predict reads, train also trains, own also alters, grants and drops';
+SELECT pg_catalog.pg_extension_config_dump('uiml.grants', '');
+
+CREATE SEQUENCE uiml.version_id_seq AS bigint;
+SELECT pg_catalog.pg_extension_config_dump('uiml.version_id_seq', '');
+GRANT USAGE ON SEQUENCE uiml.version_id_seq TO PUBLIC;
+
+CREATE TABLE uiml.version (
+	version_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.version_id_seq') PRIMARY KEY,
+	domain_id integer NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
+	active boolean NOT NULL,
+	trained_by pg_catalog.regrole NOT NULL,
+	trained_at timestamp with time zone NOT NULL,
+	rls_bypassed boolean NOT NULL,
+	data_until timestamp with time zone,
+	half_life double precision, -- seconds; NULL means no decay
+	users bigint NOT NULL,
+	items bigint NOT NULL,
+	events bigint NOT NULL,
+	dims integer NOT NULL,
+	interests integer NOT NULL,
+	explained double precision NOT NULL,
+	silhouette double precision NOT NULL,
+	alpha double precision NOT NULL,
+	item_alpha double precision NOT NULL,
+	temperature double precision NOT NULL,
+	digest bigint NOT NULL, -- of the packed items
+	settings jsonb NOT NULL,
+	items_table pg_catalog.regclass NOT NULL,
+	interests_table pg_catalog.regclass NOT NULL,
+	users_table pg_catalog.regclass NOT NULL,
+	UNIQUE (domain_id, version),
+	UNIQUE (version_id, owner),
+	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX version_active ON uiml.version (domain_id) WHERE active;
+COMMENT ON TABLE uiml.version IS 'Trained states of domains; at most one per domain is active, and predictions read that one';
+SELECT pg_catalog.pg_extension_config_dump('uiml.version', '');
+
+CREATE TABLE uiml.evaluation (
+	version_id bigint NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	metric text NOT NULL,
+	k integer, -- NULL where the metric has no cut-off
+	value double precision,
+	low double precision,
+	high double precision,
+	baseline text NOT NULL,
+	baseline_value double precision,
+	users bigint NOT NULL,
+	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX evaluation_version ON uiml.evaluation (version_id);
+COMMENT ON TABLE uiml.evaluation IS 'How each version did on users held out of its training, with 95 % intervals and the popularity baseline';
+SELECT pg_catalog.pg_extension_config_dump('uiml.evaluation', '');
+
+CREATE SEQUENCE uiml.training_log_id_seq AS bigint;
+SELECT pg_catalog.pg_extension_config_dump('uiml.training_log_id_seq', '');
+GRANT USAGE ON SEQUENCE uiml.training_log_id_seq TO PUBLIC;
+
+CREATE TABLE uiml.training_log (
+	log_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.training_log_id_seq') PRIMARY KEY,
+	domain_id integer NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	version integer NOT NULL,
+	trained_by pg_catalog.regrole NOT NULL,
+	started_at timestamp with time zone NOT NULL,
+	elapsed interval NOT NULL,
+	phases jsonb NOT NULL, -- milliseconds by phase
+	memory bigint NOT NULL, -- bytes at the peak
+	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX training_log_domain ON uiml.training_log (domain_id);
+COMMENT ON TABLE uiml.training_log IS 'Committed trainings with the time of each phase; a failed one leaves its message in the server log';
+SELECT pg_catalog.pg_extension_config_dump('uiml.training_log', '');
+
+-- Rights: rows are seen by owner and grantees, written with the owner's privileges.
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
+ALTER TABLE uiml.domain ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.version ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.evaluation ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.training_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY owner_writes ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner_writes ON uiml.grants USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner_writes ON uiml.version USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner_writes ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner_writes ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+
+CREATE POLICY grantee_reads ON uiml.grants FOR SELECT
+	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
+CREATE POLICY grantee_reads ON uiml.domain FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) domain.domain_id));
+CREATE POLICY grantee_reads ON uiml.version FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) version.domain_id));
+CREATE POLICY grantee_reads ON uiml.evaluation FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
+CREATE POLICY grantee_reads ON uiml.training_log FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) training_log.domain_id));

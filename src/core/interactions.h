@@ -1,0 +1,57 @@
+/*
+ * interactions.h
+ *	  From single events to the user x item matrix that models are fitted on.
+ *
+ * An event is one thing a user did to an item at a time, with a weight.  Interactions are its sums per user
+ * and item: strength, the plain sum of weights (what the user ever did, for the item space), and mass, the sum
+ * decayed to a fixed instant (what the user is interested in now).
+ */
+#ifndef UIML_INTERACTIONS_H
+#define UIML_INTERACTIONS_H
+
+#include "core/sparse.h"
+
+typedef struct UimlEvent
+{
+	uint32_t user;
+	uint32_t item;
+	double at;    /* seconds since any fixed instant; 0 where the domain has no time */
+	float weight; /* kind weight times weight column, finite, > 0 */
+} UimlEvent;
+
+/* Entries of user u are row_start[u] .. row_start[u + 1] - 1, items strictly ascending. */
+typedef struct UimlInteractions
+{
+	size_t n_users;
+	size_t n_items;
+	size_t n_entries;
+	size_t *row_start; /* n_users + 1 */
+	uint32_t *item;    /* n_entries */
+	float *strength;   /* n_entries: sum of weights */
+	float *mass;       /* n_entries: sum of weight * 2^(-(until - at) / half_life) */
+} UimlInteractions;
+
+/*
+ * uiml_events_sort
+ *		Sorts by (user, item, at, weight), in place: the order in which rows arrived is gone.
+ */
+extern UimlStatus uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t n, size_t n_users);
+
+/*
+ * uiml_interactions_build
+ *		Sums sorted events into interactions.
+ *
+ * events:	sorted by uiml_events_sort; those with from <= at < before count (-INFINITY, INFINITY: all)
+ * until:	the instant that masses are decayed to, in the unit of at
+ * half_life: seconds, > 0, or INFINITY for no decay
+ *
+ * Sums run in double.  Masses below the smallest normal float become that float, so no entry loses its sign.
+ * Free with uiml_interactions_free.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM, UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n,
+										  size_t n_users, size_t n_items, double from, double before,
+										  double until, double half_life, UimlInteractions *out);
+
+extern void uiml_interactions_free(const UimlEnv *env, UimlInteractions *x);
+
+#endif /* UIML_INTERACTIONS_H */

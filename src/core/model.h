@@ -1,0 +1,136 @@
+/*
+ * model.h
+ *	  The behaviour model of a domain: item space, interests, prior, and how they are fitted and judged.
+ *
+ * Fitting takes users in three roles: those the space, the interests and the priors are fitted on, those that
+ * tune (dims, k, alpha, temperature), and those that only judge.  Tuning and judging users are folded in from a
+ * part of their items, the rest is hidden and ranked or predicted.
+ */
+#ifndef UIML_MODEL_H
+#define UIML_MODEL_H
+
+#include "core/interactions.h"
+#include "core/metrics.h"
+
+typedef struct UimlModelParams
+{
+	size_t dims;      /* d, 1 .. 1024; 0: chosen on tuning users */
+	size_t interests; /* k, 1 .. 4096; 0: chosen by simplified silhouette */
+	double row_scale; /* a, 1/4 */
+	double col_scale; /* b, 1/4 */
+	uint64_t seed;
+} UimlModelParams;
+
+/* A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest. */
+typedef struct UimlModel
+{
+	size_t n_items;
+	size_t dims;        /* d */
+	size_t n_interests; /* k */
+	float *in;          /* n_items x d: encodes history */
+	float *out;         /* n_items x d: is scored */
+	float *centroid;    /* k x d, unit, in the space of v * sigma */
+	double *sigma;      /* d */
+	uint32_t *interest; /* n_items, UINT32_MAX for none */
+	float *prior;       /* k: mean interest share over training users' mass */
+	float *popularity;  /* n_items: share of training mass */
+	double explained;   /* 0 .. 1 */
+	double silhouette;  /* of the interests */
+	double alpha;       /* strength of prior for interests, > 0 */
+	double item_alpha;  /* strength of popularity for items, > 0 */
+	double temperature; /* item share = softmax(temperature * score) over all items, >= 0 */
+} UimlModel;
+
+extern UimlModelParams uiml_model_defaults(void);
+
+/*
+ * uiml_model_fit
+ *		Item space, interests, prior and popularity from the rows of x that row_used flags (NULL: all).
+ *
+ * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, capped by the data; and
+ * k by silhouette).  alpha, item_alpha and temperature get neutral values (k, 10, 1) until they are tuned.
+ * Free with uiml_model_free.  Returns the statuses of uiml_svd_items and uiml_kmeans_spherical.
+ */
+extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+								 const UimlModelParams *params, UimlModel *model);
+
+extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
+
+/* Keeps only the first d dimensions of the space (they are nested), interests and prior unchanged. */
+extern void uiml_model_truncate(UimlModel *model, size_t dims);
+
+/*
+ * uiml_model_user
+ *		A user's interest vector (sum of mass * in, d) and interest masses (k) from n items with masses.
+ *		Either output may be NULL.
+ */
+extern void uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass, size_t n,
+							float *vector, float *interest_mass);
+
+/*
+ * uiml_score_items
+ *		score (n_items) = out (n_items x d) times vector: our own loops, no BLAS.
+ */
+extern void uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score);
+
+/*
+ * uiml_item_shares
+ *		Turns scores, in place, into the expected shares of the user's next events:
+ *		total / (total + item_alpha) * softmax(temperature * score / |vector|) + the rest * popularity.
+ *		vector_norm 0 or total 0 gives popularity.  history_weight receives the first factor (may be NULL).
+ */
+extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double vector_norm,
+							 double total, double item_alpha, double temperature, double *history_weight);
+
+/* Users whose items are split into what is folded in and what is hidden. */
+typedef struct UimlHoldout
+{
+	UimlInteractions seen; /* n users, folded in */
+	UimlInteractions
+		hidden; /* the same n users, to be predicted; strength = mass = weight of hidden events */
+} UimlHoldout;
+
+extern void uiml_holdout_free(const UimlEnv *env, UimlHoldout *holdout);
+
+/*
+ * uiml_model_tune
+ *		Chooses dims (when choose_dims: the prefix of the space in {16, 32, 64, 128, 256, d} with the highest NDCG@100), alpha,
+ *		item_alpha and temperature on tuning users.  Without a usable tuning user the neutral values stay.
+ */
+extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning,
+								  bool choose_dims);
+
+/*
+ * What judging gives: per metric and k one value per user, for the model and for the popularity baseline.
+ * value[(metric * n_k + i) * n_users + u]; NaN for users without a hidden item.
+ */
+typedef struct UimlJudgement
+{
+	size_t n_users;
+	size_t n_k;
+	size_t *k;
+	double *value;
+	double *baseline;
+	double *coverage; /* n_k: share of items in at least one list at k */
+	double *baseline_coverage;
+	double *logloss;          /* n_users: nats per hidden event over interest shares */
+	double *baseline_logloss; /* under the prior */
+	double *accuracy;         /* n_users: share of hidden events in the interest ranked first */
+	double *baseline_accuracy;
+} UimlJudgement;
+
+/*
+ * uiml_model_judge
+ *		Full ranking of all items but the seen ones for every user of the holdout.
+ *		Items the model never saw are ranked last (zero score).  Free with uiml_judgement_free.
+ */
+extern UimlStatus uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout,
+								   const size_t *k, size_t n_k, UimlJudgement *judgement);
+
+extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
+
+/* Bytes needed at the peak of fitting such a matrix, the interactions themselves included. */
+extern size_t uiml_model_memory(size_t n_users, size_t n_items, size_t n_entries,
+								const UimlModelParams *params);
+
+#endif /* UIML_MODEL_H */

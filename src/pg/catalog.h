@@ -1,0 +1,185 @@
+/*
+ * catalog.h
+ *	  Domains and versions as C structs, read from schema uiml under the caller's rights.
+ *
+ * Whatever comes from the catalog could have been written by a table's owner by hand: numbers are range-checked here, and
+ * relations are checked where they are opened.
+ */
+#ifndef UIML_PG_CATALOG_H
+#define UIML_PG_CATALOG_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* The rights of uiml_grant, each including those before it. */
+typedef enum UimlPrivilege
+{
+	UIML_PREDICT,
+	UIML_TRAIN,
+	UIML_OWN
+} UimlPrivilege;
+
+/* A row of uiml.domain; absent columns are NULL or InvalidOid. */
+typedef struct UimlDomain
+{
+	int32 domain_id;
+	Oid owner;
+	char *name;
+	Oid events;
+	char *user_col;
+	char *item_col;
+	char *time_col;
+	char *kind_col;
+	char *weight_col;
+	List *text_cols; /* of char * */
+	Oid items;
+	char *item_key;
+	List *item_text; /* of char * */
+	Jsonb *kind_weights;
+	double half_life; /* seconds, INFINITY for no decay */
+	char *features;
+	int dims;      /* 0: chosen in training */
+	int interests; /* 0: chosen in training */
+	Jsonb *options;
+	Oid items_table; /* partitioned by version */
+	Oid interests_table;
+	Oid users_table;
+} UimlDomain;
+
+/* What predictions need of a domain's active version. */
+typedef struct UimlServing
+{
+	int32 domain_id;
+	Oid owner;
+	char *domain;     /* its name */
+	int64 version_id; /* 0: not trained yet, and the rest below is unset */
+	int32 version;
+	bool has_data_until;
+	TimestampTz data_until;
+	double half_life; /* seconds, INFINITY for no decay */
+	int64 items;
+	int dims;
+	int interests;
+	double alpha;
+	double item_alpha;
+	double temperature;
+	int64 digest;
+	Oid items_table; /* the version's partitions */
+	Oid interests_table;
+	Oid users_table;
+} UimlServing;
+
+/*
+ * uiml_domain_get
+ *		The domain of a name, for a caller that needs a privilege.
+ *
+ * name: 'shop' or 'owner.shop'.  A bare name is one's own domain, else the only visible one.  Errors:
+ * UNDEFINED_OBJECT (hint: the domains there are), AMBIGUOUS_ALIAS when several owners share a visible name (hint: write
+ * owner.name), INSUFFICIENT_PRIVILEGE when the caller sees the domain but lacks the privilege.
+ * uiml_domain_find returns NULL instead of UNDEFINED_OBJECT.
+ */
+extern UimlDomain *uiml_domain_get(const char *name, UimlPrivilege privilege);
+extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
+
+/*
+ * uiml_serving_list
+ *		The domains the caller may predict from, in order of name and owner: all that are trained (domain NULL),
+ *		or the one of that name, resolved as uiml_domain_get does.  An untrained named one is
+ *		OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of UimlServing *, in the current memory
+ *		context.  One indexed statement from a saved plan: this is on the path of every prediction.
+ */
+extern List *uiml_serving_list(const char *domain);
+
+/*
+ * uiml_act_as_owner / uiml_act_as_self
+ *		Catalog writes and storage run as the domain's owner, in a security-restricted operation, after the caller's
+ *		privilege has been checked by uiml_domain_get: tables then belong to the owner whoever trains, and no
+ *		code of the owner's runs with the caller's rights.  An error restores the caller by itself.
+ */
+typedef struct UimlActing
+{
+	Oid user;
+	int context;
+	int guc_level;
+} UimlActing;
+
+extern void uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved);
+extern void uiml_act_as_self(const UimlActing *saved);
+
+/*
+ * uiml_domain_lock
+ *		One training, alteration or drop of a domain at a time, until the end of the transaction.  Waits.
+ */
+extern void uiml_domain_lock(int32 domain_id);
+
+/* A new row of uiml.version is active from here on, the one before is not; also uiml.training_log, uiml.evaluation. */
+typedef struct UimlVersionRow
+{
+	int32 version;
+	Oid trained_by;
+	bool rls_bypassed;
+	bool has_data_until;
+	TimestampTz data_until;
+	double half_life;
+	int64 users;
+	int64 items;
+	int64 events;
+	int dims;
+	int interests;
+	double explained;
+	double silhouette;
+	double alpha;
+	double item_alpha;
+	double temperature;
+	int64 digest;
+	char *settings; /* JSON text */
+	Oid items_table;
+	Oid interests_table;
+	Oid users_table;
+} UimlVersionRow;
+
+/* The number of the domain's next version, 1 for the first.  Call with the domain locked. */
+extern int32 uiml_version_next(int32 domain_id);
+
+/* Inserts the version as the only active one and returns its version_id.  Call as the owner. */
+extern int64 uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row);
+
+extern void uiml_training_log_add(const UimlDomain *domain, int32 version, Oid trained_by,
+								  TimestampTz started, TimestampTz ended, const char *phases_json,
+								  int64 memory);
+
+typedef struct UimlEvaluationRow
+{
+	const char *metric;
+	int k; /* 0: none */
+	double value;
+	double low;
+	double high;
+	const char *baseline;
+	double baseline_value;
+	int64 users;
+} UimlEvaluationRow;
+
+extern void uiml_evaluation_add(const UimlDomain *domain, int64 version_id, const UimlEvaluationRow *row);
+
+/* Versions that are not active, oldest first, List of UimlRetired *; for clean-up. */
+typedef struct UimlRetired
+{
+	int64 version_id;
+	int32 version;
+	TransactionId retired_by; /* xmin of its row: who switched it off */
+	Oid items_table;
+	Oid interests_table;
+	Oid users_table;
+} UimlRetired;
+
+extern List *uiml_version_retired(int32 domain_id);
+extern void uiml_version_forget(const UimlDomain *domain, int64 version_id);
+
+/* Registers a domain (its storage exists already) and returns its id.  Call as the owner-to-be. */
+extern int32 uiml_domain_insert(const UimlDomain *domain);
+
+#endif /* UIML_PG_CATALOG_H */

@@ -1,0 +1,39 @@
+/*
+ * interest_vector.h
+ *	  The type interest_vector: float4 elements in a layout byte-identical to pgvector's vector.
+ */
+#ifndef UIML_PG_INTEREST_VECTOR_H
+#define UIML_PG_INTEREST_VECTOR_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#define UIML_VECTOR_MAX_DIM 16000
+
+typedef struct InterestVector
+{
+	int32 vl_len_; /* varlena header (do not touch directly!) */
+	int16 dim;     /* number of dimensions, 1 .. UIML_VECTOR_MAX_DIM */
+	int16 unused;  /* always zero */
+	float x[FLEXIBLE_ARRAY_MEMBER];
+} InterestVector;
+
+#define UIML_VECTOR_SIZE(dim)          (offsetof(InterestVector, x) + sizeof(float) * (size_t) (dim))
+#define DatumGetInterestVector(d)      uiml_vector_detoast(d)
+#define PG_GETARG_INTEREST_VECTOR_P(n) DatumGetInterestVector(PG_GETARG_DATUM(n))
+#define PG_RETURN_INTEREST_VECTOR_P(v) PG_RETURN_POINTER(v)
+
+/* Detoasts and checks size against dim: bytes from a table are never trusted. */
+extern InterestVector *uiml_vector_detoast(Datum d);
+
+/* A zeroed vector in the current memory context; dim is checked against 1 .. UIML_VECTOR_MAX_DIM. */
+extern InterestVector *uiml_vector_new(int dim);
+
+/* A copy of dim floats. */
+extern InterestVector *uiml_vector_from_floats(const float *x, int dim);
+
+/* The OID of the type, looked up in the schema of the extension. */
+extern Oid uiml_vector_type(void);
+
+#endif /* UIML_PG_INTEREST_VECTOR_H */

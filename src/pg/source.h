@@ -1,0 +1,56 @@
+/*
+ * source.h
+ *	  Reading a domain's events and item texts into memory.
+ */
+#ifndef UIML_PG_SOURCE_H
+#define UIML_PG_SOURCE_H
+
+#include "core/interactions.h"
+#include "pg/catalog.h"
+
+/* Keys of any scalar type with a default btree and hash class, numbered in sort order. */
+typedef struct UimlKeys
+{
+	Oid type;
+	size_t n;
+	Datum *key;   /* n, ascending (C collation for text types), in the context they were read into */
+	uint64 *hash; /* n: hashtextextended(key::text, seed) */
+} UimlKeys;
+
+/* A domain's events, sorted, with dense numbers for users and items. */
+typedef struct UimlSource
+{
+	UimlKeys users;
+	UimlKeys items;
+	UimlEvent *events; /* by (user, item, at, weight) */
+	size_t n_events;
+	bool has_time;
+	TimestampTz data_until; /* of the newest event; at is in seconds since 2000-01-01 UTC */
+	double until;           /* the same instant in the unit of at; 0 without time */
+	uint64 skipped_null;    /* rows without user or item */
+	uint64 skipped_weight;  /* rows whose weight is zero or NULL */
+} UimlSource;
+
+/*
+ * uiml_source_read
+ *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the figures
+ *		otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
+ *
+ * seed goes into the hashes.  Everything is allocated in context.  Kinds without a weight count 1 and are named in one
+ * NOTICE.
+ */
+extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
+
+/* The number of a key, or SIZE_MAX. */
+extern size_t uiml_keys_find(const UimlKeys *keys, Datum key);
+
+/*
+ * uiml_source_texts
+ *		Calls text_fn once per item that has a text: its number, its title (first column) and all its columns joined by ' '.
+ *		From the items table where there is one, else from text_cols of the events (the newest).
+ */
+typedef void (*UimlTextFn)(void *ctx, uint32 item, const char *title, const char *text);
+extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn,
+							  void *ctx);
+
+#endif /* UIML_PG_SOURCE_H */

@@ -1,0 +1,63 @@
+/*
+ * storage.h
+ *	  The tables that hold a domain's trained state, next to its events.
+ *
+ * For domain shop three parents, LIST-partitioned by version, and three views of the active version:
+ *
+ *	shop_items_versions		version integer, item_no integer, item_id <key type>, title text, interest_id integer,
+ *							popularity real, users integer, in_vector interest_vector, out_vector interest_vector
+ *	shop_interests_versions version integer, interest_no integer, interest_id integer, label text, terms text[],
+ *							share real, items integer, typical text[], centroid interest_vector
+ *	shop_users_versions		version integer, user_id <key type>, events bigint, last_at timestamptz, mass real,
+ *							interests interest_vector, vector interest_vector, items integer[]
+ *
+ * Primary keys are (version, item_id), (version, interest_id) and (version, user_id).  item_no runs from 0 in key order and
+ * interest_no from 0: positions in packed matrices and in a user's interests vector (decayed mass per interest, its
+ * sum is mass); items lists the item_no of what the user did, ascending.  share is the domain's prior.
+ * Views shop_items, shop_interests and shop_users show the active version.  Partition shop_items_v3 belongs to version 3.
+ */
+#ifndef UIML_PG_STORAGE_H
+#define UIML_PG_STORAGE_H
+
+#include "pg/catalog.h"
+
+typedef enum UimlTable
+{
+	UIML_ITEMS,
+	UIML_INTERESTS,
+	UIML_USERS
+} UimlTable;
+
+/* Longest domain name: the longest derived name must fit NAMEDATALEN. */
+#define UIML_MAX_DOMAIN_NAME 40
+
+/* All of these run between uiml_act_as_owner and uiml_act_as_self. */
+
+/* Creates parents and views in a schema and sets the three *_table fields.  Errors where a name is taken. */
+extern void uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, Oid item_type);
+
+/* The views read uiml.version by domain_id, so they are made once that is known. */
+extern void uiml_storage_create_views(const UimlDomain *domain);
+
+/* Drops views and tables; tolerates those dropped by hand. */
+extern void uiml_storage_drop(const UimlDomain *domain);
+
+/* A plain table shaped like the parent, not attached and without indexes: load it, then attach it. */
+extern Oid uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version);
+
+/* Indexes, CHECK (version = n), grants, ANALYZE and ATTACH: blocks no reader. */
+extern void uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version);
+
+/*
+ * Drops inactive versions beyond uiml.keep_versions whose retirement every running snapshot has seen and whose locks are free
+ * (ConditionalLockRelationOid: nobody queues behind us), the rest next time.  Does nothing inside a transaction block.
+ */
+extern void uiml_storage_clean(const UimlDomain *domain);
+
+/* GRANT or REVOKE SELECT on parents, partitions and views. grantee InvalidOid: PUBLIC. */
+extern void uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant);
+
+/* The type of a key column: of a parent's user_id or item_id. */
+extern Oid uiml_storage_key_type(Oid parent, UimlTable which);
+
+#endif /* UIML_PG_STORAGE_H */
