@@ -4,7 +4,7 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" uiml.control)
 MODULE_big = uiml
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/pg/*.c)))
 DATA_built = sql/uiml--$(EXTVERSION).sql
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
 SHLIB_LINK = -llapacke -lopenblas -lutf8proc -lm
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test

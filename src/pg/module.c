@@ -1,9 +1,43 @@
 /*
  * module.c
- *	  Loading the library.
+ *	  Loading the library: settings, and OpenBLAS made safe.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
+
+#include "pg/blas.h"
+#include "pg/env.h"
 
 PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+int uiml_blas_threads = 1;
+int uiml_keep_versions = 2;
+
+static void
+define_settings(void)
+{
+	DefineCustomIntVariable("uiml.blas_threads",
+							"Sets how many threads linear algebra may use during a training call.",
+							"Outside of training a backend always has one thread.", &uiml_blas_threads, 1, 1,
+							64, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("uiml.keep_versions",
+							"Sets how many trained versions of a domain are kept, the active one included.",
+							"Older versions are dropped by the next training, once no snapshot needs them.",
+							&uiml_keep_versions, 2, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved("uiml");
+#else
+	EmitWarningsOnPlaceholders("uiml");
+#endif
+}
+
+void
+_PG_init(void)
+{
+	uiml_blas_init();
+	define_settings();
+}

@@ -1,0 +1,20 @@
+/*
+ * blas.h
+ *	  OpenBLAS inside a backend: its threads, and what it tells about itself.
+ *
+ * uiml_blas_begin and uiml_blas_end, which training calls, are in pg/env.h.
+ */
+#ifndef UIML_PG_BLAS_H
+#define UIML_PG_BLAS_H
+
+/*
+ * uiml_blas_init
+ *		Ends the threads that OpenBLAS starts when it is loaded.  Called once, from _PG_init.
+ */
+extern void uiml_blas_init(void);
+
+/* Version and build options, and the kernel chosen for this CPU; NULL where the library doesn't tell. */
+extern const char *uiml_blas_config(void);
+extern const char *uiml_blas_core(void);
+
+#endif /* UIML_PG_BLAS_H */
