@@ -20,4 +20,4 @@ include $(PGXS)
 $(OBJS): $(wildcard src/*/*.h)
 
 sql/uiml--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
-	(echo '\echo Use "CREATE EXTENSION uiml" to load this file. \quit'; cat $^) > $@
+	(printf '%s\n' '\echo Use "CREATE EXTENSION uiml" to load this file. \quit'; cat $^) > $@
