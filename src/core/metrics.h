@@ -30,6 +30,8 @@ extern const char *uiml_metric_name(UimlMetric metric);
  *
  * hit:		n flags in rank order, true where the item is relevant; ranks beyond n are misses
  * relevant: how many relevant items the user has, >= 1
+ *
+ * NaN when relevant or k is 0.  O(min(n, k)).
  */
 extern double uiml_metric(UimlMetric metric, const bool *hit, size_t n, size_t relevant, size_t k);
 
@@ -39,6 +41,9 @@ extern double uiml_metric(UimlMetric metric, const bool *hit, size_t n, size_t r
  *
  * value: n; NaN values are left out (a user without the quantity).  level e.g. .95.  rounds e.g. 1000.
  * mean, low, high receive the results; NaN when no value is left.  Deterministic for the seed.
+ *
+ * Returns UIML_OK, UIML_EINVALID (rounds 0, level not between 0 and 1), UIML_ENOTFINITE (an infinite value),
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  O(rounds n) time, n + rounds doubles.
  */
 extern UimlStatus uiml_bootstrap(const UimlEnv *env, const double *value, size_t n, size_t rounds,
 								 double level, uint64_t seed, double *mean, double *low, double *high);

@@ -1,0 +1,191 @@
+/*
+ * test_metrics.c
+ *	  Every metric against values worked out by hand, and what a bootstrap interval must satisfy.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/metrics.h"
+#include "core/rng.h"
+#include "testenv.h"
+
+#define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) < (tolerance))
+
+static void
+names(void **state)
+{
+	(void) state;
+	assert_string_equal(uiml_metric_name(UIML_RECALL), "recall");
+	assert_string_equal(uiml_metric_name(UIML_PRECISION), "precision");
+	assert_string_equal(uiml_metric_name(UIML_HR), "hr");
+	assert_string_equal(uiml_metric_name(UIML_NDCG), "ndcg");
+	assert_string_equal(uiml_metric_name(UIML_MRR), "mrr");
+	assert_string_equal(uiml_metric_name(UIML_MAP), "map");
+}
+
+/* Hits at ranks 2, 3 and 6 of a user with 4 relevant items. */
+static void
+by_hand(void **state)
+{
+	const bool hit[] = {false, true, true, false, false, true};
+	double dcg3 = 1 / log2(3) + 1 / log2(4);
+	double ideal3 = 1 + 1 / log2(3) + 1 / log2(4);
+	double ideal4 = ideal3 + 1 / log2(5);
+
+	(void) state;
+	assert_near(uiml_metric(UIML_RECALL, hit, 6, 4, 3), 2.0 / 3, 1e-15);
+	assert_near(uiml_metric(UIML_RECALL, hit, 6, 4, 6), 3.0 / 4, 1e-15);
+	assert_near(uiml_metric(UIML_PRECISION, hit, 6, 4, 3), 2.0 / 3, 1e-15);
+	assert_near(uiml_metric(UIML_PRECISION, hit, 6, 4, 10), 3.0 / 10, 1e-15);
+	assert_near(uiml_metric(UIML_HR, hit, 6, 4, 1), 0, 1e-15);
+	assert_near(uiml_metric(UIML_HR, hit, 6, 4, 2), 1, 1e-15);
+	assert_near(uiml_metric(UIML_NDCG, hit, 6, 4, 3), dcg3 / ideal3, 1e-15);
+	assert_near(uiml_metric(UIML_NDCG, hit, 6, 4, 10), (dcg3 + 1 / log2(7)) / ideal4, 1e-15);
+	assert_near(uiml_metric(UIML_MRR, hit, 6, 4, 1), 0, 1e-15);
+	assert_near(uiml_metric(UIML_MRR, hit, 6, 4, 10), 0.5, 1e-15);
+	assert_near(uiml_metric(UIML_MAP, hit, 6, 4, 3), (1.0 / 2 + 2.0 / 3) / 3, 1e-15);
+	assert_near(uiml_metric(UIML_MAP, hit, 6, 4, 10), (1.0 / 2 + 2.0 / 3 + 3.0 / 6) / 4, 1e-15);
+}
+
+static void
+ndcg_known_answer(void **state)
+{
+	const bool hit[] = {true, false, true};
+
+	(void) state;
+	assert_near(uiml_metric(UIML_NDCG, hit, 3, 2, 3), 0.9197207891, 1e-10);
+}
+
+/* A list that starts with all hits scores 1 at every k, but for precision beyond the relevant items. */
+static void
+perfect_list(void **state)
+{
+	const bool hit[] = {true, true, true, true, false, false};
+
+	(void) state;
+	for (size_t k = 1; k <= 8; k++)
+	{
+		for (int metric = 0; metric < UIML_N_METRICS; metric++)
+		{
+			double expected = metric == UIML_PRECISION && k > 4 ? 4.0 / (double) k : 1;
+
+			assert_near(uiml_metric((UimlMetric) metric, hit, 6, 4, k), expected, 1e-15);
+		}
+	}
+}
+
+static void
+undefined_is_nan(void **state)
+{
+	const bool hit[] = {true};
+
+	(void) state;
+	for (int metric = 0; metric < UIML_N_METRICS; metric++)
+	{
+		assert_true(isnan(uiml_metric((UimlMetric) metric, hit, 1, 0, 5)));
+		assert_true(isnan(uiml_metric((UimlMetric) metric, hit, 1, 1, 0)));
+		assert_near(uiml_metric((UimlMetric) metric, hit, 0, 1, 5), 0, 1e-15);
+	}
+}
+
+/* The interval of a mean of 400 normal values is mean +- 1.96 sd / 20, up to Monte Carlo error. */
+static void
+bootstrap_normal(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	UimlRng rng;
+	double value[401];
+	double sum = 0;
+	double squares = 0;
+	double error;
+	double mean, low, high, mean2, low2, high2;
+
+	(void) state;
+	uiml_rng_init(&rng, 7);
+	for (int i = 0; i < 400; i++)
+	{
+		value[i] = 3 + 2 * uiml_rng_normal(&rng);
+		sum += value[i];
+		squares += value[i] * value[i];
+	}
+	value[400] = NAN;
+	error = sqrt((squares / 400 - sum / 400 * sum / 400) / 400);
+	assert_int_equal(uiml_bootstrap(&env, value, 401, 4000, 0.95, 42, &mean, &low, &high), UIML_OK);
+	assert_near(mean, sum / 400, 1e-12);
+	assert_near(low, mean - 1.96 * error, 0.15 * error);
+	assert_near(high, mean + 1.96 * error, 0.15 * error);
+
+	assert_int_equal(uiml_bootstrap(&env, value, 401, 4000, 0.95, 42, &mean2, &low2, &high2), UIML_OK);
+	assert_true(mean == mean2 && low == low2 && high == high2);
+}
+
+static void
+bootstrap_edges(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	const double one[] = {NAN, 0.25};
+	const double infinite[] = {1, INFINITY};
+	double mean, low, high;
+
+	(void) state;
+	assert_int_equal(uiml_bootstrap(&env, one, 2, 100, 0.9, 1, &mean, &low, &high), UIML_OK);
+	assert_true(mean == 0.25 && low == 0.25 && high == 0.25);
+	assert_int_equal(uiml_bootstrap(&env, one, 1, 100, 0.9, 1, &mean, &low, &high), UIML_OK);
+	assert_true(isnan(mean) && isnan(low) && isnan(high));
+	assert_int_equal(uiml_bootstrap(&env, one, 0, 100, 0.9, 1, &mean, &low, &high), UIML_OK);
+	assert_true(isnan(mean) && isnan(low) && isnan(high));
+	assert_int_equal(uiml_bootstrap(&env, one, 2, 0, 0.9, 1, &mean, &low, &high), UIML_EINVALID);
+	assert_int_equal(uiml_bootstrap(&env, one, 2, 10, 1, 1, &mean, &low, &high), UIML_EINVALID);
+	assert_int_equal(uiml_bootstrap(&env, infinite, 2, 10, 0.9, 1, &mean, &low, &high), UIML_ENOTFINITE);
+}
+
+static void
+bootstrap_fails_cleanly(void **state)
+{
+	const double value[] = {1, 2, 3};
+	double mean, low, high;
+	UimlStatus status = UIML_ENOMEM;
+	long failed = 0;
+	long countdown;
+	UimlEnv env;
+
+	(void) state;
+	for (long k = 1; status == UIML_ENOMEM; k++)
+	{
+		countdown = k;
+		env = test_env_failing_alloc(&countdown);
+		status = uiml_bootstrap(&env, value, 3, 10, 0.9, 1, &mean, &low, &high);
+		failed += status == UIML_ENOMEM;
+		assert_int_equal(test_env_live(), 0);
+	}
+	assert_int_equal(status, UIML_OK);
+	assert_int_equal(failed, 2);
+
+	countdown = 5;
+	env = test_env_interrupting(&countdown);
+	assert_int_equal(uiml_bootstrap(&env, value, 3, 10, 0.9, 1, &mean, &low, &high), UIML_EINTERRUPTED);
+	assert_int_equal(test_env_live(), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test(by_hand),
+		cmocka_unit_test(ndcg_known_answer),
+		cmocka_unit_test(perfect_list),
+		cmocka_unit_test(undefined_is_nan),
+		cmocka_unit_test(bootstrap_normal),
+		cmocka_unit_test(bootstrap_edges),
+		cmocka_unit_test(bootstrap_fails_cleanly),
+	};
+
+	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
