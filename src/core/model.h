@@ -38,7 +38,7 @@ typedef struct UimlModel
 	double silhouette;  /* of the interests */
 	double alpha;       /* strength of prior for interests, > 0 */
 	double item_alpha;  /* strength of popularity for items, > 0 */
-	double temperature; /* item share = softmax(temperature * score) over all items, >= 0 */
+	double temperature; /* item share ~ score^(1 / temperature), > 0 */
 } UimlModel;
 
 extern UimlModelParams uiml_model_defaults(void);
@@ -48,7 +48,7 @@ extern UimlModelParams uiml_model_defaults(void);
  *		Item space, interests, prior and popularity from the rows of x that row_used flags (NULL: all).
  *
  * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, capped by the data; and
- * k by silhouette).  alpha, item_alpha and temperature get neutral values (k, 10, 1) until they are tuned.
+ * k by silhouette).  alpha, item_alpha and temperature get neutral values (k, 10, .6) until they are tuned.
  * Free with uiml_model_free.  Returns the statuses of uiml_svd_items and uiml_kmeans_spherical.
  */
 extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
@@ -56,7 +56,10 @@ extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, 
 
 extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
 
-/* Keeps only the first d dimensions of the space (they are nested), interests and prior unchanged. */
+/*
+ * Keeps only the first d dimensions of the space (they are nested).  Interests and prior stay what they were found as in all
+ * dimensions; only the centroids are cut, and made unit again.  To have interests of the smaller space, fit again.
+ */
 extern void uiml_model_truncate(UimlModel *model, size_t dims);
 
 /*
@@ -75,12 +78,16 @@ extern void uiml_score_items(const float *out, size_t n_items, size_t d, const f
 
 /*
  * uiml_item_shares
- *		Turns scores, in place, into the expected shares of the user's next events:
- *		total / (total + item_alpha) * softmax(temperature * score / |vector|) + the rest * popularity.
- *		vector_norm 0 or total 0 gives popularity.  history_weight receives the first factor (may be NULL).
+ *		Turns scores, in place, into the expected shares of the user's next events.
+ *
+ * share_j = w q_j + (1 - w) popularity_j with q_j = max(score_j, 0)^(1 / temperature) over its sum and
+ * w = total / (total + item_alpha), both q and popularity normalised over the items that take part: a score of -INFINITY
+ * leaves an item out (seen, or no candidate) and stays -INFINITY, so the result can go straight into uiml_topk.
+ * total is the user's mass; total 0, or no score above 0, gives popularity.  history_weight receives w (may be NULL).
+ * temperature > 0, item_alpha > 0.  Vectorised: about 1 ns per item.
  */
-extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double vector_norm,
-							 double total, double item_alpha, double temperature, double *history_weight);
+extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double total,
+							 double item_alpha, double temperature, double *history_weight);
 
 /* Users whose items are split into what is folded in and what is hidden. */
 typedef struct UimlHoldout

@@ -1,0 +1,85 @@
+/*
+ * behaviour.h
+ *	  The whole course of a behaviour model: split, fit, tune, judge, refit.
+ *
+ * A model is fitted on users that neither tune nor judge; tuning users choose dims, alpha, item_alpha and temperature;
+ * judging users, in none of the fits, say how good it is; then the same settings are fitted once more on all users, and
+ * that is the model to serve.  Phases are told through env->progress, each ending with done = total: "split",
+ * "item space", "interests", "tuning", "judging", "refit".
+ */
+#ifndef UIML_BEHAVIOUR_H
+#define UIML_BEHAVIOUR_H
+
+#include "core/model.h"
+#include "core/split.h"
+
+typedef struct UimlBehaviourParams
+{
+	UimlModelParams model;
+	double fold_in;   /* share of a held-out user's items that is folded in, .8 */
+	size_t max_users; /* judges, and as many tuners: min(n_users / 10, max_users), 1000 */
+	const size_t *k;  /* cut-offs of the judgement */
+	size_t n_k;
+} UimlBehaviourParams;
+
+extern UimlBehaviourParams uiml_behaviour_defaults(void); /* k = 10, 20, 100 */
+
+/*
+ * uiml_behaviour_train
+ *		Split, fit, tune, judge, and refit on all users of x.
+ *
+ * model receives the model to serve, judgement the judgement of its twin that never saw the judging users (no users where
+ * there are too few to hold out).  Free both.  Returns the statuses of uiml_model_fit.
+ */
+extern UimlStatus uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x,
+									   const UimlSplitKeys *keys, const UimlBehaviourParams *params,
+									   UimlModel *model, UimlJudgement *judgement);
+
+/* A judgement as rows, for tables: one per metric and k, coverage per k, logloss and accuracy once. */
+typedef struct UimlFigure
+{
+	const char *metric; /* static */
+	size_t k;           /* 0: none */
+	double value;
+	double low; /* 95 % bootstrap interval by user; NaN for coverage */
+	double high;
+	const char *baseline; /* static: "popularity" or "prior" */
+	double baseline_value;
+	size_t users; /* with the quantity */
+} UimlFigure;
+
+/* How many figures uiml_judgement_figures writes. */
+extern size_t uiml_judgement_n_figures(const UimlJudgement *judgement);
+
+/*
+ * uiml_judgement_figures
+ *		Means over users and 95 % percentile intervals of 1,000 bootstrap rounds; deterministic for the seed.
+ */
+extern UimlStatus uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *judgement, uint64_t seed,
+										 UimlFigure *figure);
+
+/* What an evaluation by any split fits on, tunes on and judges on. */
+typedef struct UimlTrial
+{
+	const UimlInteractions *fit; /* what may be known while tuning */
+	const uint8_t *fit_rows;     /* NULL: all */
+	const UimlHoldout *tuning;
+	const UimlInteractions *refit; /* NULL: the tuned model itself is judged */
+	const uint8_t *refit_rows;
+	const UimlHoldout *judging;
+} UimlTrial;
+
+/*
+ * uiml_trial_run
+ *		Fit on trial->fit, tune, fit on trial->refit with the chosen settings, judge.
+ *
+ * tuning may be NULL: the neutral settings are used.  model (may be NULL) receives what was judged.
+ */
+extern UimlStatus uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams *params,
+								 const size_t *k, size_t n_k, UimlModel *model, UimlJudgement *judgement);
+
+/* Bytes at the peak of uiml_behaviour_train, the interactions themselves included. */
+extern size_t uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries,
+									const UimlBehaviourParams *params);
+
+#endif /* UIML_BEHAVIOUR_H */
