@@ -7,28 +7,21 @@
 
 #include "core/interactions.h"
 #include "pg/catalog.h"
-
-/* Keys of any scalar type with a default btree and hash class, numbered in sort order. */
-typedef struct UimlKeys
-{
-	Oid type;
-	size_t n;
-	Datum *key;   /* n, ascending (C collation for text types), in the context they were read into */
-	uint64 *hash; /* n: hashtextextended(key::text, seed) */
-} UimlKeys;
+#include "pg/keys.h"
 
 /* A domain's events, sorted, with dense numbers for users and items. */
 typedef struct UimlSource
 {
 	UimlKeys users;
 	UimlKeys items;
-	UimlEvent *events; /* by (user, item, at, weight) */
+	UimlEvent *events; /* by (user, item, at, weight); pfree it when the interactions are built */
 	size_t n_events;
 	bool has_time;
 	TimestampTz data_until; /* of the newest event; at is in seconds since 2000-01-01 UTC */
 	double until;           /* the same instant in the unit of at; 0 without time */
-	uint64 skipped_null;    /* rows without user or item */
-	uint64 skipped_weight;  /* rows whose weight is zero or NULL */
+	uint64 skipped_null;    /* rows without user or item (a search, say) */
+	uint64 skipped_time;    /* rows whose time is NULL or infinite */
+	uint64 skipped_weight;  /* rows whose weight is NULL, zero or negative */
 } UimlSource;
 
 /*
@@ -36,17 +29,16 @@ typedef struct UimlSource
  *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the figures
  *		otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
  *
- * seed goes into the hashes.  Everything is allocated in context.  Kinds without a weight count 1 and are named in one
- * NOTICE.
+ * seed goes into the hashes.  Everything is allocated in context, whose other contents count against
+ * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0 is left
+ * out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
  */
 extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
 
-/* The number of a key, or SIZE_MAX. */
-extern size_t uiml_keys_find(const UimlKeys *keys, Datum key);
-
 /*
  * uiml_source_texts
- *		Calls text_fn once per item that has a text: its number, its title (first column) and all its columns joined by ' '.
+ *		Calls text_fn once per item that has a text, in no particular order: its number, its title (first column, ""
+ *		where that is NULL) and all its columns joined by ' ', in the database encoding.
  *		From the items table where there is one, else from text_cols of the events (the newest).
  */
 typedef void (*UimlTextFn)(void *ctx, uint32 item, const char *title, const char *text);

@@ -1,0 +1,427 @@
+/*
+ * source.c
+ *	  Reading a domain's events into memory.
+ *
+ * One SELECT of the columns that matter, planned with parallel workers where the table allows, streams into 24 bytes an
+ * event.  The array grows by realloc, which for blocks of this size remaps pages instead of copying them, so there is no
+ * moment at which it is held twice.  Keys are numbered as they come and renumbered in sort order at the end, events are
+ * sorted: the order in which rows arrived leaves no trace.
+ *
+ * Where maintenance_work_mem runs out, the rest of the rows is counted only, so that the error can say what would do.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/env.h"
+#include "pg/source.h"
+#include "pg/sql.h"
+
+#define FIRST_EVENTS     4096
+#define NAMED_KINDS      10   /* kinds without a weight that the notice lists */
+#define MILLISECONDS     1e11 /* epochs beyond this are milliseconds: as seconds they lie after the year 5138 */
+#define UNIX_TO_POSTGRES ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
+#define INTERRUPT_EVERY  0xfffff
+
+/* How a time column is turned into seconds since 2000-01-01 UTC. */
+typedef enum TimeKind
+{
+	TIME_NONE,
+	TIME_STAMP, /* timestamptz; timestamp is taken as UTC, so that no setting of a session changes a model */
+	TIME_DATE,
+	TIME_EPOCH /* integers, numeric and floats: Unix seconds or milliseconds */
+} TimeKind;
+
+typedef struct EventReader
+{
+	const UimlDomain *domain;
+	UimlSource *source;
+	MemoryContext context;
+	UimlBudget budget;
+	UimlKeyTable *users;
+	UimlKeyTable *items;
+	UimlKeyTable *kinds;
+	float *kind_weight; /* by number of kinds; negative: none given */
+	size_t kind_capacity;
+	TimeKind time_kind;
+	int time_at; /* column positions in the slot, -1 for none */
+	int kind_at;
+	int weight_at;
+	size_t capacity;
+	bool full;
+	uint64 overflow; /* events that found no room */
+} EventReader;
+
+/* --- one row -------------------------------------------------------------------------------------------------- */
+
+static double
+seconds_of(TimeKind kind, Datum value)
+{
+	double epoch;
+
+	switch (kind)
+	{
+		case TIME_STAMP:
+			if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
+				return INFINITY;
+			return (double) DatumGetTimestamp(value) / USECS_PER_SEC;
+		case TIME_DATE:
+			if (DATE_NOT_FINITE(DatumGetDateADT(value)))
+				return INFINITY;
+			return (double) DatumGetDateADT(value) * SECS_PER_DAY;
+		default:
+			epoch = DatumGetFloat8(value);
+			if (fabs(epoch) > MILLISECONDS)
+				epoch /= 1000;
+			return epoch - UNIX_TO_POSTGRES;
+	}
+}
+
+/* A time beyond what timestamptz can hold is an error: a column that is no time at all, most likely. */
+static double
+checked_seconds(const EventReader *reader, Datum value)
+{
+	double seconds = seconds_of(reader->time_kind, value);
+
+	if (isfinite(seconds) && !(seconds * USECS_PER_SEC > (double) MIN_TIMESTAMP &&
+							   seconds * USECS_PER_SEC < (double) END_TIMESTAMP))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("event time out of range"),
+						errdetail("Column \"%s\" holds %g, which is no Unix time in seconds or milliseconds.",
+								  reader->domain->time_col, DatumGetFloat8(value))));
+	return seconds;
+}
+
+/* The weight in kind_weights, or -1 where the kind has none. */
+static float
+lookup_kind(const UimlDomain *domain, const char *kind, int length)
+{
+	JsonbValue value;
+	double weight;
+
+	if (domain->kind_weights == NULL || !JB_ROOT_IS_OBJECT(domain->kind_weights) ||
+		getKeyJsonValueFromContainer(&domain->kind_weights->root, kind, length, &value) == NULL)
+		return -1;
+	if (value.type != jbvNumeric)
+		weight = -1;
+	else
+		weight = DatumGetFloat8(
+			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+	if (!(weight >= 0 && weight <= FLT_MAX))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("weight of kind \"%.*s\" must be a finite number greater than or equal to zero",
+						length, kind)));
+	return (float) weight;
+}
+
+static float
+kind_weight(EventReader *reader, Datum kind)
+{
+	size_t known = uiml_keys_count(reader->kinds);
+	uint32 number = uiml_keys_number(reader->kinds, kind);
+
+	if (number == UIML_NO_KEY)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many kinds of events"),
+						errdetail("Column \"%s\" holds more than %zu different values.",
+								  reader->domain->kind_col, known)));
+	if (number >= known)
+	{
+		text *name = DatumGetTextPP(kind);
+
+		if (number >= reader->kind_capacity)
+		{
+			reader->kind_capacity *= 2;
+			reader->kind_weight = repalloc_huge(reader->kind_weight, reader->kind_capacity * sizeof(float));
+		}
+		reader->kind_weight[number] =
+			lookup_kind(reader->domain, VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name));
+	}
+	return reader->kind_weight[number] < 0 ? 1 : reader->kind_weight[number];
+}
+
+/* Room for one more event; false where maintenance_work_mem is exhausted. */
+static bool
+make_room(EventReader *reader)
+{
+	UimlSource *source = reader->source;
+	size_t capacity = reader->capacity + reader->capacity / 4;
+
+	if (source->n_events < reader->capacity)
+		return true;
+	if (!uiml_budget_fits(&reader->budget, (capacity - reader->capacity) * sizeof(UimlEvent)))
+		return false;
+	source->events = repalloc_huge(source->events, capacity * sizeof(UimlEvent));
+	reader->capacity = capacity;
+	return true;
+}
+
+static void
+store_event(EventReader *reader, TupleTableSlot *slot, double at, double weight)
+{
+	UimlSource *source = reader->source;
+	UimlEvent event = {.at = at};
+
+	if (reader->full || !make_room(reader))
+	{
+		reader->full = true;
+		reader->overflow++;
+		return;
+	}
+	event.user = uiml_keys_number(reader->users, slot->tts_values[0]);
+	event.item = uiml_keys_number(reader->items, slot->tts_values[1]);
+	if (event.user == UIML_NO_KEY || event.item == UIML_NO_KEY)
+	{
+		reader->full = true;
+		reader->overflow++;
+		return;
+	}
+	event.weight = (float) Max(weight, FLT_MIN);
+	source->events[source->n_events++] = event;
+	if (reader->time_kind != TIME_NONE && (source->n_events == 1 || at > source->until))
+		source->until = at;
+}
+
+/* The product of kind weight and weight column; 0 where the row does not count, *skipped where that should be told. */
+static double
+weight_of(EventReader *reader, TupleTableSlot *slot, bool *skipped)
+{
+	double weight = 1;
+
+	*skipped = false;
+	if (reader->weight_at >= 0)
+	{
+		weight =
+			slot->tts_isnull[reader->weight_at] ? 0 : DatumGetFloat8(slot->tts_values[reader->weight_at]);
+		if (isnan(weight) || isinf(weight))
+			ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("event weight must be finite"),
+							errdetail("Column \"%s\" holds NaN or infinity.", reader->domain->weight_col)));
+		*skipped = !(weight > 0);
+	}
+	if (reader->kind_at >= 0 && !slot->tts_isnull[reader->kind_at])
+		weight *= kind_weight(reader, slot->tts_values[reader->kind_at]);
+	if (weight > FLT_MAX)
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("event weight out of range"),
+						errdetail("A weight of %g exceeds %g.", weight, FLT_MAX)));
+	return weight;
+}
+
+static void
+read_event(TupleTableSlot *slot, void *ctx)
+{
+	EventReader *reader = ctx;
+	UimlSource *source = reader->source;
+	double at = 0;
+	double weight;
+	bool skipped;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0] || slot->tts_isnull[1])
+	{
+		source->skipped_null++;
+		return;
+	}
+	if (reader->time_at >= 0)
+	{
+		at = slot->tts_isnull[reader->time_at] ? INFINITY
+											   : checked_seconds(reader, slot->tts_values[reader->time_at]);
+		if (!isfinite(at))
+		{
+			source->skipped_time++;
+			return;
+		}
+	}
+	weight = weight_of(reader, slot, &skipped);
+	if (skipped)
+		source->skipped_weight++;
+	else if (weight > 0)
+		store_event(reader, slot, at, weight);
+}
+
+/* --- the statement -------------------------------------------------------------------------------------------- */
+
+static TimeKind
+time_kind_of(const UimlDomain *domain, const char **cast)
+{
+	AttrNumber number;
+	Oid type;
+
+	*cast = "pg_catalog.float8";
+	if (domain->time_col == NULL)
+		return TIME_NONE;
+	number = get_attnum(domain->events, domain->time_col);
+	type = number == InvalidAttrNumber ? InvalidOid : getBaseType(get_atttype(domain->events, number));
+	switch (type)
+	{
+		case TIMESTAMPTZOID:
+		case TIMESTAMPOID:
+			*cast = NULL;
+			return TIME_STAMP;
+		case DATEOID:
+			*cast = NULL;
+			return TIME_DATE;
+		default:
+			return TIME_EPOCH;
+	}
+}
+
+/* Appends ", e.column" with a cast and returns its position. */
+static int
+add_column(StringInfo sql, const char *column, const char *cast, int *n_columns)
+{
+	appendStringInfo(sql, "%s(e.%s)", *n_columns > 0 ? ", " : "", quote_identifier(column));
+	if (cast != NULL)
+		appendStringInfo(sql, "::%s", cast);
+	return (*n_columns)++;
+}
+
+/* Keys have the type they are stored with; a column of another type is cast where a cast exists. */
+static Oid
+stored_key_type(Oid table, const char *column)
+{
+	AttrNumber number = get_attnum(table, column);
+
+	if (number == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" of relation %s does not exist", column, uiml_relation_name(table))));
+	return get_atttype(table, number);
+}
+
+static char *
+events_query(EventReader *reader, Oid user_type, Oid item_type)
+{
+	const UimlDomain *domain = reader->domain;
+	StringInfoData sql;
+	const char *time_cast;
+	int n = 0;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	add_column(&sql, domain->user_col, format_type_be_qualified(user_type), &n);
+	add_column(&sql, domain->item_col, format_type_be_qualified(item_type), &n);
+	reader->time_kind = time_kind_of(domain, &time_cast);
+	reader->time_at = reader->kind_at = reader->weight_at = -1;
+	if (reader->time_kind != TIME_NONE)
+		reader->time_at = add_column(&sql, domain->time_col, time_cast, &n);
+	if (domain->kind_col != NULL)
+		reader->kind_at = add_column(&sql, domain->kind_col, "pg_catalog.text", &n);
+	if (domain->weight_col != NULL)
+		reader->weight_at = add_column(&sql, domain->weight_col, "pg_catalog.float8", &n);
+	appendStringInfo(&sql, " FROM %s e", uiml_relation_name(domain->events));
+	return sql.data;
+}
+
+/* --- after the last row --------------------------------------------------------------------------------------- */
+
+static void
+report_overflow(EventReader *reader)
+{
+	UimlSource *source = reader->source;
+	double stored = (double) Max(source->n_events, 1);
+	double growth = (stored + (double) reader->overflow) / stored;
+	double needed = (double) uiml_budget_used(&reader->budget) * growth;
+
+	/* Sums by user and item, and the work arrays of a fit, come to about as much again as the events. */
+	needed += (stored + (double) reader->overflow) * 2 * sizeof(UimlEvent);
+	uiml_budget_exceeded(&reader->budget, psprintf("%.0f events", stored + (double) reader->overflow),
+						 needed);
+}
+
+static void
+report_kinds(EventReader *reader)
+{
+	UimlKeys kinds;
+	size_t n = uiml_keys_count(reader->kinds);
+	uint32 *number = uiml_keys_finish(reader->kinds, 0, &kinds);
+	bool *unweighted = palloc0(Max(n, 1) * sizeof(bool));
+	StringInfoData names;
+	int n_unweighted = 0;
+
+	for (size_t i = 0; i < n; i++)
+		unweighted[number[i]] = reader->kind_weight[i] < 0;
+	initStringInfo(&names);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (!unweighted[i] || n_unweighted++ >= NAMED_KINDS)
+			continue;
+		appendStringInfo(&names, "%s\"%s\"", n_unweighted > 1 ? ", " : "", TextDatumGetCString(kinds.key[i]));
+	}
+	if (n_unweighted > NAMED_KINDS)
+		appendStringInfo(&names, " and %d more", n_unweighted - NAMED_KINDS);
+	if (n_unweighted > 0)
+		ereport(NOTICE, (errmsg("kinds of events without a weight count 1: %s", names.data),
+						 errhint("Give them weights with uiml_alter_domain(kind_weights => ...).")));
+}
+
+/* Dense numbers in key order, events in (user, item, at, weight) order, arrays no larger than they must be. */
+static void
+finish_events(EventReader *reader, uint64 seed)
+{
+	UimlSource *source = reader->source;
+	uint32 *user;
+	uint32 *item;
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, reader->context, NULL, NULL);
+
+	source->events = repalloc_huge(source->events, Max(source->n_events, 1) * sizeof(UimlEvent));
+	if (!uiml_budget_fits(&reader->budget, uiml_keys_finish_memory(uiml_keys_count(reader->users)) +
+											   uiml_keys_finish_memory(uiml_keys_count(reader->items))))
+		report_overflow(reader);
+	user = uiml_keys_finish(reader->users, seed, &source->users);
+	item = uiml_keys_finish(reader->items, seed, &source->items);
+	for (size_t i = 0; i < source->n_events; i++)
+	{
+		source->events[i].user = user[source->events[i].user];
+		source->events[i].item = item[source->events[i].item];
+		if ((i & INTERRUPT_EVERY) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	pfree(user);
+	pfree(item);
+	uiml_check(uiml_events_sort(&env, source->events, source->n_events, source->users.n), "order of events");
+	source->has_time = reader->time_kind != TIME_NONE && source->n_events > 0;
+	if (source->has_time)
+		source->data_until = (TimestampTz) rint(source->until * USECS_PER_SEC);
+}
+
+UimlSource *
+uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext work = AllocSetContextCreate(context, "uiml events", ALLOCSET_DEFAULT_SIZES);
+	UimlSource *source = palloc0(sizeof(UimlSource));
+	Oid user_type = stored_key_type(domain->users_table, "user_id");
+	Oid item_type = stored_key_type(domain->items_table, "item_id");
+	EventReader reader = {.domain = domain, .source = source, .context = context};
+
+	uiml_budget_init(&reader.budget, context);
+	reader.users =
+		uiml_keys_begin(uiml_key_type(user_type, domain->user_col, context), context, &reader.budget);
+	reader.items =
+		uiml_keys_begin(uiml_key_type(item_type, domain->item_col, context), context, &reader.budget);
+	reader.kinds = uiml_keys_begin(uiml_key_type(TEXTOID, "kind", work), work, &reader.budget);
+	reader.kind_capacity = 16;
+	reader.kind_weight = MemoryContextAlloc(work, reader.kind_capacity * sizeof(float));
+	reader.capacity = FIRST_EVENTS;
+	source->events = MemoryContextAllocHuge(context, reader.capacity * sizeof(UimlEvent));
+
+	MemoryContextSwitchTo(work);
+	uiml_sql_each(events_query(&reader, user_type, item_type), NULL, false, read_event, &reader);
+	if (reader.full)
+		report_overflow(&reader);
+	report_kinds(&reader);
+	finish_events(&reader, seed);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+	return source;
+}

@@ -1,0 +1,104 @@
+/*
+ * texts.c
+ *	  Reading the texts of a domain's items.
+ *
+ * Titles live in an items table, or on the events, where the newest one of each item counts.  The statement orders
+ * what could come twice, so the same rows give the same texts.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg/source.h"
+#include "pg/sql.h"
+
+typedef struct TextReader
+{
+	const UimlSource *source;
+	UimlTextFn text_fn;
+	void *ctx;
+	MemoryContext row_context;
+	bool *seen; /* by item */
+} TextReader;
+
+static void
+read_text(TupleTableSlot *slot, void *ctx)
+{
+	TextReader *reader = ctx;
+	MemoryContext old;
+	size_t item;
+	char *title = "";
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0] || slot->tts_isnull[2])
+		return;
+	MemoryContextReset(reader->row_context);
+	old = MemoryContextSwitchTo(reader->row_context);
+	item = uiml_keys_find(&reader->source->items, slot->tts_values[0]);
+	if (item != SIZE_MAX && !reader->seen[item])
+	{
+		reader->seen[item] = true;
+		if (!slot->tts_isnull[1])
+			title = TextDatumGetCString(slot->tts_values[1]);
+		reader->text_fn(reader->ctx, (uint32) item, title, TextDatumGetCString(slot->tts_values[2]));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* "key::type AS k, first::text AS title, all of them joined AS body" */
+static void
+add_columns(StringInfo sql, const char *key, Oid key_type, const List *texts)
+{
+	ListCell *cell;
+
+	appendStringInfo(sql, "(t.%s)::%s AS k, (t.%s)::pg_catalog.text AS title, pg_catalog.concat_ws(' '",
+					 quote_identifier(key), format_type_be_qualified(key_type),
+					 quote_identifier(linitial(texts)));
+	foreach (cell, texts)
+		appendStringInfo(sql, ", (t.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
+	appendStringInfoString(sql, ") AS body");
+}
+
+static char *
+texts_query(const UimlDomain *domain, Oid key_type)
+{
+	bool from_items = OidIsValid(domain->items);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %sk, title, body FROM (SELECT ", from_items ? "" : "DISTINCT ON (k) ");
+	if (from_items)
+		add_columns(&sql, domain->item_key, key_type, domain->item_text);
+	else
+		add_columns(&sql, domain->item_col, key_type, domain->text_cols);
+	if (!from_items && domain->time_col != NULL)
+		appendStringInfo(&sql, ", t.%s AS at", quote_identifier(domain->time_col));
+	appendStringInfo(&sql,
+					 " FROM %s t) s WHERE body OPERATOR(pg_catalog.<>) ''"
+					 " ORDER BY k, %stitle COLLATE pg_catalog.\"C\", body COLLATE pg_catalog.\"C\"",
+					 uiml_relation_name(from_items ? domain->items : domain->events),
+					 !from_items && domain->time_col != NULL ? "at DESC NULLS LAST, " : "");
+	return sql.data;
+}
+
+void
+uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn, void *ctx)
+{
+	TextReader reader = {.source = source, .text_fn = text_fn, .ctx = ctx};
+	MemoryContext work;
+	MemoryContext old;
+
+	if (OidIsValid(domain->items) ? domain->item_text == NIL : domain->text_cols == NIL)
+		return;
+	work = AllocSetContextCreate(CurrentMemoryContext, "uiml texts", ALLOCSET_DEFAULT_SIZES);
+	reader.row_context = AllocSetContextCreate(work, "uiml text", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(work);
+	reader.seen =
+		MemoryContextAllocExtended(work, Max(source->items.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uiml_sql_each(texts_query(domain, source->items.type->type), NULL, false, read_text, &reader);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+}
