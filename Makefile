@@ -1,23 +1,158 @@
-# uiml: a PGXS extension.  The install script is put together from sql/install/*.sql.
-EXTENSION = uiml
-EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" uiml.control)
+# uiml: a PGXS extension.  The install scripts are put together from sql/install/*.sql and sql/pgvector/*.sql.
+#
+# make demo and make test need nothing but make and a shell: they say (as root: install) what is missing, and
+# work on a private copy of PostgreSQL that is gone afterwards.  make help lists the other targets.
+PG_CONFIG ?= pg_config
+CLANG ?= clang
+CLANG_FORMAT ?= clang-format
+RUNS ?= 100000
+
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" uiml.control)
+SECOND := $(if $(wildcard sql/pgvector/*.sql),uiml_pgvector)
+EXTENSION = uiml $(SECOND)
 MODULE_big = uiml
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/pg/*.c)))
-DATA_built = sql/uiml--$(EXTVERSION).sql
+# make demo DATA=DIR means another DATA than PGXS does.
+DEMO_DATA := $(if $(filter command,$(origin DATA)),$(DATA))
+override DATA = $(wildcard sql/upgrade/*.sql)
+DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
+CORE_LIBS = -llapacke -lopenblas -lutf8proc -lm
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
-SHLIB_LINK = -llapacke -lopenblas -lutf8proc -lm
+SHLIB_LINK = $(CORE_LIBS) -Wl,--version-script=src/pg/exports.map
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test
+EXTRA_CLEAN = build results regression.diffs regression.out tmp_check output_iso sql/uiml--*.sql sql/uiml_pgvector--*.sql
 
 # No LLVM bitcode: nothing here gains from being inlined by the JIT.
 override with_llvm = no
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+.DEFAULT_GOAL := all
+
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+# Objects of another PostgreSQL version are made anew.
+$(shell mkdir -p build; v="$$($(PG_CONFIG) --version)"; \
+	[ "$$v" = "$$(cat build/server 2>/dev/null)" ] || printf '%s\n' "$$v" > build/server)
+else
+all install installcheck lint check-exports:
+	@bash test/packages.sh --print build || true
+	@echo 'or name the pg_config of your PostgreSQL: make PG_CONFIG=/path/to/pg_config' >&2; exit 1
+clean distclean:
+	rm -rf $(EXTRA_CLEAN) $(OBJS) uiml.so
+endif
 
 # Debian's PGXS tracks no headers.
-$(OBJS): $(wildcard src/*/*.h)
+HEADERS = $(wildcard src/*/*.h)
+$(OBJS): $(HEADERS) $(wildcard build/server)
+uiml.so: src/pg/exports.map
 
-sql/uiml--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
-	(printf '%s\n' '\echo Use "CREATE EXTENSION uiml" to load this file. \quit'; cat $^) > $@
+sql/uiml--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql)) uiml.control
+sql/uiml_pgvector--$(EXTVERSION).sql: $(sort $(wildcard sql/pgvector/*.sql)) uiml_pgvector.control
+$(DATA_built):
+	(printf '%s\n' '\echo Use "CREATE EXTENSION $(firstword $(subst --, ,$(@F)))" to load this file. \quit'; \
+	 cat $(filter %.sql,$^)) > $@
+
+# -- Everything on a private server
+
+.PHONY: demo test check-tap check-isolation help
+demo:
+	@bash test/packages.sh demo
+	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/demo/run.sh $(if $(DEMO_DATA),'$(abspath $(DEMO_DATA))')
+test:
+	@bash test/packages.sh test
+	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh unit regress tap isolation
+check-tap check-isolation:
+	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh $(@:check-%=%)
+
+help:
+	@echo 'demo [DATA=DIR]   two generated domains, or a MovieLens folder, trained and predicted'
+	@echo 'test              unit, regression, TAP and isolation tests on a private server'
+	@echo 'all install       build, and install into the PostgreSQL of PG_CONFIG'
+	@echo 'installcheck      regression tests on your running server'
+	@echo 'check-unit check-tap check-isolation check-fuzz [RUNS=n]'
+	@echo 'check-core check-exports check-meta check-format format lint clean'
+
+# -- The core by itself: no server header is on the include path
+
+CORE = $(sort $(wildcard src/core/*.c))
+CORE_OBJS = $(CORE:src/%.c=build/%.o)
+CORE_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Isrc
+UNIT = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))
+
+build/core/%.o: src/core/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	cc $(CORE_CFLAGS) -c -o $@ $<
+
+build/unit/%: test/unit/%.c test/unit/testenv.h $(CORE_OBJS)
+	@mkdir -p $(@D)
+	cc $(CORE_CFLAGS) -o $@ $< $(CORE_OBJS) -lcmocka $(CORE_LIBS)
+
+.PHONY: check-core build-unit check-unit
+check-core: $(CORE_OBJS)
+	@! grep -nE '# *include *[<"](postgres|fmgr|utils/|pg/|executor/|catalog/)' src/core/*
+	@! grep -nE '# *include *[<"](cblas|lapacke|openblas)' $(filter-out src/core/linalg.c,$(wildcard src/*/*.c src/*/*.h))
+	@echo 'core: no server header; BLAS and LAPACK in linalg.c only'
+
+build-unit: $(UNIT)
+check-unit: build-unit
+	@bash test/suite.sh unit
+
+# -- Fuzzing: targets test/fuzz/fuzz_*.c, seeds test/fuzz/corpus/*/
+
+FUZZ = $(patsubst test/fuzz/%.c,build/fuzz/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Isrc
+FUZZ_OBJS = $(CORE:src/core/%.c=build/fuzz/core/%.o)
+
+build/fuzz/core/%.o: src/core/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/%: test/fuzz/%.c $(FUZZ_OBJS)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJS) $(CORE_LIBS)
+
+.PHONY: check-fuzz
+check-fuzz: $(FUZZ)
+	@bash test/suite.sh fuzz $(RUNS)
+
+# -- Style and hygiene
+
+SOURCES = $(sort $(wildcard src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch]))
+
+.PHONY: format check-format lint check-exports check-meta
+format:
+	$(CLANG_FORMAT) -i $(SOURCES)
+check-format:
+	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
+	@echo '$(words $(SOURCES)) files formatted as .clang-format says'
+
+check-meta:
+	@perl test/check_meta.pl
+
+ifneq ($(wildcard $(PGXS)),)
+check-exports: all
+	@extra=$$(nm -D --defined-only uiml.so | awk '{print $$3}' | \
+		grep -vE '^(uiml_.*|interest_vector_.*|pg_finfo_.*|Pg_magic_func|_PG_init)$$'); \
+	if [ -n "$$extra" ]; then echo "exported, but should not be:" $$extra; exit 1; fi
+	@echo 'exports: uiml_*, interest_vector_*, pg_finfo_*, Pg_magic_func, _PG_init only'
+
+# Server headers are not ours to judge, hence -isystem.
+LINT_INCLUDES = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+LINT_DEFINES = -D_GNU_SOURCE -DUIML_VERSION='"$(EXTVERSION)"'
+LINT_OBJS = $(OBJS:src/%.o=build/lint/%.o)
+
+build/lint/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -Wshadow=local -Wvla -Wwrite-strings -Wstrict-prototypes \
+		$(LINT_INCLUDES) $(LINT_DEFINES) -fPIC -c -o $@ $<
+
+.PHONY: lint-cppcheck lint-analyze
+lint: $(LINT_OBJS) lint-cppcheck lint-analyze
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingInclude --suppress=missingIncludeSystem --suppressions-list=test/cppcheck.txt \
+		-D__GNUC__=12 '-DPG_FUNCTION_INFO_V1(x)=' '-DPG_MODULE_MAGIC=' -DFLEXIBLE_ARRAY_MEMBER= -Isrc src
+lint-analyze:
+	@for f in $(CORE); do \
+		$(CLANG) --analyze --analyzer-output text -Xclang -analyzer-werror -Isrc $$f || exit 1; done
+endif
