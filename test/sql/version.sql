@@ -1,0 +1,25 @@
+-- What a DBA asks first, and the settings.
+CREATE EXTENSION uiml;
+
+SELECT version = (SELECT extversion FROM pg_extension WHERE extname = 'uiml') AS version_is_installed,
+	   postgres = current_setting('server_version') AS postgres_is_server,
+	   blas LIKE 'OpenBLAS %' AS blas_is_openblas,
+	   blas_core <> '' AS core_is_told,
+	   blas_threads,
+	   threads_in_backend
+FROM uiml_version();
+
+-- Threads are raised inside a training call only.
+SET uiml.blas_threads = 2;
+SELECT blas_threads, threads_in_backend FROM uiml_version();
+SET uiml.blas_threads = 0;
+SET uiml.blas_threads = 65;
+RESET uiml.blas_threads;
+
+SHOW uiml.keep_versions;
+SET uiml.keep_versions = 0;
+SET uiml.keep_versions = 1;
+SHOW uiml.keep_versions;
+
+DROP EXTENSION uiml;
+SELECT count(*) FROM pg_namespace WHERE nspname = 'uiml';
