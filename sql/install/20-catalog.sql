@@ -2,10 +2,13 @@
  * 20-catalog.sql
  *	  What uiml remembers: domains, their versions, grants, and the log of trainings.
  *
- * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that each row-level policy looks at
- * its own row and at uiml.grants only, and nobody can forge an owner.  Reading needs ownership or any grant; writing needs
- * the privileges of the owner.  uiml's functions run their catalog writes as the domain's owner, after checking
- * the caller's grant (pg/rights.c).
+ * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy looks at its own
+ * row and at uiml.grants only (whose policies look at nothing else, so that none recurses), and nobody can write a row
+ * in another's name.  Reading needs ownership or a grant; writing needs the privileges of the owner.  uiml's functions run
+ * their writes as the domain's owner, after checking the caller's grant (pg/rights.c).
+ *
+ * Ids come from sequences only: INSERT and UPDATE are granted column by column, without the ids, so that nobody can take
+ * the numbers that others would get next.
  */
 CREATE SEQUENCE uiml.domain_id_seq AS integer;
 SELECT pg_catalog.pg_extension_config_dump('uiml.domain_id_seq', '');
@@ -13,8 +16,11 @@ GRANT USAGE ON SEQUENCE uiml.domain_id_seq TO PUBLIC;
 
 CREATE TABLE uiml.domain (
 	domain_id integer NOT NULL DEFAULT pg_catalog.nextval('uiml.domain_id_seq') PRIMARY KEY,
-	owner pg_catalog.regrole NOT NULL DEFAULT (CURRENT_USER::pg_catalog.text)::pg_catalog.regrole,
-	name text NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	name text NOT NULL
+		CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>) 0
+			AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 40
+			AND pg_catalog.strpos(name, '.') OPERATOR(pg_catalog.=) 0),
 	events pg_catalog.regclass NOT NULL,
 	user_col name NOT NULL,
 	item_col name NOT NULL,
@@ -26,30 +32,32 @@ CREATE TABLE uiml.domain (
 	item_key name,
 	item_text name[],
 	kind_weights jsonb NOT NULL,
-	half_life interval,
+	half_life interval, -- NULL means no decay
 	features text NOT NULL,
-	dims integer,
-	interests integer,
-	options jsonb NOT NULL DEFAULT '{}',
+	dims integer, -- NULL means chosen in training
+	interests integer, -- NULL means chosen in training
+	options jsonb NOT NULL,
 	items_table pg_catalog.regclass NOT NULL,
 	interests_table pg_catalog.regclass NOT NULL,
 	users_table pg_catalog.regclass NOT NULL,
 	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
-	UNIQUE (owner, name),
+	UNIQUE (name, owner),
 	UNIQUE (domain_id, owner)
 );
-COMMENT ON TABLE uiml.domain IS 'Registered event tables and the roles of their columns; read it through the view uiml.domains';
+COMMENT ON TABLE uiml.domain IS
+	'Registered event tables and the roles of their columns; read it through the view uiml.domains';
 SELECT pg_catalog.pg_extension_config_dump('uiml.domain', '');
 
 CREATE TABLE uiml.grants (
 	domain_id integer NOT NULL,
 	owner pg_catalog.regrole NOT NULL,
-	grantee pg_catalog.regrole NOT NULL, -- 0 is PUBLIC
+	grantee pg_catalog.regrole NOT NULL, -- 0, printed as -, is PUBLIC
 	privilege text NOT NULL CHECK (privilege OPERATOR(pg_catalog.=) ANY ('{predict,train,own}'::text[])),
 	PRIMARY KEY (domain_id, grantee),
 	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
-COMMENT ON TABLE uiml.grants IS 'Who besides the owner may use a domain: predict reads, train also trains, own also alters, grants and drops';
+COMMENT ON TABLE uiml.grants IS
+	'Who besides the owner may use a domain: predict reads, train also trains, own also alters, grants and drops';
 SELECT pg_catalog.pg_extension_config_dump('uiml.grants', '');
 
 CREATE SEQUENCE uiml.version_id_seq AS bigint;
@@ -63,9 +71,9 @@ CREATE TABLE uiml.version (
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
 	active boolean NOT NULL,
 	trained_by pg_catalog.regrole NOT NULL,
-	trained_at timestamp with time zone NOT NULL,
-	rls_bypassed boolean NOT NULL,
-	data_until timestamp with time zone,
+	trained_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	rls_bypassed boolean NOT NULL, -- the events have row-level security, which did not hold for trained_by
+	data_until timestamp with time zone, -- of the newest event; decay is evaluated here
 	half_life double precision, -- seconds; NULL means no decay
 	users bigint NOT NULL,
 	items bigint NOT NULL,
@@ -87,7 +95,8 @@ CREATE TABLE uiml.version (
 	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX version_active ON uiml.version (domain_id) WHERE active;
-COMMENT ON TABLE uiml.version IS 'Trained states of domains; at most one per domain is active, and predictions read that one';
+COMMENT ON TABLE uiml.version IS
+	'Trained states of domains; at most one per domain is active, and predictions read that one';
 SELECT pg_catalog.pg_extension_config_dump('uiml.version', '');
 
 CREATE TABLE uiml.evaluation (
@@ -104,7 +113,8 @@ CREATE TABLE uiml.evaluation (
 	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE INDEX evaluation_version ON uiml.evaluation (version_id);
-COMMENT ON TABLE uiml.evaluation IS 'How each version did on users held out of its training, with 95 % intervals and the popularity baseline';
+COMMENT ON TABLE uiml.evaluation IS
+	'How each version did on users held out of its training, with 95 % intervals and the popularity baseline';
 SELECT pg_catalog.pg_extension_config_dump('uiml.evaluation', '');
 
 CREATE SEQUENCE uiml.training_log_id_seq AS bigint;
@@ -124,31 +134,50 @@ CREATE TABLE uiml.training_log (
 	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE INDEX training_log_domain ON uiml.training_log (domain_id);
-COMMENT ON TABLE uiml.training_log IS 'Committed trainings with the time of each phase; a failed one leaves its message in the server log';
+COMMENT ON TABLE uiml.training_log IS
+	'Committed trainings with the time of each phase; a failed one leaves its message in the server log';
 SELECT pg_catalog.pg_extension_config_dump('uiml.training_log', '');
 
 -- Rights: rows are seen by owner and grantees, written with the owner's privileges.
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
+GRANT SELECT, DELETE ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
+GRANT
+	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
+		kind_weights, half_life, features, dims, interests, options, items_table, interests_table, users_table),
+	UPDATE (events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
+		kind_weights, half_life, features, dims, interests, options)
+	ON uiml.domain TO PUBLIC;
+GRANT INSERT, UPDATE (privilege) ON uiml.grants TO PUBLIC;
+GRANT
+	INSERT (domain_id, owner, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, events, dims,
+		interests, explained, silhouette, alpha, item_alpha, temperature, digest, settings, items_table, interests_table,
+		users_table),
+	UPDATE (active)
+	ON uiml.version TO PUBLIC;
+GRANT INSERT ON uiml.evaluation TO PUBLIC;
+GRANT INSERT (domain_id, owner, version, trained_by, started_at, elapsed, phases, memory) ON uiml.training_log TO PUBLIC;
+
 ALTER TABLE uiml.domain ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.version ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.evaluation ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.training_log ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY owner_writes ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
-CREATE POLICY owner_writes ON uiml.grants USING (pg_catalog.pg_has_role(owner, 'USAGE'));
-CREATE POLICY owner_writes ON uiml.version USING (pg_catalog.pg_has_role(owner, 'USAGE'));
-CREATE POLICY owner_writes ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USAGE'));
-CREATE POLICY owner_writes ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+-- Without WITH CHECK the USING condition also holds for new rows.
+CREATE POLICY owner ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.grants USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.version USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 
-CREATE POLICY grantee_reads ON uiml.grants FOR SELECT
+-- The subqueries need not name the caller: the policy on uiml.grants leaves only the rows that concern them.
+CREATE POLICY reader ON uiml.grants FOR SELECT
 	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
-CREATE POLICY grantee_reads ON uiml.domain FOR SELECT
+CREATE POLICY reader ON uiml.domain FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) domain.domain_id));
-CREATE POLICY grantee_reads ON uiml.version FOR SELECT
+CREATE POLICY reader ON uiml.version FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) version.domain_id));
-CREATE POLICY grantee_reads ON uiml.evaluation FOR SELECT
+CREATE POLICY reader ON uiml.evaluation FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
-CREATE POLICY grantee_reads ON uiml.training_log FOR SELECT
+CREATE POLICY reader ON uiml.training_log FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) training_log.domain_id));

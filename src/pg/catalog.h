@@ -76,10 +76,11 @@ typedef struct UimlServing
  * uiml_domain_get
  *		The domain of a name, for a caller that needs a privilege.
  *
- * name: 'shop' or 'owner.shop'.  A bare name is one's own domain, else the only visible one.  Errors:
- * UNDEFINED_OBJECT (hint: the domains there are), AMBIGUOUS_ALIAS when several owners share a visible name (hint: write
- * owner.name), INSUFFICIENT_PRIVILEGE when the caller sees the domain but lacks the privilege.
- * uiml_domain_find returns NULL instead of UNDEFINED_OBJECT.
+ * name: 'shop' or 'owner.shop'.  A bare name is one's own domain, else the only one on which the caller has the
+ * privilege.  Errors: UNDEFINED_OBJECT (hint: the domains there are), AMBIGUOUS_ALIAS when several owners share a name
+ * (hint: write owner.name), INSUFFICIENT_PRIVILEGE when the caller sees the domain but lacks the privilege.
+ * uiml_domain_find returns NULL instead of UNDEFINED_OBJECT and INSUFFICIENT_PRIVILEGE: another's domain that the caller
+ * may only read doesn't keep him from registering his own of the same name.
  */
 extern UimlDomain *uiml_domain_get(const char *name, UimlPrivilege privilege);
 extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
@@ -90,6 +91,11 @@ extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
  *		or the one of that name, resolved as uiml_domain_get does.  An untrained named one is
  *		OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of UimlServing *, in the current memory
  *		context.  One indexed statement from a saved plan: this is on the path of every prediction.
+ *
+ * Checked here: numbers are in range, the three partitions are plain tables of the domain's owner without row-level security
+ * (so that reading them runs nobody's code), and the caller may SELECT from them.  A domain that fails raises an error
+ * (DATA_CORRUPTED, INSUFFICIENT_PRIVILEGE) where it was named or is one's own; in a list of all it is left out otherwise, so
+ * that nobody can break the predictions of others by granting them a broken domain.
  */
 extern List *uiml_serving_list(const char *domain);
 
@@ -181,5 +187,16 @@ extern void uiml_version_forget(const UimlDomain *domain, int64 version_id);
 
 /* Registers a domain (its storage exists already) and returns its id.  Call as the owner-to-be. */
 extern int32 uiml_domain_insert(const UimlDomain *domain);
+
+/* Writes back what an owner may change: all but id, name, owner and tables.  Delete takes versions and grants along. */
+extern void uiml_domain_update(const UimlDomain *domain);
+extern void uiml_domain_delete(const UimlDomain *domain);
+
+/* Parts 'owner.shop' into owner (NULL for a bare name; palloc'd) and the bare name. */
+extern const char *uiml_name_split(const char *name, char **owner);
+
+/* The errors of a name: unknown (lists the domains there are), or owned by several roles (List of Oid). */
+extern void uiml_domain_unknown(const char *name) __attribute__((noreturn));
+extern void uiml_domain_ambiguous(const char *name, List *owners) __attribute__((noreturn));
 
 #endif /* UIML_PG_CATALOG_H */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "pg/catalog.h"
 
@@ -65,5 +66,17 @@ extern void uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomain
  * DATATYPE_MISMATCH, WRONG_OBJECT_TYPE, DUPLICATE_TABLE (hint: the argument schema), INSUFFICIENT_PRIVILEGE.
  */
 extern UimlDomain *uiml_domain_create(const UimlDomainArgs *args);
+
+/*
+ * Checks of values that come from arguments or from the catalog: NULL where the value is fine, else what is wrong with it, as an
+ * error detail.
+ */
+extern char *uiml_kind_weights_problem(Jsonb *kind_weights);
+extern char *uiml_options_problem(Jsonb *options);
+extern bool uiml_features_known(const char *features);
+
+/* An array of text or name as a List of char *, and back to text[].  NULL elements are refused, naming the argument. */
+extern List *uiml_text_list(ArrayType *array, const char *argument);
+extern Datum uiml_text_array(List *texts);
 
 #endif /* UIML_PG_DOMAIN_H */

@@ -1,0 +1,49 @@
+/*
+ * rights.c
+ *	  Acting as a domain's owner, one writer at a time.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "pg/catalog.h"
+
+/*
+ * As in PostgreSQL's own maintenance commands: nothing that the owner defined on his tables (an index expression, a trigger) can
+ * leave the restricted operation or look names up through the caller's search_path.
+ */
+void
+uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->context);
+	saved->guc_level = NewGUCNestLevel();
+	SetUserIdAndSecContext(domain->owner,
+						   saved->context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+uiml_act_as_self(const UimlActing *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->user, saved->context);
+}
+
+/*
+ * A lock on the domain as an object: its tag is the catalog table and the domain's id.  Unlike a row lock it needs no right
+ * to UPDATE, which a grantee who trains doesn't have.
+ */
+void
+uiml_domain_lock(int32 domain_id)
+{
+	Oid catalog = get_relname_relid("domain", get_namespace_oid("uiml", false));
+
+	if (!OidIsValid(catalog))
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.domain\" does not exist"));
+	LockDatabaseObject(catalog, (Oid) domain_id, 0, ExclusiveLock);
+}

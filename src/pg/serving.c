@@ -1,0 +1,224 @@
+/*
+ * serving.c
+ *	  Which domains a caller may predict from, and what their active versions look like.
+ *
+ * On the path of every prediction: one saved, generic plan over two small indexes, and checks against the relation cache.
+ * What the catalog says was possibly written by hand, so that nothing of it is believed (catalog.h).
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "pg/catalog.h"
+#include "pg/domain.h"
+#include "pg/sql.h"
+
+#define SERVING_QUERY(join, condition)                                                                       \
+	"SELECT d.domain_id, d.owner, d.name, v.version_id, v.version, v.data_until, v.half_life, v.items, "     \
+	"v.dims, "                                                                                               \
+	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
+	"v.users_table FROM uiml.domain d " join                                                                 \
+	" JOIN uiml.version v ON v.domain_id OPERATOR(pg_catalog.=) d.domain_id AND v.active " condition
+
+#define SERVING_COLUMNS 17
+
+/* The two questions; plans live as long as the backend. */
+static UimlPlan *named_plan;
+static UimlPlan *all_plan;
+
+static void
+add_serving(TupleTableSlot *slot, void *ctx)
+{
+	List **list = ctx;
+	UimlServing *serving = palloc0(sizeof(UimlServing));
+	Datum *value;
+
+	slot_getsomeattrs(slot, SERVING_COLUMNS);
+	value = slot->tts_values;
+	serving->domain_id = DatumGetInt32(value[0]);
+	serving->owner = DatumGetObjectId(value[1]);
+	serving->domain = TextDatumGetCString(value[2]);
+	*list = lappend(*list, serving);
+	if (slot->tts_isnull[3])
+		return; /* not trained */
+	serving->version_id = DatumGetInt64(value[3]);
+	serving->version = DatumGetInt32(value[4]);
+	serving->has_data_until = !slot->tts_isnull[5];
+	serving->data_until = serving->has_data_until ? DatumGetTimestampTz(value[5]) : 0;
+	serving->half_life = slot->tts_isnull[6] ? INFINITY : DatumGetFloat8(value[6]);
+	serving->items = DatumGetInt64(value[7]);
+	serving->dims = DatumGetInt32(value[8]);
+	serving->interests = DatumGetInt32(value[9]);
+	serving->alpha = DatumGetFloat8(value[10]);
+	serving->item_alpha = DatumGetFloat8(value[11]);
+	serving->temperature = DatumGetFloat8(value[12]);
+	serving->digest = DatumGetInt64(value[13]);
+	serving->items_table = DatumGetObjectId(value[14]);
+	serving->interests_table = DatumGetObjectId(value[15]);
+	serving->users_table = DatumGetObjectId(value[16]);
+}
+
+/*
+ * Checks
+ */
+
+static bool
+numbers_in_range(const UimlServing *serving)
+{
+	return serving->half_life > 0 && serving->items >= 1 && serving->items <= PG_INT32_MAX &&
+		   serving->dims >= 1 && serving->dims <= UIML_MAX_DIMS && serving->interests >= 1 &&
+		   serving->interests <= UIML_MAX_INTERESTS && isfinite(serving->alpha) && serving->alpha > 0 &&
+		   isfinite(serving->item_alpha) && serving->item_alpha > 0 && isfinite(serving->temperature) &&
+		   serving->temperature >= 0;
+}
+
+/*
+ * A table that training could have made: reading a view, a foreign table or a table with policies could run code of whoever
+ * wrote its OID into the catalog.
+ */
+static bool
+table_is_sound(Oid relid, Oid owner)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class row;
+	bool sound;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	row = (Form_pg_class) GETSTRUCT(tuple);
+	sound = row->relkind == RELKIND_RELATION && row->relowner == owner && !row->relrowsecurity;
+	ReleaseSysCache(tuple);
+	return sound;
+}
+
+static const char *
+serving_problem(const UimlServing *serving)
+{
+	if (!numbers_in_range(serving))
+		return "A number in uiml.version is out of range.";
+	if (!table_is_sound(serving->items_table, serving->owner) ||
+		!table_is_sound(serving->interests_table, serving->owner) ||
+		!table_is_sound(serving->users_table, serving->owner))
+		return "A table of the version was dropped, changed hands or got row-level security.";
+	return NULL;
+}
+
+static bool
+may_select(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* True for a domain to predict from; raises an error, or tells to leave it out, otherwise. */
+static bool
+serving_is_usable(const UimlServing *serving, bool named)
+{
+	const char *problem = serving_problem(serving);
+	bool strict = named || serving->owner == GetUserId();
+
+	if (problem != NULL && strict)
+		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("version %d of domain \"%s\" can't be used", serving->version, serving->domain),
+				errdetail("%s", problem), errhint("Train the domain again."));
+	if (problem != NULL)
+		return false;
+	if (may_select(serving->items_table) && may_select(serving->interests_table) &&
+		may_select(serving->users_table))
+		return true;
+	if (strict)
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied for domain \"%s\"", serving->domain),
+				errhint("Ask its owner for the privilege predict, with uiml_grant."));
+	return false;
+}
+
+/*
+ * Lists
+ */
+
+static List *
+serving_all(void)
+{
+	List *found = NIL;
+	List *usable = NIL;
+	ListCell *cell;
+
+	if (all_plan == NULL)
+		all_plan = uiml_plan_prepare(SERVING_QUERY("", "ORDER BY d.name COLLATE \"C\", d.owner"), 0, NULL);
+	uiml_plan_each(all_plan, NULL, NULL, add_serving, &found);
+	foreach (cell, found)
+	{
+		if (serving_is_usable(lfirst(cell), false))
+			usable = lappend(usable, lfirst(cell));
+	}
+	return usable;
+}
+
+/* One's own, else the only one; with an owner in the name, that one's. */
+static UimlServing *
+choose_serving(List *found, const char *owner_name, const char *bare)
+{
+	Oid owner = owner_name != NULL ? get_role_oid(owner_name, true) : InvalidOid;
+	UimlServing *choice = NULL;
+	List *owners = NIL;
+	ListCell *cell;
+
+	foreach (cell, found)
+	{
+		UimlServing *serving = lfirst(cell);
+
+		if (owner_name != NULL && serving->owner != owner)
+			continue;
+		if (serving->owner == GetUserId())
+			return serving;
+		choice = serving;
+		owners = lappend_oid(owners, serving->owner);
+	}
+	if (list_length(owners) > 1)
+		uiml_domain_ambiguous(bare, owners);
+	return choice;
+}
+
+static List *
+serving_named(const char *name)
+{
+	char *owner;
+	const char *bare = uiml_name_split(name, &owner);
+	List *found = NIL;
+	UimlServing *serving;
+	Datum value = CStringGetTextDatum(bare);
+
+	if (named_plan == NULL)
+	{
+		Oid type = TEXTOID;
+
+		named_plan = uiml_plan_prepare(
+			SERVING_QUERY("LEFT", "WHERE d.name OPERATOR(pg_catalog.=) $1 ORDER BY d.owner"), 1, &type);
+	}
+	uiml_plan_each(named_plan, &value, NULL, add_serving, &found);
+	serving = choose_serving(found, owner, bare);
+	if (serving == NULL)
+		uiml_domain_unknown(name);
+	if (serving->version_id == 0)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("domain \"%s\" has not been trained yet", name),
+				errhint("Train it with: SELECT * FROM uiml_train(%s);", quote_literal_cstr(name)));
+	(void) serving_is_usable(serving, true);
+	return list_make1(serving);
+}
+
+List *
+uiml_serving_list(const char *domain)
+{
+	return domain != NULL ? serving_named(domain) : serving_all();
+}
