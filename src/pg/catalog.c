@@ -189,7 +189,7 @@ names_hint(void)
 	uiml_sql_each("SELECT d.name, d.owner FROM uiml.domain d ORDER BY d.name COLLATE \"C\", d.owner", NULL,
 				  true, add_name, &names);
 	if (names == NIL)
-		return "There are no domains yet; register one with uiml_create_domain or uiml_train.";
+		return "There are no domains you can use; register one with uiml_create_domain or uiml_train.";
 	initStringInfo(&text);
 	foreach (cell, names)
 	{
