@@ -80,10 +80,12 @@ uiml_rng_below(UimlRng *rng, uint64_t bound)
 double
 uiml_rng_normal(UimlRng *rng)
 {
-	double u, v, s;
+	double u, s;
 
 	do
 	{
+		double v;
+
 		u = 2 * uiml_rng_uniform(rng) - 1;
 		v = 2 * uiml_rng_uniform(rng) - 1;
 		s = u * u + v * v;

@@ -1,0 +1,212 @@
+/*
+ * svd_kernel.c
+ *	  Sums of panel rows, in registers.
+ *
+ * A user's z of 80 floats is ten AVX registers: it is loaded once, all the user's items are added, and it
+ * is stored once, so that each entry costs one load per eight floats instead of two loads and a store.  Panels
+ * wider than STRIP_VECTORS registers are taken in strips of equal width.
+ *
+ * The loops are written with GCC's vector types and compiled twice, for the base instruction set and for AVX2
+ * with FMA; one pair is chosen per call of the decomposition.  That is target_clones without its ifunc
+ * resolvers, which musl lacks and which run before a sanitizer is ready.
+ */
+#include "core/svd_kernel.h"
+
+#define LANES         8
+#define STRIP_VECTORS 12
+#define PREFETCH      6 /* entries ahead */
+
+/* Eight floats in registers, and the same anywhere in memory. */
+typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef float LooseVector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Calls F(0) F(1) .. for the vectors of a strip: names instead of an array keep the sums in registers. */
+#define EACH_VECTOR(F)                                                                                       \
+	F(0)                                                                                                     \
+	F(1)                                                                                                     \
+	F(2)                                                                                                     \
+	F(3)                                                                                                     \
+	F(4)                                                                                                     \
+	F(5)                                                                                                     \
+	F(6)                                                                                                     \
+	F(7)                                                                                                     \
+	F(8)                                                                                                     \
+	F(9)                                                                                                     \
+	F(10)                                                                                                    \
+	F(11)
+
+/* vectors is a constant wherever this is inlined, so that the comparisons vanish. */
+INLINE void
+gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
+			 float *z)
+{
+	LooseVector *out = (LooseVector *) z;
+
+#define LOAD(I)                                                                                              \
+	Vector sum##I = {0};                                                                                     \
+	if (I < vectors)                                                                                         \
+		sum##I = out[I];
+#define ADD(I)                                                                                               \
+	if (I < vectors)                                                                                         \
+		sum##I += x * row[I];
+#define STORE(I)                                                                                             \
+	if (I < vectors)                                                                                         \
+		out[I] = sum##I;
+#define AHEAD(I)                                                                                             \
+	if (I < vectors && I % 2 == 0)                                                                           \
+		__builtin_prefetch(&ahead[I]);
+
+	EACH_VECTOR(LOAD)
+	for (size_t k = 0; k < n; k++)
+	{
+		const LooseVector *row = (const LooseVector *) (panel + (size_t) col[k] * l);
+		const LooseVector *ahead =
+			(const LooseVector *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+		float v = value[k];
+		Vector x = {v, v, v, v, v, v, v, v};
+
+		EACH_VECTOR(AHEAD)
+		EACH_VECTOR(ADD)
+	}
+	EACH_VECTOR(STORE)
+}
+
+INLINE void
+scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
+			  float *panel)
+{
+	const LooseVector *in = (const LooseVector *) z;
+
+#define LOAD_Z(I)                                                                                            \
+	Vector z##I = {0};                                                                                       \
+	if (I < vectors)                                                                                         \
+		z##I = in[I];
+#define ADD_ROW(I)                                                                                           \
+	if (I < vectors)                                                                                         \
+		row[I] += x * z##I;
+
+	EACH_VECTOR(LOAD_Z)
+	for (size_t k = 0; k < n; k++)
+	{
+		LooseVector *row = (LooseVector *) (panel + (size_t) col[k] * l);
+		const LooseVector *ahead =
+			(const LooseVector *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+		float v = value[k];
+		Vector x = {v, v, v, v, v, v, v, v};
+
+		EACH_VECTOR(AHEAD)
+		EACH_VECTOR(ADD_ROW)
+	}
+}
+
+/* Expands a call for each constant width, so that the strip functions are inlined with it. */
+#define EACH_WIDTH(CASE)                                                                                     \
+	CASE(1)                                                                                                  \
+	CASE(2)                                                                                                  \
+	CASE(3)                                                                                                  \
+	CASE(4)                                                                                                  \
+	CASE(5)                                                                                                  \
+	CASE(6)                                                                                                  \
+	CASE(7)                                                                                                  \
+	CASE(8)                                                                                                  \
+	CASE(9)                                                                                                  \
+	CASE(10)                                                                                                 \
+	CASE(11)                                                                                                 \
+	CASE(12)
+
+/* Vectors in the next strip of those left, so that strips are about equally wide. */
+INLINE size_t
+strip_vectors(size_t left)
+{
+	size_t strips = (left + STRIP_VECTORS - 1) / STRIP_VECTORS;
+
+	return (left + strips - 1) / strips;
+}
+
+INLINE void
+gather_rows(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l, float *z)
+{
+	size_t left = l / LANES;
+	size_t j = 0;
+
+	while (left > 0)
+	{
+		size_t vectors = strip_vectors(left);
+
+		switch (vectors)
+		{
+#define GATHER(W)                                                                                            \
+	case W:                                                                                                  \
+		gather_strip(W, col, value, n, panel + j, l, z + j);                                                 \
+		break;
+			EACH_WIDTH(GATHER)
+		}
+		left -= vectors;
+		j += vectors * LANES;
+	}
+	for (; j < l; j++)
+		for (size_t k = 0; k < n; k++)
+			z[j] += value[k] * panel[(size_t) col[k] * l + j];
+}
+
+INLINE void
+scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, size_t l, float *panel)
+{
+	size_t left = l / LANES;
+	size_t j = 0;
+
+	while (left > 0)
+	{
+		size_t vectors = strip_vectors(left);
+
+		switch (vectors)
+		{
+#define SCATTER(W)                                                                                           \
+	case W:                                                                                                  \
+		scatter_strip(W, col, value, n, z + j, l, panel + j);                                                \
+		break;
+			EACH_WIDTH(SCATTER)
+		}
+		left -= vectors;
+		j += vectors * LANES;
+	}
+	for (; j < l; j++)
+		for (size_t k = 0; k < n; k++)
+			panel[(size_t) col[k] * l + j] += value[k] * z[j];
+}
+
+#define DEFINE_KERNELS(SUFFIX, TARGET)                                                                       \
+	TARGET static void gather_##SUFFIX(const uint32_t *col, const float *value, size_t n,                    \
+									   const float *panel, size_t l, float *z)                               \
+	{                                                                                                        \
+		gather_rows(col, value, n, panel, l, z);                                                             \
+	}                                                                                                        \
+                                                                                                             \
+	TARGET static void scatter_##SUFFIX(const uint32_t *col, const float *value, size_t n, const float *z,   \
+										size_t l, float *panel)                                              \
+	{                                                                                                        \
+		scatter_rows(col, value, n, z, l, panel);                                                            \
+	}
+
+DEFINE_KERNELS(base, )
+
+#ifdef __x86_64__
+DEFINE_KERNELS(avx2, __attribute__((target("avx2,fma"))))
+#endif
+
+UimlSvdKernels
+uiml_svd_kernels(void)
+{
+	UimlSvdKernels kernels = {gather_base, scatter_base};
+
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+	{
+		kernels.gather = gather_avx2;
+		kernels.scatter = scatter_avx2;
+	}
+#endif
+	return kernels;
+}
