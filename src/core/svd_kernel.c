@@ -44,8 +44,8 @@ gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, 
 {
 	LooseVector *out = (LooseVector *) z;
 
+#define DECLARE(I) Vector sum##I = {0};
 #define LOAD(I)                                                                                              \
-	Vector sum##I = {0};                                                                                     \
 	if (I < vectors)                                                                                         \
 		sum##I = out[I];
 #define ADD(I)                                                                                               \
@@ -57,6 +57,8 @@ gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, 
 #define AHEAD(I)                                                                                             \
 	if (I < vectors && I % 2 == 0)                                                                           \
 		__builtin_prefetch(&ahead[I]);
+
+	EACH_VECTOR(DECLARE)
 
 	EACH_VECTOR(LOAD)
 	for (size_t k = 0; k < n; k++)
@@ -79,13 +81,15 @@ scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n,
 {
 	const LooseVector *in = (const LooseVector *) z;
 
+#define DECLARE_Z(I) Vector z##I = {0};
 #define LOAD_Z(I)                                                                                            \
-	Vector z##I = {0};                                                                                       \
 	if (I < vectors)                                                                                         \
 		z##I = in[I];
 #define ADD_ROW(I)                                                                                           \
 	if (I < vectors)                                                                                         \
 		row[I] += x * z##I;
+
+	EACH_VECTOR(DECLARE_Z)
 
 	EACH_VECTOR(LOAD_Z)
 	for (size_t k = 0; k < n; k++)
