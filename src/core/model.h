@@ -47,18 +47,28 @@ extern UimlModelParams uiml_model_defaults(void);
  * uiml_model_fit
  *		Item space, interests, prior and popularity from the rows of x that row_used flags (NULL: all).
  *
- * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, capped by the data; and
- * k by silhouette).  alpha, item_alpha and temperature get neutral values (k, 10, .6) until they are tuned.
- * Free with uiml_model_free.  Returns the statuses of uiml_svd_items and uiml_kmeans_spherical.
+ * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, and k by silhouette); dims is
+ * capped by the rank of the data and interests by the number of distinct items.  alpha, item_alpha and temperature get
+ * neutral values (k, 10, .6) until they are tuned.  Free with uiml_model_free.  Returns the statuses of uiml_svd_items and
+ * uiml_kmeans_spherical.
+ *
+ * The two halves may be called by themselves: uiml_model_fit_space leaves a model without interests, and
+ * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the model's space.
  */
 extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
 								 const UimlModelParams *params, UimlModel *model);
+extern UimlStatus uiml_model_fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+									   const UimlModelParams *params, UimlModel *model);
+extern UimlStatus uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x,
+										   const uint8_t *row_used, const UimlModelParams *params,
+										   UimlModel *model);
 
 extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
 
 /*
- * Keeps only the first d dimensions of the space (they are nested).  Interests and prior stay what they were found as in all
- * dimensions; only the centroids are cut, and made unit again.  To have interests of the smaller space, fit again.
+ * uiml_model_truncate
+ *		Keeps only the first dims dimensions of the space: singular vectors are nested, so this is the smaller space.
+ *		Interests stay what they were in all dimensions, only their centroids are cut and made unit again.
  */
 extern void uiml_model_truncate(UimlModel *model, size_t dims);
 
@@ -84,7 +94,7 @@ extern void uiml_score_items(const float *out, size_t n_items, size_t d, const f
  * w = total / (total + item_alpha), both q and popularity normalised over the items that take part: a score of -INFINITY
  * leaves an item out (seen, or no candidate) and stays -INFINITY, so the result can go straight into uiml_topk.
  * total is the user's mass; total 0, or no score above 0, gives popularity.  history_weight receives w (may be NULL).
- * temperature > 0, item_alpha > 0.  Vectorised: about 1 ns per item.
+ * temperature > 0, item_alpha > 0.  About 2 ns per item.
  */
 extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double total,
 							 double item_alpha, double temperature, double *history_weight);
@@ -100,12 +110,21 @@ typedef struct UimlHoldout
 extern void uiml_holdout_free(const UimlEnv *env, UimlHoldout *holdout);
 
 /*
- * uiml_model_tune
- *		Chooses dims (when choose_dims: the prefix of the space in {16, 32, 64, 128, 256, d} with the highest NDCG@100), alpha,
- *		item_alpha and temperature on tuning users.  Without a usable tuning user the neutral values stay.
+ * uiml_model_choose_dims
+ *		The prefix of the space, of 16, 32, 64, 128, 256, 512 and all dimensions, with the highest NDCG@100 on tuning
+ *		users (at most 1,000 of them, fewer where there are very many items).
+ *
+ * dims receives the choice (all dimensions when no user has a hidden item).  The model is not changed.
  */
-extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning,
-								  bool choose_dims);
+extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model,
+										 const UimlHoldout *tuning, size_t *dims);
+
+/*
+ * uiml_model_tune
+ *		Sets alpha, item_alpha and temperature to the values with the highest likelihood of the hidden items, each user
+ *		with the same say.  Without a usable tuning user they stay what they are.
+ */
+extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
 
 /*
  * What judging gives: per metric and k one value per user, for the model and for the popularity baseline.
