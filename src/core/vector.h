@@ -2,8 +2,8 @@
  * vector.h
  *	  Dense float vectors: arithmetic, distances, and the readers of their external forms.
  *
- * The loops run per row of a query, so they call no BLAS and allocate nothing.  On x86-64 with glibc each is compiled
- * twice, for any CPU and for AVX2 with FMA, and the loader picks one (gcc's target_clones); elsewhere it is plain C.
+ * The loops run per row of a query, so they call no BLAS and allocate nothing.  On x86-64 with gcc and glibc each is
+ * compiled twice, for any CPU and for one with AVX and FMA, and the loader picks (target_clones).
  */
 #ifndef UIML_VECTOR_H
 #define UIML_VECTOR_H
@@ -73,6 +73,36 @@ extern UimlStatus uiml_vector_read(const void *bytes, size_t dim, float *x);
 
 /* Writes the binary form, UIML_VECTOR_BINARY_SIZE(dim) bytes. */
 extern void uiml_vector_write(const float *x, size_t dim, void *bytes);
+
+/*
+ * Distances and products.  dim elements each, all finite; results are finite.  Sums run over float lanes that are
+ * added up in double every few hundred elements; where a float overflows, or underflow would show, the sum is
+ * taken again in double.  A product may round to -0 or lose what lies below the smallest float.
+ */
+extern double uiml_vector_dot(const float *a, const float *b, size_t dim);
+extern double uiml_vector_l2_squared(const float *a, const float *b, size_t dim);
+extern double uiml_vector_l1(const float *a, const float *b, size_t dim);
+
+/* 1 - cos(a, b), within 0 .. 2; 1 when a or b is zero, as if they were orthogonal: a zero vector points nowhere. */
+extern double uiml_vector_cosine_distance(const float *a, const float *b, size_t dim);
+
+/* Euclidean norm, summed in double. */
+extern double uiml_vector_norm(const float *x, size_t dim);
+
+/* Element-wise arithmetic; result may be a or b.  What overflows becomes infinite: see uiml_vector_is_finite. */
+extern void uiml_vector_add(const float *a, const float *b, size_t dim, float *result);
+extern void uiml_vector_subtract(const float *a, const float *b, size_t dim, float *result);
+extern void uiml_vector_multiply(const float *a, const float *b, size_t dim, float *result);
+
+/* result = x * factor, multiplied in double and rounded once. */
+extern void uiml_vector_scale(const float *x, double factor, size_t dim, float *result);
+
+/* sum += x * weight, and sum += x * weight of doubles: the accumulators of averages. */
+extern void uiml_vector_accumulate(const float *x, double weight, size_t dim, double *sum);
+extern void uiml_vector_accumulate_f64(const double *x, double weight, size_t dim, double *sum);
+
+/* -1, 0, 1: by the first element that differs, then by length; -0 equals 0. */
+extern int uiml_vector_compare(const float *a, size_t dim_a, const float *b, size_t dim_b);
 
 /* True when no element is NaN or infinite. */
 extern bool uiml_vector_is_finite(const float *x, size_t dim);
