@@ -2,8 +2,8 @@
  * fuzz_itemfile.c
  *	  uiml_itemfile_open on arbitrary bytes; whatever it accepts is read to the last byte.
  *
- * Random bytes hardly ever carry a right magic and total size, so the first input byte can ask for a header that
- * fits: then the offsets and item numbers are what is fuzzed.
+ * Random bytes hardly ever carry a right magic and total size, so the first input byte can ask for a written file
+ * instead; the other bytes then are the damage done to it.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,25 +38,44 @@ read_all(const UimlItemFile *file)
 	return sum;
 }
 
-/* Writes a header for n_items and dims, the text taking what is left; returns how many of the bytes to use. */
-static size_t
-fit_header(char *data, size_t size, size_t n_items, size_t dims)
+/* A good file of n_items items; receives its size. */
+static char *
+written_file(size_t n_items, size_t dims, size_t *size)
 {
-	size_t fixed = uiml_itemfile_size(n_items, dims, 0);
-	uint32_t numbers[2] = {1, (uint32_t) dims};
-	uint64_t lengths[3];
+	const float vector[4] = {1, -2, 3, -4};
+	UimlEnv env = uiml_env_malloc();
+	UimlItemWriter writer;
+	char *data;
 
-	size -= size % 64;
-	if (fixed == 0 || fixed > size)
-		return size;
-	lengths[0] = n_items;
-	lengths[1] = size - fixed;
-	lengths[2] = size;
-	memcpy(data, "uimlitem", 8);
-	memcpy(data + 8, numbers, 8);
-	memcpy(data + 16, lengths, 24);
-	memset(data + 40, 0, 16);
-	return size;
+	*size = uiml_itemfile_size(n_items, dims, 5 * n_items);
+	data = malloc(*size);
+	if (data == NULL || uiml_itemfile_begin(&writer, data, *size, n_items, dims, 5 * n_items) != UIML_OK)
+		abort();
+	for (size_t i = 0; i < n_items; i++)
+	{
+		char key = (char) ('z' - i);
+		UimlItemRow row = {.out = vector, .in = vector, .popularity = 1, .key = &key, .key_length = 1};
+
+		row.title = "film";
+		row.title_length = 4;
+		if (uiml_itemfile_put(&writer, &row) != UIML_OK)
+			abort();
+	}
+	if (uiml_itemfile_finish(&env, &writer) != UIML_OK)
+		abort();
+	return data;
+}
+
+/* Each three bytes of the input are a position and a value. */
+static void
+damage(char *data, size_t size, const uint8_t *input, size_t length)
+{
+	for (size_t i = 0; i + 3 <= length; i += 3)
+	{
+		size_t at = ((size_t) input[i] << 8 | input[i + 1]) % size;
+
+		data[at] = (char) input[i + 2];
+	}
 }
 
 int
@@ -64,20 +83,27 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
 	volatile unsigned sink;
 	UimlItemFile file;
+	size_t length;
 	uint8_t mode;
 	char *data;
 
-	if (size == 0)
+	if (size < 2)
 		return 0;
-	mode = *input++;
-	size--;
-	data = malloc(size > 0 ? size : 1);
-	if (data == NULL)
-		return 0;
-	memcpy(data, input, size);
+	mode = input[0];
 	if (mode % 2 == 1)
-		size = fit_header(data, size, mode / 2 % 8, mode / 16 % 4);
-	if (uiml_itemfile_open(data, size, mode >= 0xF0, &file) == UIML_OK)
+	{
+		data = written_file(mode / 2 % 8, mode / 16 % 4, &length);
+		damage(data, length, input + 1, size - 1);
+	}
+	else
+	{
+		length = size - 1;
+		data = malloc(length);
+		if (data == NULL)
+			return 0;
+		memcpy(data, input + 1, length);
+	}
+	if (uiml_itemfile_open(data, length, mode >= 0xC0, &file) == UIML_OK)
 	{
 		sink = read_all(&file);
 		(void) sink;
