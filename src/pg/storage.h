@@ -11,7 +11,7 @@
  *	shop_users_versions		version integer, user_id <key type>, events bigint, last_at timestamptz, mass real,
  *							interests interest_vector, vector interest_vector, items integer[]
  *
- * Primary keys are (version, item_id), (version, interest_id) and (version, user_id).  item_no runs from 0 in key order and
+ * Primary keys are (item_id, version), (interest_id, version) and (user_id, version).  item_no runs from 0 in key order and
  * interest_no from 0: positions in packed matrices and in a user's interests vector (decayed mass per interest, its
  * sum is mass); items lists the item_no of what the user did, ascending.  share is the domain's prior.
  * Views shop_items, shop_interests and shop_users show the active version.  Partition shop_items_v3 belongs to version 3.
@@ -57,7 +57,10 @@ extern void uiml_storage_clean(const UimlDomain *domain);
 /* GRANT or REVOKE SELECT on parents, partitions and views. grantee InvalidOid: PUBLIC. */
 extern void uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant);
 
-/* The type of a key column: of a parent's user_id or item_id. */
+/* The parent of one kind: items_table, interests_table or users_table. */
+extern Oid uiml_storage_parent(const UimlDomain *domain, UimlTable which);
+
+/* The base type of a key column: of a parent's user_id or item_id. */
 extern Oid uiml_storage_key_type(Oid parent, UimlTable which);
 
 #endif /* UIML_PG_STORAGE_H */

@@ -1,0 +1,389 @@
+/*
+ * storage.c
+ *	  Creating, filling in, granting and dropping the tables of a domain's trained state.
+ *
+ * All DDL is SQL run as the owner, so that PostgreSQL's own checks of rights, names and dependencies hold.  What training does
+ * while others read takes no lock that a reader waits for: a version's tables are built apart and attached, which asks
+ * SHARE UPDATE EXCLUSIVE of the parent.  Dropping needs ACCESS EXCLUSIVE on the parent as well, and is a matter of
+ * storage_clean.c.
+ *
+ * Keys come first in the primary keys, before the version: a partition holds one version only, so that a look-up by key alone
+ * uses the index too.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "pg/catalog.h"
+#include "pg/interest_vector.h"
+#include "pg/sql.h"
+#include "pg/storage.h"
+
+typedef struct TableShape
+{
+	const char *suffix;  /* of the view; parents append _versions, partitions _v<version> */
+	const char *key;     /* column that is unique within a version */
+	const char *columns; /* %1$s: type of the key, %2$s: interest_vector */
+	const char *visible; /* columns of the view */
+	const char *comment;
+} TableShape;
+
+static const TableShape shapes[] = {
+	[UIML_ITEMS] =
+		{"_items", "item_id",
+		 "item_no integer NOT NULL, item_id %1$s NOT NULL, title text, interest_id integer, "
+		 "popularity real NOT NULL, users integer NOT NULL, in_vector %2$s NOT NULL, "
+		 "out_vector %2$s NOT NULL",
+		 "item_no, item_id, title, interest_id, popularity, users, in_vector, out_vector",
+		 "Items of domain %s: their vectors (in encodes history, out is scored), interest, popularity "
+		 "(share of all strength) and number of users"},
+	[UIML_INTERESTS] =
+		{"_interests", "interest_id",
+		 "interest_no integer NOT NULL, interest_id %1$s NOT NULL, label text NOT NULL, "
+		 "terms pg_catalog.text[], share real NOT NULL, items integer NOT NULL, "
+		 "typical pg_catalog.text[], centroid %2$s NOT NULL",
+		 "interest_no, interest_id, label, terms, share, items, typical, centroid",
+		 "Interests of domain %s: label, terms, typical items, share of all users' history (the prior) "
+		 "and centroid"},
+	[UIML_USERS] =
+		{"_users", "user_id",
+		 "user_id %1$s NOT NULL, events bigint NOT NULL, last_at timestamp with time zone, "
+		 "mass real NOT NULL, interests %2$s NOT NULL, vector %2$s NOT NULL, items integer[]",
+		 "user_id, events, last_at, mass, interests, vector, items",
+		 "Users of domain %s: decayed mass in all and per interest (by interest_no), vector, and the item_no "
+		 "of what they did"},
+};
+
+/*
+ * Names
+ */
+
+static char *
+view_name(const UimlDomain *domain, UimlTable which)
+{
+	return psprintf("%s%s", domain->name, shapes[which].suffix);
+}
+
+static char *
+parent_name(const UimlDomain *domain, UimlTable which)
+{
+	return psprintf("%s%s_versions", domain->name, shapes[which].suffix);
+}
+
+static char *
+qualified(Oid schema, const char *name)
+{
+	char *schema_name = get_namespace_name(schema);
+
+	if (schema_name == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_SCHEMA),
+				errmsg("schema with OID %u does not exist", schema));
+	return quote_qualified_identifier(schema_name, name);
+}
+
+static Oid *
+parent_field(UimlDomain *domain, UimlTable which)
+{
+	return which == UIML_ITEMS       ? &domain->items_table
+		   : which == UIML_INTERESTS ? &domain->interests_table
+									 : &domain->users_table;
+}
+
+Oid
+uiml_storage_parent(const UimlDomain *domain, UimlTable which)
+{
+	return *parent_field(unconstify(UimlDomain *, domain), which);
+}
+
+/* The parent, still there and still partitioned; its schema is where new partitions go, also after a SET SCHEMA. */
+static Oid
+open_parent(const UimlDomain *domain, UimlTable which)
+{
+	Oid parent = uiml_storage_parent(domain, which);
+
+	if (get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("table %s of domain \"%s\" is missing", quote_identifier(parent_name(domain, which)),
+					   domain->name),
+				errhint("Drop the domain with uiml_drop_domain and create it again."));
+	return parent;
+}
+
+/*
+ * Creating
+ */
+
+/* A type as a column declaration: qualified, since search_path is pg_catalog here. */
+static char *
+type_sql(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/*
+ * A key column's declaration.  A collation other than the default is taken over from the source, so that joins with it don't end in
+ * a conflict of collations.  Otherwise "C": the order of keys means nothing to us, comparing bytes is fast, and
+ * the index survives upgrades of the system's locales.  A nondeterministic collation would make different keys equal.
+ */
+static char *
+key_sql(Oid relation, const char *column, Oid type)
+{
+	Oid declared;
+	int32 typmod;
+	Oid collation = InvalidOid;
+	HeapTuple tuple;
+	char *text;
+
+	if (!OidIsValid(get_typcollation(type)))
+		return type_sql(type);
+	get_atttypetypmodcoll(relation, get_attnum(relation, column), &declared, &typmod, &collation);
+	if (!OidIsValid(collation) || collation == DEFAULT_COLLATION_OID ||
+		!get_collation_isdeterministic(collation))
+		collation = C_COLLATION_OID;
+	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	text = psprintf("%s COLLATE %s", type_sql(type),
+					qualified(((Form_pg_collation) GETSTRUCT(tuple))->collnamespace,
+							  NameStr(((Form_pg_collation) GETSTRUCT(tuple))->collname)));
+	ReleaseSysCache(tuple);
+	return text;
+}
+
+static void
+check_free(const UimlDomain *domain, Oid schema, const char *name)
+{
+	if (OidIsValid(get_relname_relid(name, schema)))
+		ereport(ERROR, errcode(ERRCODE_DUPLICATE_TABLE),
+				errmsg("relation \"%s\" already exists in schema \"%s\"", name, get_namespace_name(schema)),
+				errdetail("Domain \"%s\" needs the name for a table or view of its own.", domain->name),
+				errhint("Pass another schema in the argument schema, or give the domain another name."));
+}
+
+static void
+comment_on(const char *kind, const char *relation, const char *text)
+{
+	uiml_sql_run(psprintf("COMMENT ON %s %s IS %s", kind, relation, quote_literal_cstr(text)), NULL);
+}
+
+static Oid
+create_parent(const UimlDomain *domain, Oid schema, UimlTable which, const char *key)
+{
+	const TableShape *shape = &shapes[which];
+	char *name = parent_name(domain, which);
+	char *relation = qualified(schema, name);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (version integer NOT NULL, ", relation);
+	appendStringInfo(&sql, shape->columns, key, type_sql(uiml_vector_type()));
+	appendStringInfo(&sql, ", PRIMARY KEY (%s, version)) PARTITION BY LIST (version)", shape->key);
+	uiml_sql_run(sql.data, NULL);
+	comment_on(
+		"TABLE", relation,
+		psprintf("All versions of view %s, a partition each; made by uiml_train", view_name(domain, which)));
+	return get_relname_relid(name, schema);
+}
+
+void
+uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, Oid item_type)
+{
+	char *key[] = {[UIML_ITEMS] = key_sql(domain->events, domain->item_col, item_type),
+				   [UIML_INTERESTS] = "integer",
+				   [UIML_USERS] = key_sql(domain->events, domain->user_col, user_type)};
+
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	{
+		check_free(domain, schema, view_name(domain, which));
+		check_free(domain, schema, parent_name(domain, which));
+	}
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+		*parent_field(domain, which) = create_parent(domain, schema, which, key[which]);
+}
+
+/*
+ * The active version is looked up when the view is read, so that switching to another needs no DDL.  As an uncorrelated
+ * subquery it is evaluated once, and lets the executor skip the other partitions.
+ */
+static void
+create_view(const UimlDomain *domain, UimlTable which)
+{
+	Oid parent = uiml_storage_parent(domain, which);
+	char *relation = qualified(get_rel_namespace(parent), view_name(domain, which));
+
+	uiml_sql_run(psprintf("CREATE VIEW %s AS SELECT %s FROM %s WHERE version OPERATOR(pg_catalog.=) "
+						  "(SELECT v.version FROM uiml.version v WHERE v.domain_id OPERATOR(pg_catalog.=) %d "
+						  "AND v.active)",
+						  relation, shapes[which].visible, uiml_relation_name(parent), domain->domain_id),
+				 NULL);
+	comment_on("VIEW", relation, psprintf(shapes[which].comment, domain->name));
+}
+
+void
+uiml_storage_create_views(const UimlDomain *domain)
+{
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+		create_view(domain, which);
+}
+
+/*
+ * Partitions
+ */
+
+Oid
+uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version)
+{
+	Oid parent = open_parent(domain, which);
+	Oid schema = get_rel_namespace(parent);
+	char *name = psprintf("%s%s_v%d", domain->name, shapes[which].suffix, version);
+
+	check_free(domain, schema, name);
+	uiml_sql_run(psprintf("CREATE TABLE %s (LIKE %s INCLUDING STORAGE)", qualified(schema, name),
+						  uiml_relation_name(parent)),
+				 NULL);
+	return get_relname_relid(name, schema);
+}
+
+static void
+add_grantee(TupleTableSlot *slot, void *ctx)
+{
+	List **grantees = ctx;
+	bool null;
+
+	*grantees = lappend_oid(*grantees, DatumGetObjectId(slot_getattr(slot, 1, &null)));
+}
+
+static List *
+grantees_of(const UimlDomain *domain)
+{
+	List *grantees = NIL;
+	UimlSqlParams params = {0};
+
+	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_each(
+		"SELECT g.grantee FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) $1 ORDER BY g.grantee",
+		&params, false, add_grantee, &grantees);
+	return grantees;
+}
+
+/* GRANT or REVOKE SELECT on a comma-separated list of relations.  A role that was dropped has lost its grants already. */
+static void
+grant_select(const char *relations, Oid grantee, bool grant)
+{
+	char *role = OidIsValid(grantee) ? GetUserNameFromId(grantee, true) : NULL;
+
+	if (OidIsValid(grantee) && role == NULL)
+		return;
+	uiml_sql_run(psprintf("%s SELECT ON %s %s %s", grant ? "GRANT" : "REVOKE", relations,
+						  grant ? "TO" : "FROM", role != NULL ? quote_identifier(role) : "PUBLIC"),
+				 NULL);
+}
+
+/*
+ * The CHECK constraint proves to ATTACH PARTITION that it needs no scan under its lock; it stays, as a guard against rows written
+ * by hand.  The matching primary key becomes the partition's part of the parent's.
+ */
+void
+uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version)
+{
+	char *relation = uiml_relation_name(partition);
+	char *parent = uiml_relation_name(open_parent(domain, which));
+	List *grantees = grantees_of(domain);
+	ListCell *cell;
+
+	uiml_sql_run(
+		psprintf(
+			"ALTER TABLE %s ADD CHECK (version OPERATOR(pg_catalog.=) %d), ADD PRIMARY KEY (%s, version)",
+			relation, version, shapes[which].key),
+		NULL);
+	comment_on("TABLE", relation,
+			   psprintf("Version %d of view %s; made by uiml_train", version, view_name(domain, which)));
+	foreach (cell, grantees)
+		grant_select(relation, lfirst_oid(cell), true);
+	uiml_sql_run(psprintf("ANALYZE %s", relation), NULL);
+	uiml_sql_run(psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES IN (%d)", parent, relation, version),
+				 NULL);
+}
+
+/*
+ * Granting and dropping
+ */
+
+/* The view of the active version, unless something else took its name. */
+static Oid
+find_view(const UimlDomain *domain, UimlTable which)
+{
+	Oid parent = uiml_storage_parent(domain, which);
+	Oid view = get_relname_relid(view_name(domain, which), get_rel_namespace(parent));
+
+	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW ? view : InvalidOid;
+}
+
+static void
+append_relation(StringInfo list, Oid relation)
+{
+	if (!OidIsValid(relation) || get_rel_relkind(relation) == '\0')
+		return;
+	appendStringInfo(list, "%s%s", list->len > 0 ? ", " : "", uiml_relation_name(relation));
+}
+
+void
+uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant)
+{
+	StringInfoData relations;
+	ListCell *cell;
+
+	initStringInfo(&relations);
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	{
+		Oid parent = uiml_storage_parent(domain, which);
+
+		append_relation(&relations, parent);
+		append_relation(&relations, find_view(domain, which));
+		foreach (cell, find_inheritance_children(parent, NoLock))
+			append_relation(&relations, lfirst_oid(cell));
+	}
+	if (relations.len > 0)
+		grant_select(relations.data, grantee, grant);
+}
+
+void
+uiml_storage_drop(const UimlDomain *domain)
+{
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	{
+		Oid view = find_view(domain, which);
+		Oid parent = uiml_storage_parent(domain, which);
+
+		if (OidIsValid(view))
+			uiml_sql_run(psprintf("DROP VIEW %s", uiml_relation_name(view)), NULL);
+		if (get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
+			uiml_sql_run(psprintf("DROP TABLE %s", uiml_relation_name(parent)), NULL);
+	}
+}
+
+/*
+ * The base type: the column could be of a DOMAIN that whoever wrote the OID into the catalog made, and its constraints would run
+ * for whoever looks a key up.
+ */
+Oid
+uiml_storage_key_type(Oid parent, UimlTable which)
+{
+	Oid type = get_atttype(parent, get_attnum(parent, shapes[which].key));
+
+	if (!OidIsValid(type))
+		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("relation with OID %u has no column \"%s\"", parent, shapes[which].key));
+	return getBaseType(type);
+}
