@@ -87,6 +87,22 @@ extern void uiml_model_user(const UimlModel *model, const uint32_t *item, const 
 extern void uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score);
 
 /*
+ * uiml_score_items_add
+ *		score (n_items) += the first d columns of out, whose rows are stride floats apart, times vector: a prefix of the
+ *		space, or, from an offset, what more dimensions add to it.
+ */
+extern void uiml_score_items_add(const float *out, size_t n_items, size_t stride, const float *vector,
+								 size_t d, float *score);
+
+/*
+ * uiml_model_score_unseen
+ *		Folds in n items with masses and scores all others; the given ones score -INFINITY.
+ *		vector (d) and score (n_items) receive the results.  Returns the sum of the masses.
+ */
+extern double uiml_model_score_unseen(const UimlModel *model, const uint32_t *item, const float *mass,
+									  size_t n, float *vector, float *score);
+
+/*
  * uiml_item_shares
  *		Turns scores, in place, into the expected shares of the user's next events.
  *

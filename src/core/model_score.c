@@ -130,10 +130,11 @@ dot(const float *a, const float *b, size_t d)
 	return lanes_sum(&sum) + rest;
 }
 
+/* score += rows times b; stride is the distance from row to row. */
 INLINE void
-dot_rows(const float *rows, const float *b, size_t d, float *score)
+dot_rows(const float *rows, size_t stride, const float *b, size_t d, float *score)
 {
-	const float *a[ROWS] = {rows, rows + d, rows + 2 * d, rows + 3 * d};
+	const float *a[ROWS] = {rows, rows + stride, rows + 2 * stride, rows + 3 * stride};
 	Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
 	float rest[ROWS] = {0};
 	size_t i = 0;
@@ -150,21 +151,29 @@ dot_rows(const float *rows, const float *b, size_t d, float *score)
 	for (; i < d; i++)
 		for (int r = 0; r < ROWS; r++)
 			rest[r] += a[r][i] * b[i];
-	score[0] = lanes_sum(&s0) + rest[0];
-	score[1] = lanes_sum(&s1) + rest[1];
-	score[2] = lanes_sum(&s2) + rest[2];
-	score[3] = lanes_sum(&s3) + rest[3];
+	score[0] += lanes_sum(&s0) + rest[0];
+	score[1] += lanes_sum(&s1) + rest[1];
+	score[2] += lanes_sum(&s2) + rest[2];
+	score[3] += lanes_sum(&s3) + rest[3];
 }
 
 TWO_TARGETS void
-uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score)
+uiml_score_items_add(const float *out, size_t n_items, size_t stride, const float *vector, size_t d,
+					 float *score)
 {
 	size_t i = 0;
 
 	for (; i + ROWS <= n_items; i += ROWS)
-		dot_rows(out + i * d, vector, d, score + i);
+		dot_rows(out + i * stride, stride, vector, d, score + i);
 	for (; i < n_items; i++)
-		score[i] = dot(out + i * d, vector, d);
+		score[i] += dot(out + i * stride, vector, d);
+}
+
+void
+uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score)
+{
+	memset(score, 0, n_items * sizeof(float));
+	uiml_score_items_add(out, n_items, d, vector, d, score);
 }
 
 /* The highest score, and the popularity and number of the items that take part. */
@@ -340,4 +349,20 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 		for (size_t j = 0; j < m; j++)
 			interest_mass[from + j] = (float) sum[j];
 	}
+}
+
+double
+uiml_model_score_unseen(const UimlModel *model, const uint32_t *item, const float *mass, size_t n,
+						float *vector, float *score)
+{
+	double total = 0;
+
+	uiml_model_user(model, item, mass, n, vector, NULL);
+	uiml_score_items(model->out, model->n_items, model->dims, vector, score);
+	for (size_t e = 0; e < n; e++)
+	{
+		score[item[e]] = -INFINITY;
+		total += mass[e];
+	}
+	return total;
 }
