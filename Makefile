@@ -36,7 +36,7 @@ $(shell mkdir -p build; v="$$($(PG_CONFIG) --version)"; \
 	[ "$$v" = "$$(cat build/server 2>/dev/null)" ] || printf '%s\n' "$$v" > build/server)
 else
 all install installcheck lint check-exports:
-	@bash test/packages.sh --print build || true
+	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh --print build || true
 	@echo 'or name the pg_config of your PostgreSQL: make PG_CONFIG=/path/to/pg_config' >&2; exit 1
 clean distclean:
 	rm -rf $(EXTRA_CLEAN) $(OBJS) uiml.so
@@ -57,10 +57,11 @@ $(DATA_built):
 
 .PHONY: demo test check-tap check-isolation help
 demo:
-	@bash test/packages.sh demo
-	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/demo/run.sh $(if $(DEMO_DATA),'$(abspath $(DEMO_DATA))')
+	@bash test/demo/run.sh --check '$(DEMO_DATA)'
+	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh demo
+	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/demo/run.sh '$(DEMO_DATA)'
 test:
-	@bash test/packages.sh test
+	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh test
 	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh unit regress tap isolation
 check-tap check-isolation:
 	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh $(@:check-%=%)
@@ -117,7 +118,7 @@ check-fuzz: $(FUZZ)
 
 # -- Style and hygiene
 
-SOURCES = $(sort $(wildcard src/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch]))
+SOURCES = $(sort $(wildcard src/*/*.[ch] test/*/*.[ch]))
 
 .PHONY: format check-format lint check-exports check-meta
 format:
@@ -150,8 +151,8 @@ build/lint/%.o: src/%.c $(HEADERS)
 lint: $(LINT_OBJS) lint-cppcheck lint-analyze
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingInclude --suppress=missingIncludeSystem --suppressions-list=test/cppcheck.txt \
-		-D__GNUC__=12 '-DPG_FUNCTION_INFO_V1(x)=' '-DPG_MODULE_MAGIC=' -DFLEXIBLE_ARRAY_MEMBER= -Isrc src
+		--suppress=missingInclude --suppress=missingIncludeSystem --suppress=invalidPointerCast \
+		-D__GNUC__=12 -DUIML_VERSION='""' --include=test/cppcheck.h -Isrc src
 lint-analyze:
 	@for f in $(CORE); do \
 		$(CLANG) --analyze --analyzer-output text -Xclang -analyzer-werror -Isrc $$f || exit 1; done
