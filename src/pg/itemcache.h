@@ -7,6 +7,7 @@
 
 #include "core/itemfile.h"
 #include "pg/catalog.h"
+#include "pg/served.h"
 
 /*
  * uiml_items_open
@@ -14,12 +15,18 @@
  *
  * The file base/pgsql_tmp/pgsql_tmp_uiml/<database>-<relation>-<digest>.items is mapped, or built from the partition and published
  * by rename where it is missing, stale or damaged (the directory is left out of base backups and emptied at server start).
+ * Where it can't be written (a full disk), the backend keeps a copy of its own and the server log says so.
  * The view stays valid until the end of the transaction.  Mappings are kept by the backend, least recently used
- * ones given back.
+ * ones given back.  Sets served->item_type.
  */
-extern const UimlItemFile *uiml_items_open(const UimlServing *serving);
+extern const UimlItemFile *uiml_items_open(UimlServed *served, const UimlServing *serving);
 
-/* The digest that training stores in uiml.version: of everything that goes into the file. */
-extern int64 uiml_items_digest(const char *data, size_t size);
+/*
+ * uiml_items_pack
+ *		The bytes of the file, read from the items partition as the current user: *size of them, at an address that is a
+ *		multiple of 64, in memory of context.
+ */
+extern char *uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryContext context,
+							 size_t *size);
 
 #endif /* UIML_PG_ITEMCACHE_H */

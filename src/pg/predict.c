@@ -1,0 +1,299 @@
+/*
+ * predict.c
+ *	  Interests of users: known, unknown, given by their history, or all of a domain.
+ *
+ * score_j = (c_j + alpha prior_j) / (|c| + alpha), with c the user's decayed mass per interest (core/blend.h).  Somebody without
+ * history has c = 0, so the same line gives the prior.  Masses are stored decayed to the version's data_until; at a later
+ * instant all of them are smaller by one factor, which is why as_of costs nothing and is exact.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/blend.h"
+#include "pg/itemcache.h"
+#include "pg/prediction.h"
+#include "pg/sql.h"
+#include "pg/userkey.h"
+
+/* One domain, opened for predictions of interests. */
+typedef struct Prediction
+{
+	const UimlServing *serving;
+	UimlServed *served;
+	UimlResult *result;
+	int k;         /* rows wanted */
+	double factor; /* of masses, for as_of */
+	Datum domain;  /* its name as text */
+	float *mass;   /* served->k, workspace */
+	double *share; /* served->k, workspace */
+	int *order;    /* served->k, workspace */
+} Prediction;
+
+/* 2^-((as_of - data_until) / half_life), the common factor of all masses; 1 where as_of is NULL. */
+static double
+decay_factor(FunctionCallInfo fcinfo, int argument, const UimlServing *serving)
+{
+	TimestampTz as_of;
+
+	if (PG_ARGISNULL(argument) || !serving->has_data_until)
+		return 1;
+	as_of = PG_GETARG_TIMESTAMPTZ(argument);
+	if (as_of < serving->data_until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("as_of is before the newest event of domain \"%s\"", serving->domain),
+				 errdetail("The newest event is of %s.", timestamptz_to_str(serving->data_until)),
+				 errhint("Events that a version was trained on can't be left out of its predictions.")));
+	if (isinf(serving->half_life))
+		return 1;
+	if (TIMESTAMP_NOT_FINITE(as_of))
+		return 0;
+	return exp2(-((double) as_of - (double) serving->data_until) / USECS_PER_SEC / serving->half_life);
+}
+
+static void
+prediction_open(Prediction *prediction, const UimlServing *serving, int k, UimlResult *result)
+{
+	UimlServed *served = uiml_served_open(serving);
+
+	prediction->serving = serving;
+	prediction->served = served;
+	prediction->result = result;
+	prediction->k = Min(k, served->k);
+	prediction->factor = 1;
+	prediction->domain = CStringGetTextDatum(serving->domain);
+	prediction->mass = palloc0(sizeof(float) * served->k);
+	prediction->share = palloc(sizeof(double) * served->k);
+	prediction->order = palloc(sizeof(int) * served->k);
+}
+
+/* Higher shares first, ties by number. */
+static int
+compare_shares(const void *a, const void *b, void *arg)
+{
+	const double *share = arg;
+	int i = *(const int *) a;
+	int j = *(const int *) b;
+
+	if (share[i] != share[j])
+		return share[i] > share[j] ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+/*
+ * Ranks the interests of somebody with prediction->mass and adds the rows: domain, then user where it is not 0, then
+ * rank and the rest.
+ */
+static void
+prediction_put(Prediction *prediction, Datum user)
+{
+	const UimlServed *served = prediction->served;
+	double alpha = prediction->serving->alpha;
+	double total = 0;
+
+	for (int j = 0; j < served->k; j++)
+		total += prediction->mass[j];
+	uiml_blend(prediction->mass, served->prior, (size_t) served->k, alpha, prediction->share);
+	for (int j = 0; j < served->k; j++)
+		prediction->order[j] = j;
+	qsort_arg(prediction->order, (size_t) served->k, sizeof(int), compare_shares, prediction->share);
+
+	for (int rank = 0; rank < prediction->k; rank++)
+	{
+		int j = prediction->order[rank];
+		UimlForecast forecast =
+			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), total + alpha);
+		Datum values[11];
+		bool nulls[11] = {false};
+		int n = 0;
+
+		values[n++] = prediction->domain;
+		if (user != 0)
+			values[n++] = user;
+		values[n++] = Int32GetDatum(rank + 1);
+		values[n++] = Int32GetDatum(served->interest_id[j]);
+		nulls[n] = served->label[j] == 0;
+		values[n++] = served->label[j];
+		uiml_forecast_columns(&forecast, prediction->serving->version, &values[n]);
+		uiml_result_put(prediction->result, values, nulls);
+	}
+}
+
+static void
+take_masses(Prediction *prediction, const InterestVector *interests)
+{
+	for (int j = 0; j < prediction->served->k; j++)
+		prediction->mass[j] = (float) (interests->x[j] * prediction->factor);
+}
+
+/* ---------- one user ---------- */
+
+static void
+predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool named, UimlResult *result)
+{
+	Prediction prediction;
+	UimlUserRow row;
+	Datum key;
+	bool known;
+
+	prediction_open(&prediction, serving, k, result);
+	prediction.factor = decay_factor(fcinfo, 3, serving);
+	uiml_served_users(prediction.served, serving);
+	if (!uiml_arg_user(fcinfo, serving, prediction.served->user_type, named, &key, &known))
+		return;
+	if (known)
+	{
+		uiml_served_user(prediction.served, serving, key, false, &row);
+		if (row.found)
+			take_masses(&prediction, row.interests);
+	}
+	prediction_put(&prediction, 0);
+}
+
+/* uiml_predict(user_id, domain, k, as_of) */
+PG_FUNCTION_INFO_V1(uiml_predict);
+Datum
+uiml_predict(PG_FUNCTION_ARGS)
+{
+	int k = uiml_arg_k(fcinfo, 2);
+	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlResult result;
+	ListCell *cell;
+
+	uiml_result_begin(fcinfo, 10, &result);
+	foreach (cell, domains)
+		predict_user(fcinfo, lfirst(cell), k, !PG_ARGISNULL(1), &result);
+	return (Datum) 0;
+}
+
+/* ---------- a history without a user ---------- */
+
+static void
+predict_history(const UimlServing *serving, const UimlHistory *history, int k, bool named, UimlResult *result)
+{
+	Prediction prediction;
+	const UimlItemFile *file;
+
+	prediction_open(&prediction, serving, k, result);
+	file = uiml_items_open(prediction.served, serving);
+	for (int i = 0; i < history->n; i++)
+	{
+		uint32 item =
+			uiml_item_number(file, prediction.served, serving, named, history->type, history->key[i]);
+
+		if (item != UINT32_MAX && file->interest[item] != UINT32_MAX)
+			prediction.mass[file->interest[item]] += history->weight[i];
+	}
+	prediction_put(&prediction, 0);
+}
+
+/* uiml_predict_from(history, domain, k, weights) */
+PG_FUNCTION_INFO_V1(uiml_predict_from);
+Datum
+uiml_predict_from(PG_FUNCTION_ARGS)
+{
+	int k = uiml_arg_k(fcinfo, 2);
+	UimlHistory history = uiml_arg_history(fcinfo, 0, 3);
+	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlResult result;
+	ListCell *cell;
+
+	uiml_result_begin(fcinfo, 10, &result);
+	foreach (cell, domains)
+		predict_history(lfirst(cell), &history, k, !PG_ARGISNULL(1), &result);
+	return (Datum) 0;
+}
+
+/* ---------- all users ---------- */
+
+typedef struct AllUsers
+{
+	Prediction prediction;
+	MemoryContext row_context; /* emptied after each user */
+} AllUsers;
+
+static void
+predict_row(TupleTableSlot *slot, void *ctx)
+{
+	AllUsers *all = ctx;
+	Prediction *prediction = &all->prediction;
+	MemoryContext old = MemoryContextSwitchTo(all->row_context);
+
+	slot_getallattrs(slot);
+	if (!slot->tts_isnull[0] && !slot->tts_isnull[1])
+	{
+		char *user = uiml_userkey_text(prediction->served->user_type, slot->tts_values[0]);
+
+		take_masses(prediction,
+					uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]));
+		prediction_put(prediction, CStringGetTextDatum(user));
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(all->row_context);
+}
+
+/* uiml_predict_all(domain, k, as_of) */
+PG_FUNCTION_INFO_V1(uiml_predict_all);
+Datum
+uiml_predict_all(PG_FUNCTION_ARGS)
+{
+	int k = uiml_arg_k(fcinfo, 1);
+	List *domains = uiml_arg_domains(fcinfo, 0);
+	UimlResult result;
+	ListCell *cell;
+
+	uiml_result_begin(fcinfo, 11, &result);
+	foreach (cell, domains)
+	{
+		UimlServing *serving = lfirst(cell);
+		AllUsers all;
+
+		prediction_open(&all.prediction, serving, k, &result);
+		all.prediction.factor = decay_factor(fcinfo, 2, serving);
+		uiml_served_users(all.prediction.served, serving);
+		all.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
+		uiml_sql_each(
+			psprintf("SELECT user_id, interests FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
+					 uiml_relation_name(serving->users_table), serving->version),
+			NULL, true, predict_row, &all);
+		MemoryContextDelete(all.row_context);
+	}
+	return (Datum) 0;
+}
+
+/* ---------- the interests themselves ---------- */
+
+static void
+put_interest(TupleTableSlot *slot, void *ctx)
+{
+	slot_getallattrs(slot);
+	uiml_result_put(ctx, slot->tts_values, slot->tts_isnull);
+}
+
+/* uiml_interests(domain) */
+PG_FUNCTION_INFO_V1(uiml_interests);
+Datum
+uiml_interests(PG_FUNCTION_ARGS)
+{
+	UimlServing *serving;
+	UimlResult result;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("domain must not be null"),
+						errhint("Name a domain; the view uiml.domains lists them.")));
+	serving = linitial(uiml_arg_domains(fcinfo, 0));
+	uiml_result_begin(fcinfo, 6, &result);
+	(void) uiml_served_open(serving);
+	uiml_sql_each(
+		psprintf("SELECT interest_id, label, terms, share, items, typical FROM ONLY %s WHERE version"
+				 " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
+				 uiml_relation_name(serving->interests_table), serving->version),
+		NULL, true, put_interest, &result);
+	return (Datum) 0;
+}

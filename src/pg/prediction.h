@@ -1,0 +1,87 @@
+/*
+ * prediction.h
+ *	  What uiml_predict, uiml_recommend and their relatives share: arguments, forecasts, result rows.
+ */
+#ifndef UIML_PG_PREDICTION_H
+#define UIML_PG_PREDICTION_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/tuplestore.h"
+
+#include "core/itemfile.h"
+#include "pg/catalog.h"
+#include "pg/served.h"
+
+/* Rows of one call, in a tuplestore that spills to disk beyond work_mem. */
+typedef struct UimlResult
+{
+	Tuplestorestate *store;
+	TupleDesc desc;
+} UimlResult;
+
+/* A share among the next events: expected value, interval, and what it rests on most. */
+typedef struct UimlForecast
+{
+	double score;
+	double low;
+	double high;
+	bool history; /* else the prior */
+	double basis_share;
+} UimlForecast;
+
+/* Starts a set-returning call whose rows have n columns. */
+extern void uiml_result_begin(FunctionCallInfo fcinfo, int n, UimlResult *result);
+
+/* Adds a row; the arrays have n elements. */
+extern void uiml_result_put(UimlResult *result, const Datum *values, const bool *nulls);
+
+/*
+ * uiml_forecast
+ *		A share and the part of it that history gives, with its 90 % interval among the next 20 events.
+ *
+ * strength: weight of the posterior, mass + alpha
+ */
+extern UimlForecast uiml_forecast(double score, double history_part, double strength);
+
+/* Fills the six columns score, low, high, basis, basis_share, version from values[0] on. */
+extern void uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values);
+
+/* The argument k: 1 .. 10000, else an error. */
+extern int uiml_arg_k(FunctionCallInfo fcinfo, int argument);
+
+/* The argument domain: the one of that name, or for NULL all that are trained and visible; never an empty list. */
+extern List *uiml_arg_domains(FunctionCallInfo fcinfo, int argument);
+
+/*
+ * uiml_arg_user
+ *		Converts the first argument, a key of any type or NULL, to the key type of a domain.
+ *
+ * Returns false where it isn't a value of that type and the domain was not named (so that the domain is to be skipped); an
+ * error where it was.  *known is false for NULL, which stands for somebody nothing is known of.
+ */
+extern bool uiml_arg_user(FunctionCallInfo fcinfo, const UimlServing *serving, Oid key_type, bool named,
+						  Datum *key, bool *known);
+
+/*
+ * uiml_item_number
+ *		The number of the item with a given key of a given type, or UINT32_MAX; a key of a wrong type is an error
+ *		where the domain was named and no item of it where it was not.
+ */
+extern uint32 uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlServing *serving,
+							   bool named, Oid type, Datum value);
+
+/* Items that stand for a user's history, with a weight each. */
+typedef struct UimlHistory
+{
+	int n;
+	Oid type; /* of the keys */
+	Datum *key;
+	float *weight;
+} UimlHistory;
+
+/* The arguments history (an array of keys) and weights (real[] of the same length, or NULL: 1 each). */
+extern UimlHistory uiml_arg_history(FunctionCallInfo fcinfo, int history_argument, int weights_argument);
+
+#endif /* UIML_PG_PREDICTION_H */

@@ -1,0 +1,358 @@
+/*
+ * recommend.c
+ *	  Items for users: known, unknown, or given by their history.
+ *
+ * Every item that takes part is scored by the product of its out-vector with the user's vector, and scores become shares of the
+ * user's next events (core/model.h).  Items left out (seen ones, or all that are no candidates) score -infinity
+ * before that, so the shares of those that remain sum to one.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "core/model.h"
+#include "core/topk.h"
+#include "pg/itemcache.h"
+#include "pg/prediction.h"
+#include "pg/sql.h"
+
+/* Products between two looks for a cancel: some milliseconds. */
+#define SCORE_BLOCK ((size_t) 1 << 22)
+
+/* What a call asks for, in every domain. */
+typedef struct Request
+{
+	int k;
+	bool named; /* the domain was */
+	bool exclude_seen;
+	ArrayType *candidates; /* NULL: any item */
+	Oid candidates_from;   /* InvalidOid: any item */
+} Request;
+
+/* One domain, opened for recommendations. */
+typedef struct Recommendation
+{
+	const Request *request;
+	const UimlServing *serving;
+	UimlServed *served;
+	const UimlItemFile *file;
+	float *vector; /* dims: the user's */
+	double total;  /* the user's mass */
+	bool *out;     /* n_items: left out, or NULL: none is */
+} Recommendation;
+
+/* ---------- arguments ---------- */
+
+/* The arguments k, exclude_seen, candidates and candidates_from. */
+static Request
+request_read(FunctionCallInfo fcinfo, int exclude_argument)
+{
+	Request request = {.k = uiml_arg_k(fcinfo, 2), .named = !PG_ARGISNULL(1)};
+
+	if (PG_ARGISNULL(exclude_argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("exclude_seen must not be null")));
+	request.exclude_seen = PG_GETARG_BOOL(exclude_argument);
+	if (!PG_ARGISNULL(exclude_argument + 1))
+		request.candidates = PG_GETARG_ARRAYTYPE_P(exclude_argument + 1);
+	if (!PG_ARGISNULL(exclude_argument + 2))
+		request.candidates_from = PG_GETARG_OID(exclude_argument + 2);
+	if (request.candidates != NULL && OidIsValid(request.candidates_from))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("candidates and candidates_from cannot be used together"),
+						errhint("Pass one of them.")));
+	return request;
+}
+
+/* ---------- candidates ---------- */
+
+typedef struct CandidateReader
+{
+	Recommendation *recommendation;
+	Oid type;
+	MemoryContext row_context; /* emptied after each row */
+} CandidateReader;
+
+static void
+admit_item(const Recommendation *recommendation, Oid type, Datum value)
+{
+	uint32 item = uiml_item_number(recommendation->file, recommendation->served, recommendation->serving,
+								   recommendation->request->named, type, value);
+
+	if (item != UINT32_MAX)
+		recommendation->out[item] = false;
+}
+
+static void
+admit_row(TupleTableSlot *slot, void *ctx)
+{
+	CandidateReader *reader = ctx;
+	MemoryContext old = MemoryContextSwitchTo(reader->row_context);
+	bool null;
+	Datum value = slot_getattr(slot, 1, &null);
+
+	if (!null)
+		admit_item(reader->recommendation, reader->type, value);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(reader->row_context);
+}
+
+static void
+admit_array(const Recommendation *recommendation, ArrayType *array)
+{
+	Oid type = ARR_ELEMTYPE(array);
+	int16 length;
+	bool by_value;
+	char align;
+	Datum *value;
+	bool *null;
+	int n;
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	deconstruct_array(array, type, length, by_value, align, &value, &null, &n);
+	for (int i = 0; i < n; i++)
+		if (!null[i])
+			admit_item(recommendation, type, value[i]);
+}
+
+/* The column that holds item keys: item_id, or the only one. */
+static char *
+candidate_column(Oid relid, Oid *type)
+{
+	Relation rel = relation_open(relid, AccessShareLock);
+	TupleDesc desc = RelationGetDescr(rel);
+	Form_pg_attribute chosen = NULL;
+	int n_columns = 0;
+	char *name;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (attribute->attisdropped)
+			continue;
+		n_columns++;
+		if (chosen == NULL || strcmp(NameStr(attribute->attname), "item_id") == 0)
+			chosen = attribute;
+	}
+	if (chosen == NULL || (n_columns > 1 && strcmp(NameStr(chosen->attname), "item_id") != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("relation \"%s\" has no column \"item_id\"", RelationGetRelationName(rel)),
+				 errhint("candidates_from takes a table or view with a column item_id, or with a single "
+						 "column.")));
+	*type = chosen->atttypid;
+	name = pstrdup(quote_identifier(NameStr(chosen->attname)));
+	relation_close(rel, NoLock);
+	return name;
+}
+
+static void
+admit_relation(Recommendation *recommendation, Oid relid)
+{
+	CandidateReader reader = {.recommendation = recommendation};
+	char *column = candidate_column(relid, &reader.type);
+
+	reader.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml candidate", ALLOCSET_SMALL_SIZES);
+	uiml_sql_each(psprintf("SELECT %s FROM %s", column, uiml_relation_name(relid)), NULL, true, admit_row,
+				  &reader);
+	MemoryContextDelete(reader.row_context);
+}
+
+/* ---------- ranking ---------- */
+
+static void
+recommendation_open(Recommendation *recommendation, const Request *request, const UimlServing *serving)
+{
+	UimlServed *served = uiml_served_open(serving);
+
+	recommendation->request = request;
+	recommendation->serving = serving;
+	recommendation->served = served;
+	recommendation->file = uiml_items_open(served, serving);
+	recommendation->vector = palloc0(sizeof(float) * recommendation->file->dims);
+	recommendation->total = 0;
+	recommendation->out = palloc0(recommendation->file->n_items);
+	if (request->candidates == NULL && !OidIsValid(request->candidates_from))
+		return;
+	memset(recommendation->out, true, recommendation->file->n_items);
+	if (request->candidates != NULL)
+		admit_array(recommendation, request->candidates);
+	else
+		admit_relation(recommendation, request->candidates_from);
+}
+
+static float *
+score_items(const Recommendation *recommendation)
+{
+	const UimlItemFile *file = recommendation->file;
+	size_t block = SCORE_BLOCK / file->dims;
+	float *score = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * file->n_items);
+
+	for (size_t at = 0; at < file->n_items; at += block)
+	{
+		CHECK_FOR_INTERRUPTS();
+		uiml_score_items(file->out + at * file->dims, Min(block, file->n_items - at), file->dims,
+						 recommendation->vector, score + at);
+	}
+	for (size_t i = 0; i < file->n_items; i++)
+		if (recommendation->out[i])
+			score[i] = -INFINITY;
+	return score;
+}
+
+/* Sum of the popularity of the items that take part: what their popularity is divided by. */
+static double
+popularity_total(const Recommendation *recommendation)
+{
+	double total = 0;
+
+	for (size_t i = 0; i < recommendation->file->n_items; i++)
+		if (!recommendation->out[i])
+			total += recommendation->file->popularity[i];
+	return total;
+}
+
+static void
+put_item(const Recommendation *recommendation, Datum domain, int rank, uint32 item,
+		 const UimlForecast *forecast, UimlResult *result)
+{
+	Datum values[10];
+	bool nulls[10] = {false};
+	const char *written;
+	size_t length;
+
+	values[0] = domain;
+	values[1] = Int32GetDatum(rank);
+	written = uiml_itemfile_key(recommendation->file, item, &length);
+	values[2] = PointerGetDatum(cstring_to_text_with_len(written, (int) length));
+	written = uiml_itemfile_title(recommendation->file, item, &length);
+	nulls[3] = length == 0;
+	values[3] = nulls[3] ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(written, (int) length));
+	uiml_forecast_columns(forecast, recommendation->serving->version, &values[4]);
+	uiml_result_put(result, values, nulls);
+}
+
+/* Scores, ranks and adds the rows. */
+static void
+recommendation_put(const Recommendation *recommendation, UimlResult *result)
+{
+	const UimlItemFile *file = recommendation->file;
+	const UimlServing *serving = recommendation->serving;
+	float *share = score_items(recommendation);
+	uint32 *order = palloc(sizeof(uint32) * recommendation->request->k);
+	Datum domain = CStringGetTextDatum(serving->domain);
+	double popularity = popularity_total(recommendation);
+	double history_weight;
+	size_t n;
+
+	uiml_item_shares(share, file->n_items, file->popularity, recommendation->total, serving->item_alpha,
+					 serving->temperature, &history_weight);
+	n = uiml_topk(share, file->n_items, (size_t) recommendation->request->k, order);
+	for (size_t rank = 0; rank < n; rank++)
+	{
+		uint32 item = order[rank];
+		double prior = popularity > 0 ? (1 - history_weight) * file->popularity[item] / popularity : 0;
+		UimlForecast forecast = uiml_forecast(share[item], Max(share[item] - prior, 0),
+											  recommendation->total + serving->item_alpha);
+
+		put_item(recommendation, domain, (int) rank + 1, item, &forecast, result);
+	}
+	pfree(share);
+}
+
+/* ---------- one user ---------- */
+
+static void
+recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServing *serving,
+			   UimlResult *result)
+{
+	Recommendation recommendation;
+	UimlUserRow row = {0};
+	Datum key;
+	bool known;
+
+	recommendation_open(&recommendation, request, serving);
+	uiml_served_users(recommendation.served, serving);
+	if (!uiml_arg_user(fcinfo, serving, recommendation.served->user_type, request->named, &key, &known))
+		return;
+	if (known)
+		uiml_served_user(recommendation.served, serving, key, true, &row);
+	if (row.found)
+	{
+		memcpy(recommendation.vector, row.vector->x, sizeof(float) * recommendation.file->dims);
+		recommendation.total = row.mass;
+		for (int i = 0; request->exclude_seen && i < row.n_items; i++)
+			recommendation.out[row.items[i]] = true;
+	}
+	recommendation_put(&recommendation, result);
+}
+
+/* uiml_recommend(user_id, domain, k, exclude_seen, candidates, candidates_from) */
+PG_FUNCTION_INFO_V1(uiml_recommend);
+Datum
+uiml_recommend(PG_FUNCTION_ARGS)
+{
+	Request request = request_read(fcinfo, 3);
+	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlResult result;
+	ListCell *cell;
+
+	uiml_result_begin(fcinfo, 10, &result);
+	foreach (cell, domains)
+		recommend_user(fcinfo, &request, lfirst(cell), &result);
+	return (Datum) 0;
+}
+
+/* ---------- a history without a user ---------- */
+
+static void
+recommend_history(const Request *request, const UimlServing *serving, const UimlHistory *history,
+				  UimlResult *result)
+{
+	Recommendation recommendation;
+	const UimlItemFile *file;
+
+	recommendation_open(&recommendation, request, serving);
+	file = recommendation.file;
+	for (int i = 0; i < history->n; i++)
+	{
+		uint32 item = uiml_item_number(file, recommendation.served, serving, request->named, history->type,
+									   history->key[i]);
+
+		if (item == UINT32_MAX)
+			continue;
+		for (size_t d = 0; d < file->dims; d++)
+			recommendation.vector[d] += history->weight[i] * file->in[item * file->dims + d];
+		if (file->interest[item] != UINT32_MAX)
+			recommendation.total += history->weight[i];
+		if (request->exclude_seen)
+			recommendation.out[item] = true;
+	}
+	recommendation_put(&recommendation, result);
+}
+
+/* uiml_recommend_from(history, domain, k, weights, exclude_seen, candidates, candidates_from) */
+PG_FUNCTION_INFO_V1(uiml_recommend_from);
+Datum
+uiml_recommend_from(PG_FUNCTION_ARGS)
+{
+	Request request = request_read(fcinfo, 4);
+	UimlHistory history = uiml_arg_history(fcinfo, 0, 3);
+	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlResult result;
+	ListCell *cell;
+
+	uiml_result_begin(fcinfo, 10, &result);
+	foreach (cell, domains)
+		recommend_history(&request, lfirst(cell), &history, &result);
+	return (Datum) 0;
+}

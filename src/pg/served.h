@@ -1,0 +1,85 @@
+/*
+ * served.h
+ *	  The tables of an active version as predictions read them: checked for every caller, interests cached per version.
+ *
+ * Interests (labels, prior) are read once per backend and version: a version doesn't change once it is trained.
+ * Users are read for each call, through a saved plan.  Rights are checked in each call, for the tables a call reads.
+ */
+#ifndef UIML_PG_SERVED_H
+#define UIML_PG_SERVED_H
+
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
+#include "pg/catalog.h"
+#include "pg/interest_vector.h"
+#include "pg/sql.h"
+
+/* What a backend keeps of a version; valid until the end of the transaction at least. */
+typedef struct UimlServed
+{
+	int64 version_id;
+	Oid interests_table;
+	int k;              /* interests */
+	float *prior;       /* k: share of the domain */
+	int32 *interest_id; /* k */
+	Datum *label;       /* k: text, or 0 where there is no label */
+	Oid vector_type;
+	Oid user_type; /* base types of the keys; InvalidOid until the table is opened */
+	Oid item_type;
+
+	/* private to served.c */
+	dlist_node node;
+	char *users_name; /* that the plans were made for */
+	UimlPlan *masses_plan;
+	UimlPlan *user_plan;
+	MemoryContext context;
+	uint64 transaction; /* that used it last */
+} UimlServed;
+
+/* A user's row; interests, vector and items are palloc'd.  Of an unknown user found is false and the rest is zero. */
+typedef struct UimlUserRow
+{
+	bool found;
+	double mass;               /* decayed to data_until */
+	InterestVector *interests; /* k: mass per interest */
+	InterestVector *vector;    /* dims; NULL unless asked for */
+	int n_items;
+	int32 *items; /* n_items item numbers; NULL unless asked for */
+} UimlUserRow;
+
+/*
+ * uiml_served_open
+ *		The interests of a version, for a caller who may SELECT them.
+ *
+ * Errors: INSUFFICIENT_PRIVILEGE; UNDEFINED_TABLE where the partition was dropped by hand; WRONG_OBJECT_TYPE where it
+ * isn't a table as uiml makes them; DATA_CORRUPTED for numbers no training writes.
+ */
+extern UimlServed *uiml_served_open(const UimlServing *serving);
+
+/*
+ * uiml_served_users / uiml_served_items
+ *		Check that the caller may SELECT the users or items partition and that it is what it should be; set user_type or
+ *		item_type.  Errors as above.  To be called in each statement before the table is read.
+ */
+extern void uiml_served_users(UimlServed *served, const UimlServing *serving);
+extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
+
+/*
+ * uiml_served_user
+ *		The row of a user, after uiml_served_users.  key is of served->user_type.
+ *
+ * with_items: also vector and items, for recommendations.  Values are checked against the version: k and dims
+ * of the vectors, masses finite and not negative, item numbers in range.
+ */
+extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items,
+							 UimlUserRow *row);
+
+/* Copies a vector of masses out of a tuple, with the checks of uiml_served_user. */
+extern InterestVector *uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum value);
+
+/* A number that differs from one transaction to the next, in this backend; starts at 1. */
+extern uint64 uiml_transaction_number(void);
+
+#endif /* UIML_PG_SERVED_H */
