@@ -72,6 +72,8 @@ hidden_count(size_t n, double fold_in)
 
 	if (n < 2)
 		return 0;
+	if (hidden >= n)
+		return n - 1;
 	return hidden > 0 ? hidden : 1;
 }
 

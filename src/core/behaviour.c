@@ -1,0 +1,225 @@
+/*
+ * behaviour.c
+ *	  The whole course of a behaviour model: split, fit, tune, judge, refit.
+ *
+ * Dims are not guessed.  A space of FIRST_DIMS is fitted and its nested prefixes are ranked on tuning users; where the whole
+ * of it does best, twice as many dimensions are tried, up to MOST_DIMS.  Dense domains settle at 64 after one fit, sparse
+ * ones pay for what they gain.
+ */
+#include "core/behaviour.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FIRST_DIMS 128
+#define MOST_DIMS  256
+
+#define BOOTSTRAP_ROUNDS 1000
+#define BOOTSTRAP_LEVEL  .95
+
+static const size_t default_k[] = {10, 20, 100};
+
+UimlBehaviourParams
+uiml_behaviour_defaults(void)
+{
+	return (UimlBehaviourParams){
+		.model = uiml_model_defaults(), .fold_in = .8, .max_users = 1000, .k = default_k, .n_k = 3};
+}
+
+/* Fits the space, of as many dimensions as pay on the tuning users where the caller did not say. */
+static UimlStatus
+fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const UimlModelParams *params,
+		  const UimlHoldout *tuning, UimlModel *model)
+{
+	UimlModelParams p = *params;
+	size_t chosen = 0;
+	UimlStatus status;
+
+	if (params->dims > 0 || tuning == NULL || tuning->hidden.n_entries == 0)
+		return uiml_model_fit_space(env, x, rows, params, model);
+	for (p.dims = FIRST_DIMS;; p.dims *= 2)
+	{
+		status = uiml_model_fit_space(env, x, rows, &p, model);
+		if (status == UIML_OK)
+			status = uiml_model_choose_dims(env, model, tuning, &chosen);
+		if (status != UIML_OK || chosen < p.dims || p.dims >= MOST_DIMS)
+			break;
+		uiml_model_free(env, model);
+	}
+	if (status == UIML_OK)
+		uiml_model_truncate(model, chosen);
+	return status;
+}
+
+/* Space, interests and tuned parameters from what may be known while tuning. */
+static UimlStatus
+fit_and_tune(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows,
+			 const UimlModelParams *params, const UimlHoldout *tuning, UimlModel *model)
+{
+	UimlStatus status = fit_space(env, x, rows, params, tuning, model);
+
+	if (status == UIML_OK)
+		status = uiml_model_fit_interests(env, x, rows, params, model);
+	if (status == UIML_OK && tuning != NULL)
+		status = uiml_model_tune(env, model, tuning);
+	if (status != UIML_OK)
+		uiml_model_free(env, model);
+	return status;
+}
+
+/* Fits anew, on other rows, with the size and the parameters that model has; replaces it. */
+static UimlStatus
+refit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const UimlModelParams *params,
+	  UimlModel *model)
+{
+	UimlEnv quiet = *env;
+	UimlModelParams p = *params;
+	UimlModel fresh = {0};
+	UimlModel old = {
+		.alpha = model->alpha, .item_alpha = model->item_alpha, .temperature = model->temperature};
+	UimlStatus status;
+
+	p.dims = model->dims;
+	p.interests = model->n_interests;
+	uiml_model_free(env, model);
+
+	/* Its phases have been told once: this is one phase of its own. */
+	quiet.progress = NULL;
+	uiml_progress(env, "refit", 0, 2);
+	status = uiml_model_fit_space(&quiet, x, rows, &p, &fresh);
+	uiml_progress(env, "refit", 1, 2);
+	if (status == UIML_OK)
+		status = uiml_model_fit_interests(&quiet, x, rows, &p, &fresh);
+	uiml_progress(env, "refit", 2, 2);
+	if (status != UIML_OK)
+	{
+		uiml_model_free(env, &fresh);
+		return status;
+	}
+	fresh.alpha = old.alpha;
+	fresh.item_alpha = old.item_alpha;
+	fresh.temperature = old.temperature;
+	*model = fresh;
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams *params, const size_t *k,
+			   size_t n_k, UimlModel *model, UimlJudgement *judgement)
+{
+	UimlModel fitted = {0};
+	UimlStatus status = fit_and_tune(env, trial->fit, trial->fit_rows, params, trial->tuning, &fitted);
+
+	*judgement = (UimlJudgement){0};
+	if (model != NULL)
+		*model = (UimlModel){0};
+	if (status == UIML_OK && trial->refit != NULL)
+		status = refit(env, trial->refit, trial->refit_rows, params, &fitted);
+	if (status == UIML_OK)
+		status = uiml_model_judge(env, &fitted, trial->judging, k, n_k, judgement);
+	if (status == UIML_OK && model != NULL)
+		*model = fitted;
+	else
+		uiml_model_free(env, &fitted);
+	return status;
+}
+
+UimlStatus
+uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x, const UimlSplitKeys *keys,
+					 const UimlBehaviourParams *params, UimlModel *model, UimlJudgement *judgement)
+{
+	size_t n = uiml_split_size(x->n_users, params->max_users);
+	uint8_t *role = uiml_alloc(env, x->n_users, 1);
+	uint8_t *rows = uiml_alloc(env, x->n_users, 1);
+	UimlHoldout tuning = {0};
+	UimlHoldout judging = {0};
+	UimlTrial trial = {.fit = x, .fit_rows = rows, .tuning = &tuning, .judging = &judging};
+	UimlStatus status = role == NULL || rows == NULL ? UIML_ENOMEM : UIML_OK;
+
+	*model = (UimlModel){0};
+	*judgement = (UimlJudgement){0};
+	uiml_progress(env, "split", 0, 1);
+	if (status == UIML_OK)
+		status = uiml_split_roles(env, keys, x->n_users, NULL, n, n, role);
+	if (status == UIML_OK)
+	{
+		uiml_split_fit_rows(role, x->n_users, rows);
+		status = uiml_split_items(env, x, keys, role, UIML_TUNE, params->fold_in, &tuning, NULL);
+	}
+	if (status == UIML_OK)
+		status = uiml_split_items(env, x, keys, role, UIML_JUDGE, params->fold_in, &judging, NULL);
+	uiml_progress(env, "split", 1, 1);
+	if (status == UIML_OK)
+		status = uiml_trial_run(env, &trial, &params->model, params->k, params->n_k, model, judgement);
+	uiml_holdout_free(env, &tuning);
+	uiml_holdout_free(env, &judging);
+	uiml_free(env, role);
+	uiml_free(env, rows);
+	if (status == UIML_OK)
+		status = refit(env, x, NULL, &params->model, model);
+	if (status != UIML_OK)
+		uiml_judgement_free(env, judgement);
+	return status;
+}
+
+size_t
+uiml_judgement_n_figures(const UimlJudgement *judgement)
+{
+	return judgement->n_k * (UIML_N_METRICS + 1) + 2;
+}
+
+/* Mean, interval and baseline mean of one quantity, a value per user. */
+static UimlStatus
+summarise(const UimlEnv *env, const double *value, const double *baseline, size_t n, uint64_t seed,
+		  UimlFigure *figure)
+{
+	double sum = 0;
+
+	figure->users = 0;
+	for (size_t u = 0; u < n; u++)
+	{
+		if (isnan(value[u]))
+			continue;
+		sum += baseline[u];
+		figure->users++;
+	}
+	figure->baseline_value = figure->users > 0 ? sum / (double) figure->users : NAN;
+	return uiml_bootstrap(env, value, n, BOOTSTRAP_ROUNDS, BOOTSTRAP_LEVEL, seed, &figure->value,
+						  &figure->low, &figure->high);
+}
+
+UimlStatus
+uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed, UimlFigure *figure)
+{
+	UimlStatus status = UIML_OK;
+	size_t users = 0;
+
+	for (int metric = 0; metric < UIML_N_METRICS; metric++)
+	{
+		for (size_t i = 0; status == UIML_OK && i < j->n_k; i++)
+		{
+			size_t row = ((size_t) metric * j->n_k + i) * j->n_users;
+
+			*figure = (UimlFigure){
+				.metric = uiml_metric_name((UimlMetric) metric), .k = j->k[i], .baseline = "popularity"};
+			status = summarise(env, j->value + row, j->baseline + row, j->n_users, seed, figure);
+			users = figure++->users;
+		}
+	}
+	for (size_t i = 0; i < j->n_k; i++)
+		*figure++ = (UimlFigure){.metric = "coverage",
+								 .k = j->k[i],
+								 .value = j->coverage[i],
+								 .low = NAN,
+								 .high = NAN,
+								 .baseline = "popularity",
+								 .baseline_value = j->baseline_coverage[i],
+								 .users = users};
+	*figure = (UimlFigure){.metric = "logloss", .baseline = "prior"};
+	if (status == UIML_OK)
+		status = summarise(env, j->logloss, j->baseline_logloss, j->n_users, seed, figure++);
+	*figure = (UimlFigure){.metric = "accuracy", .baseline = "prior"};
+	if (status == UIML_OK)
+		status = summarise(env, j->accuracy, j->baseline_accuracy, j->n_users, seed, figure);
+	return status;
+}

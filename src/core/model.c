@@ -1,0 +1,416 @@
+/*
+ * model.c
+ *	  The behaviour model of a domain: item space, interests and priors.
+ *
+ * Space: the leading right singular vectors V of the popularity-scaled user x item matrix (core/svd.h) on
+ * log2(1 + strength), so that one view counts 1 and the hundredth little.  A user is the sum of mass * in(item) and an
+ * item's score out(item)'user, with in = v / f and out = v * f for the item's scale f: with all singular vectors in the span,
+ * scores of a training user give back his own row of the matrix.
+ *
+ * Interests: spherical k-means over the rows of V diag(sigma), the singular values kept, since directions that explain
+ * little should count little.  The prior over interests is the mean of the users' own distributions, each with one say, because
+ * it stands for a user who is not known yet, and not for the next event of whoever is most active.
+ */
+#include "core/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/kmeans.h"
+#include "core/svd.h"
+
+#define DEFAULT_DIMS 64
+
+/* Singular values below this share of the first are noise of rounding. */
+#define RANK_TOLERANCE 1e-6
+
+/* The largest number of interests that silhouette may choose, and the items per interest it must leave. */
+#define MOST_INTERESTS      64
+#define ITEMS_PER_INTEREST  8
+#define NEUTRAL_ITEM_ALPHA  10
+#define NEUTRAL_TEMPERATURE .6
+
+UimlModelParams
+uiml_model_defaults(void)
+{
+	return (UimlModelParams){.row_scale = .25, .col_scale = .25};
+}
+
+static bool
+params_valid(const UimlModelParams *params)
+{
+	return params->dims <= 1024 && params->interests <= 4096 && params->row_scale >= 0 &&
+		   params->row_scale <= 1 && params->col_scale >= 0 && params->col_scale <= 1;
+}
+
+/* The size of the space to ask for: no more than users with entries or items can span. */
+static size_t
+dims_wanted(const UimlInteractions *x, const uint8_t *row_used, size_t dims)
+{
+	size_t rows = 0;
+
+	if (dims == 0)
+		dims = DEFAULT_DIMS;
+	for (size_t u = 0; u < x->n_users && rows < dims; u++)
+		rows += (row_used == NULL || row_used[u]) && x->row_start[u + 1] > x->row_start[u];
+	dims = dims < rows ? dims : rows;
+	return dims < x->n_items ? dims : x->n_items;
+}
+
+/* Cuts the dimensions that have no singular value, in place of a space of stride d. */
+static void
+cut_columns(float *rows, size_t n, size_t d, size_t kept)
+{
+	if (kept == d)
+		return;
+	for (size_t i = 0; i < n; i++)
+		memmove(rows + i * kept, rows + i * d, kept * sizeof(float));
+}
+
+/* From singular vectors in model->out to in- and out-vectors. */
+static void
+scale_vectors(UimlModel *model, const float *col_factor)
+{
+	size_t d = model->dims;
+
+	for (size_t i = 0; i < model->n_items; i++)
+	{
+		float f = col_factor[i];
+		float inverse = f > 0 ? 1 / f : 0;
+
+		for (size_t j = 0; j < d; j++)
+		{
+			model->in[i * d + j] = model->out[i * d + j] * inverse;
+			model->out[i * d + j] *= f;
+		}
+	}
+}
+
+/* Each item's share of the mass of the used rows. */
+static UimlStatus
+measure_popularity(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, float *popularity)
+{
+	double *mass = uiml_alloc0(env, x->n_items, sizeof(double));
+	double total = 0;
+
+	if (mass == NULL)
+		return UIML_ENOMEM;
+	for (size_t u = 0; u < x->n_users; u++)
+	{
+		if (uiml_interrupted(env))
+		{
+			uiml_free(env, mass);
+			return UIML_EINTERRUPTED;
+		}
+		if (row_used != NULL && !row_used[u])
+			continue;
+		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
+			mass[x->item[e]] += x->mass[e];
+	}
+	for (size_t i = 0; i < x->n_items; i++)
+		total += mass[i];
+	for (size_t i = 0; i < x->n_items; i++)
+		popularity[i] = total > 0 ? (float) (mass[i] / total) : 0;
+	uiml_free(env, mass);
+	return UIML_OK;
+}
+
+/* The singular vectors of the matrix into model->out, with rank-deficient dimensions cut. */
+static UimlStatus
+fit_svd(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, const UimlModelParams *params,
+		UimlModel *model, float *col_factor)
+{
+	UimlSvdParams svd = uiml_svd_defaults(model->dims);
+	UimlSparse matrix = {x->n_users, x->n_items, x->row_start, x->item, NULL};
+	size_t rank = 0;
+	UimlStatus status;
+
+	svd.row_scale = params->row_scale;
+	svd.col_scale = params->col_scale;
+	svd.seed = params->seed;
+	matrix.value = uiml_alloc(env, x->n_entries, sizeof(float));
+	if (matrix.value == NULL)
+		return UIML_ENOMEM;
+	for (size_t e = 0; e < x->n_entries; e++)
+		matrix.value[e] = (float) log2(1 + (double) x->strength[e]);
+	status =
+		uiml_svd_items(env, &matrix, row_used, &svd, model->out, model->sigma, col_factor, &model->explained);
+	uiml_free(env, matrix.value);
+	if (status != UIML_OK)
+		return status;
+	while (rank < model->dims && model->sigma[rank] > RANK_TOLERANCE * model->sigma[0])
+		rank++;
+	cut_columns(model->out, model->n_items, model->dims, rank);
+	model->dims = rank;
+	return rank > 0 ? UIML_OK : UIML_EEMPTY;
+}
+
+UimlStatus
+uiml_model_fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+					 const UimlModelParams *params, UimlModel *model)
+{
+	UimlModel m = {
+		.n_items = x->n_items, .item_alpha = NEUTRAL_ITEM_ALPHA, .temperature = NEUTRAL_TEMPERATURE};
+	float *col_factor;
+	size_t cells;
+	UimlStatus status = UIML_OK;
+
+	*model = (UimlModel){0};
+	if (!params_valid(params))
+		return UIML_EINVALID;
+	m.dims = dims_wanted(x, row_used, params->dims);
+	if (m.dims == 0)
+		return UIML_EEMPTY;
+	if (__builtin_mul_overflow(m.n_items, m.dims, &cells))
+		return UIML_ELIMIT;
+	uiml_progress(env, "item space", 0, 1);
+	m.out = uiml_alloc(env, cells, sizeof(float));
+	m.sigma = uiml_alloc(env, m.dims, sizeof(double));
+	m.popularity = uiml_alloc(env, m.n_items, sizeof(float));
+	col_factor = uiml_alloc(env, m.n_items, sizeof(float));
+	if (m.out == NULL || m.sigma == NULL || m.popularity == NULL || col_factor == NULL)
+		status = UIML_ENOMEM;
+	if (status == UIML_OK)
+		status = measure_popularity(env, x, row_used, m.popularity);
+	if (status == UIML_OK)
+		status = fit_svd(env, x, row_used, params, &m, col_factor);
+	if (status == UIML_OK)
+	{
+		m.in = uiml_alloc(env, m.n_items * m.dims, sizeof(float));
+		if (m.in == NULL)
+			status = UIML_ENOMEM;
+		else
+			scale_vectors(&m, col_factor);
+	}
+	uiml_free(env, col_factor);
+	if (status != UIML_OK)
+		uiml_model_free(env, &m);
+	else
+		*model = m;
+	uiml_progress(env, "item space", 1, 1);
+	return status;
+}
+
+/*
+ * The points that are clustered: rows of V diag(sigma).  V is the geometric mean of in and out, which have the same signs:
+ * v^2 = in out.
+ */
+static void
+interest_points(const UimlModel *model, float *point, float *weight)
+{
+	size_t d = model->dims;
+
+	for (size_t i = 0; i < model->n_items; i++)
+	{
+		const float *in = model->in + i * d;
+		const float *out = model->out + i * d;
+
+		for (size_t j = 0; j < d; j++)
+			point[i * d + j] = copysignf(sqrtf(in[j] * out[j]), in[j]) * (float) model->sigma[j];
+		weight[i] = sqrtf(model->popularity[i]);
+	}
+}
+
+static size_t
+most_interests(const UimlModel *model)
+{
+	size_t items = 0;
+	size_t most;
+
+	for (size_t i = 0; i < model->n_items; i++)
+		items += model->popularity[i] > 0;
+	most = items / ITEMS_PER_INTEREST;
+	if (most > MOST_INTERESTS)
+		return MOST_INTERESTS;
+	return most > 4 ? most : 4;
+}
+
+/* Clusters the points; k is params->interests or chosen. */
+static UimlStatus
+cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *point, const float *weight,
+			  UimlModel *model)
+{
+	size_t k = params->interests;
+	UimlKmeansParams kmeans;
+	UimlKmeansResult result;
+	UimlStatus status = UIML_OK;
+
+	if (k == 0)
+		status = uiml_kmeans_choose(env, point, weight, model->n_items, model->dims, most_interests(model),
+									params->seed, &k, NULL);
+	if (status != UIML_OK)
+		return status;
+	kmeans = uiml_kmeans_defaults(k);
+	kmeans.seed = params->seed;
+	model->centroid = uiml_alloc(env, k * model->dims, sizeof(float));
+	model->interest = uiml_alloc(env, model->n_items, sizeof(uint32_t));
+	if (model->centroid == NULL || model->interest == NULL)
+		return UIML_ENOMEM;
+	status = uiml_kmeans_spherical(env, point, weight, model->n_items, model->dims, &kmeans, model->centroid,
+								   model->interest, &result);
+	if (status == UIML_OK)
+	{
+		model->n_interests = result.k;
+		model->silhouette = result.silhouette;
+		model->alpha = (double) result.k;
+	}
+	return status;
+}
+
+/* Adds a user's masses per interest to count; returns their sum. */
+static double
+add_interest_mass(const UimlModel *model, const uint32_t *item, const float *mass, size_t n, double *count)
+{
+	double total = 0;
+
+	for (size_t e = 0; e < n; e++)
+	{
+		uint32_t interest = model->interest[item[e]];
+
+		if (interest == UINT32_MAX)
+			continue;
+		count[interest] += mass[e];
+		total += mass[e];
+	}
+	return total;
+}
+
+/* The mean of the used users' interest distributions. */
+static UimlStatus
+measure_prior(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, UimlModel *model)
+{
+	size_t k = model->n_interests;
+	double *sum = uiml_alloc0(env, 2 * k, sizeof(double));
+	double users = 0;
+
+	model->prior = uiml_alloc(env, k, sizeof(float));
+	if (sum == NULL || model->prior == NULL)
+	{
+		uiml_free(env, sum);
+		return UIML_ENOMEM;
+	}
+	for (size_t u = 0; u < x->n_users; u++)
+	{
+		size_t first = x->row_start[u];
+		size_t n = x->row_start[u + 1] - first;
+		double *own = sum + k;
+		double total;
+
+		if (uiml_interrupted(env))
+		{
+			uiml_free(env, sum);
+			return UIML_EINTERRUPTED;
+		}
+		if (row_used != NULL && !row_used[u])
+			continue;
+		memset(own, 0, k * sizeof(double));
+		total = add_interest_mass(model, x->item + first, x->mass + first, n, own);
+		for (size_t j = 0; total > 0 && j < k; j++)
+			sum[j] += own[j] / total;
+		users += total > 0;
+	}
+	for (size_t j = 0; j < k; j++)
+		model->prior[j] = users > 0 ? (float) (sum[j] / users) : 1 / (float) k;
+	uiml_free(env, sum);
+	return UIML_OK;
+}
+
+static void
+drop_interests(const UimlEnv *env, UimlModel *model)
+{
+	uiml_free(env, model->centroid);
+	uiml_free(env, model->interest);
+	uiml_free(env, model->prior);
+	model->centroid = NULL;
+	model->interest = NULL;
+	model->prior = NULL;
+	model->n_interests = 0;
+}
+
+UimlStatus
+uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+						 const UimlModelParams *params, UimlModel *model)
+{
+	float *point;
+	float *weight;
+	UimlStatus status;
+
+	drop_interests(env, model);
+	if (!params_valid(params))
+		return UIML_EINVALID;
+	uiml_progress(env, "interests", 0, 1);
+	point = uiml_alloc(env, model->n_items * model->dims, sizeof(float));
+	weight = uiml_alloc(env, model->n_items, sizeof(float));
+	if (point == NULL || weight == NULL)
+		status = UIML_ENOMEM;
+	else
+	{
+		interest_points(model, point, weight);
+		status = cluster_items(env, params, point, weight, model);
+	}
+	uiml_free(env, point);
+	uiml_free(env, weight);
+	if (status == UIML_OK)
+		status = measure_prior(env, x, row_used, model);
+	if (status != UIML_OK)
+		drop_interests(env, model);
+	uiml_progress(env, "interests", 1, 1);
+	return status;
+}
+
+UimlStatus
+uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+			   const UimlModelParams *params, UimlModel *model)
+{
+	UimlStatus status = uiml_model_fit_space(env, x, row_used, params, model);
+
+	if (status == UIML_OK)
+		status = uiml_model_fit_interests(env, x, row_used, params, model);
+	if (status != UIML_OK)
+		uiml_model_free(env, model);
+	return status;
+}
+
+void
+uiml_model_free(const UimlEnv *env, UimlModel *model)
+{
+	drop_interests(env, model);
+	uiml_free(env, model->in);
+	uiml_free(env, model->out);
+	uiml_free(env, model->sigma);
+	uiml_free(env, model->popularity);
+	*model = (UimlModel){0};
+}
+
+void
+uiml_model_truncate(UimlModel *model, size_t dims)
+{
+	double kept = 0;
+	double all = 0;
+
+	if (dims == 0 || dims >= model->dims)
+		return;
+	for (size_t j = 0; j < model->dims; j++)
+	{
+		all += model->sigma[j] * model->sigma[j];
+		kept += j < dims ? model->sigma[j] * model->sigma[j] : 0;
+	}
+	model->explained *= kept / all;
+	cut_columns(model->in, model->n_items, model->dims, dims);
+	cut_columns(model->out, model->n_items, model->dims, dims);
+	if (model->centroid != NULL)
+	{
+		cut_columns(model->centroid, model->n_interests, model->dims, dims);
+		for (size_t c = 0; c < model->n_interests; c++)
+		{
+			float *row = model->centroid + c * dims;
+			double square = 0;
+
+			for (size_t j = 0; j < dims; j++)
+				square += (double) row[j] * row[j];
+			for (size_t j = 0; j < dims && square > 0; j++)
+				row[j] = (float) (row[j] / sqrt(square));
+		}
+	}
+	model->dims = dims;
+}

@@ -1,0 +1,414 @@
+/*
+ * model_tune.c
+ *	  What tuning users decide: dims, the strength of the priors, and the form of the item shares.
+ *
+ * Likelihoods of item shares would need the sum of score^(1/T) over all items for every user and every T tried.  It is taken
+ * from a histogram of log2(score / best) per user instead, 32 bins to the octave over 16 octaves: each item is scored once, and
+ * an evaluation costs a product of the histograms with one table of powers.  Items in a bin count as at its middle; the error
+ * is (ln 2 / (32 T))^2 / 24 of the sum, 5e-5 at T = .6.
+ */
+#include "core/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/blend.h"
+#include "core/topk.h"
+
+#define BINS_PER_OCTAVE 32
+#define BINS            (16 * BINS_PER_OCTAVE)
+
+/* Bounds of the searches, and users looked at: more would not change the choice. */
+#define LOW_TEMPERATURE  .1
+#define HIGH_TEMPERATURE 5.0
+#define LOW_ITEM_ALPHA   1e-2
+#define HIGH_ITEM_ALPHA  1e5
+#define MOST_USERS       1000
+#define FEWEST_USERS     100
+
+/* Multiplications that choosing dims may spend: some seconds. */
+#define DIMS_BUDGET 2e10
+
+#define NDCG_K 100
+
+/* Every step-th user, so that about n_wanted take part whatever order users come in. */
+static size_t
+user_step(size_t n_users, double n_wanted)
+{
+	if (n_wanted > MOST_USERS)
+		n_wanted = MOST_USERS;
+	if (n_wanted < FEWEST_USERS)
+		n_wanted = FEWEST_USERS;
+	return (double) n_users > n_wanted ? (size_t) ceil((double) n_users / n_wanted) : 1;
+}
+
+static inline size_t
+row_length(const UimlInteractions *x, size_t u)
+{
+	return x->row_start[u + 1] - x->row_start[u];
+}
+
+/* NDCG of one user's ranking by score; relevant flags the hidden items and is left as it was. */
+static double
+user_ndcg(const float *score, const UimlHoldout *holdout, size_t u, size_t n_items, uint8_t *relevant)
+{
+	const UimlInteractions *hidden = &holdout->hidden;
+	uint32_t top[NDCG_K];
+	bool hit[NDCG_K];
+	size_t n = uiml_topk(score, n_items, NDCG_K, top);
+
+	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
+		relevant[hidden->item[e]] = 1;
+	for (size_t r = 0; r < n; r++)
+		hit[r] = relevant[top[r]] != 0;
+	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
+		relevant[hidden->item[e]] = 0;
+	return uiml_metric(UIML_NDCG, hit, n, row_length(hidden, u), NDCG_K);
+}
+
+/* The prefixes to try, rising; the last is d itself. */
+static size_t
+list_prefixes(size_t d, size_t prefix[7])
+{
+	size_t n = 0;
+
+	for (size_t p = 16; p <= 512 && p < d; p *= 2)
+		prefix[n++] = p;
+	prefix[n++] = d;
+	return n;
+}
+
+/* Adds each prefix's NDCG@100 of a user to sum; dimensions are added up from one prefix to the next. */
+static void
+add_prefix_ndcg(const UimlModel *model, const UimlHoldout *tuning, size_t u, const size_t *prefix,
+				size_t n_prefix, float *vector, float *score, uint8_t *relevant, double *sum)
+{
+	const UimlInteractions *seen = &tuning->seen;
+	size_t first = seen->row_start[u];
+	size_t done = 0;
+
+	uiml_model_user(model, seen->item + first, seen->mass + first, row_length(seen, u), vector, NULL);
+	memset(score, 0, model->n_items * sizeof(float));
+	for (size_t e = first; e < seen->row_start[u + 1]; e++)
+		score[seen->item[e]] = -INFINITY;
+	for (size_t p = 0; p < n_prefix; p++)
+	{
+		uiml_score_items_add(model->out + done, model->n_items, model->dims, vector + done, prefix[p] - done,
+							 score);
+		done = prefix[p];
+		sum[p] += user_ndcg(score, tuning, u, model->n_items, relevant);
+	}
+}
+
+UimlStatus
+uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, size_t *dims)
+{
+	size_t prefix[7];
+	double sum[7] = {0};
+	size_t n_prefix = list_prefixes(model->dims, prefix);
+	size_t n_users = tuning->seen.n_users;
+	size_t step = user_step(n_users, DIMS_BUDGET / ((double) model->n_items * (double) model->dims));
+	float *vector = uiml_alloc(env, model->dims, sizeof(float));
+	float *score = uiml_alloc(env, model->n_items, sizeof(float));
+	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
+	size_t best = n_prefix - 1;
+	UimlStatus status = vector == NULL || score == NULL || relevant == NULL ? UIML_ENOMEM : UIML_OK;
+
+	for (size_t u = 0; status == UIML_OK && u < n_users; u += step)
+	{
+		if (uiml_interrupted(env))
+			status = UIML_EINTERRUPTED;
+		else if (row_length(&tuning->hidden, u) > 0 && row_length(&tuning->seen, u) > 0)
+			add_prefix_ndcg(model, tuning, u, prefix, n_prefix, vector, score, relevant, sum);
+	}
+	for (size_t p = n_prefix; p-- > 0;)
+		if (sum[p] >= sum[best] && sum[p] > 0)
+			best = p;
+	*dims = prefix[best];
+	uiml_free(env, vector);
+	uiml_free(env, score);
+	uiml_free(env, relevant);
+	return status;
+}
+
+/* One hidden item under the two parts of the mixture. */
+typedef struct HiddenItem
+{
+	float log_ratio;  /* log2(score / best), -INFINITY where the score is not above 0 */
+	float popularity; /* among the items that were not seen */
+} HiddenItem;
+
+/* What the likelihood needs of the tuning users. */
+typedef struct ShareSample
+{
+	size_t n_users;
+	double *total; /* n_users: mass of what was seen */
+	float *bin;    /* n_users x BINS: items per bin of log2(score / best) */
+	size_t *start; /* n_users + 1: hidden items of each user */
+	HiddenItem *hidden;
+} ShareSample;
+
+static void
+share_sample_free(const UimlEnv *env, ShareSample *sample)
+{
+	uiml_free(env, sample->total);
+	uiml_free(env, sample->bin);
+	uiml_free(env, sample->start);
+	uiml_free(env, sample->hidden);
+}
+
+/* Bins the positive scores and the hidden items of one user; false when he tells nothing. */
+static bool
+sample_user(const UimlModel *model, const UimlInteractions *hidden, size_t u, const float *score, float *bin,
+			HiddenItem *list, size_t *n_list)
+{
+	float best = 0;
+	double popularity = 0;
+
+	for (size_t i = 0; i < model->n_items; i++)
+	{
+		if (score[i] == -INFINITY)
+			continue;
+		best = score[i] > best ? score[i] : best;
+		popularity += model->popularity[i];
+	}
+	if (!(best >= 1e-30f) || !(popularity > 0))
+		return false;
+	memset(bin, 0, BINS * sizeof(float));
+	for (size_t i = 0; i < model->n_items; i++)
+	{
+		float depth = score[i] > 0 ? -log2f(score[i] / best) * BINS_PER_OCTAVE : BINS;
+
+		if (depth < BINS)
+			bin[(size_t) depth]++;
+	}
+	*n_list = 0;
+	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
+	{
+		uint32_t i = hidden->item[e];
+
+		/* An item that training did not see has no share under any parameters. */
+		if (!(model->popularity[i] > 0))
+			continue;
+		list[*n_list].log_ratio = score[i] > 0 ? log2f(score[i] / best) : -INFINITY;
+		list[(*n_list)++].popularity = (float) (model->popularity[i] / popularity);
+	}
+	return *n_list > 0;
+}
+
+static UimlStatus
+sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, ShareSample *s)
+{
+	const UimlInteractions *seen = &tuning->seen;
+	size_t step = user_step(seen->n_users, MOST_USERS);
+	size_t most = seen->n_users / step + 1;
+	float *vector = uiml_alloc(env, model->dims, sizeof(float));
+	float *score = uiml_alloc(env, model->n_items, sizeof(float));
+	UimlStatus status = UIML_OK;
+
+	*s = (ShareSample){0};
+	s->total = uiml_alloc(env, most, sizeof(double));
+	s->bin = uiml_alloc(env, most, BINS * sizeof(float));
+	s->start = uiml_alloc0(env, most + 1, sizeof(size_t));
+	s->hidden = uiml_alloc(env, tuning->hidden.n_entries, sizeof(HiddenItem));
+	if (vector == NULL || score == NULL || s->total == NULL || s->bin == NULL || s->start == NULL ||
+		s->hidden == NULL)
+		status = UIML_ENOMEM;
+	for (size_t u = 0; status == UIML_OK && u < seen->n_users; u += step)
+	{
+		size_t first = seen->row_start[u];
+		size_t at = s->start[s->n_users];
+		size_t n_list;
+
+		if (uiml_interrupted(env))
+			status = UIML_EINTERRUPTED;
+		else if (row_length(&tuning->hidden, u) > 0 && row_length(seen, u) > 0)
+		{
+			s->total[s->n_users] = uiml_model_score_unseen(model, seen->item + first, seen->mass + first,
+														   row_length(seen, u), vector, score);
+			if (sample_user(model, &tuning->hidden, u, score, s->bin + s->n_users * BINS, s->hidden + at,
+							&n_list))
+				s->start[++s->n_users] = at + n_list;
+		}
+	}
+	uiml_free(env, vector);
+	uiml_free(env, score);
+	return status;
+}
+
+/* Mean over users of the mean negative log-likelihood of their hidden items. */
+static double
+share_loss(const ShareSample *s, double temperature, double item_alpha)
+{
+	float power[BINS];
+	double loss = 0;
+
+	for (int b = 0; b < BINS; b++)
+		power[b] = (float) exp2(-(b + .5) / (BINS_PER_OCTAVE * temperature));
+	for (size_t u = 0; u < s->n_users; u++)
+	{
+		const float *bin = s->bin + u * BINS;
+		double weight = s->total[u] / (s->total[u] + item_alpha);
+		double sum = 0;
+		double user_loss = 0;
+
+		for (int b = 0; b < BINS; b++)
+			sum += (double) bin[b] * power[b];
+		for (size_t h = s->start[u]; h < s->start[u + 1]; h++)
+		{
+			double own = exp2(s->hidden[h].log_ratio / temperature) / sum;
+			double share = weight * own + (1 - weight) * s->hidden[h].popularity;
+
+			user_loss -= log(share > 1e-12 ? share : 1e-12);
+		}
+		loss += user_loss / (double) (s->start[u + 1] - s->start[u]);
+	}
+	return loss / (double) s->n_users;
+}
+
+/* One parameter of the search, on a logarithmic scale, the other held. */
+typedef struct Search
+{
+	const ShareSample *sample;
+	double value[2]; /* log temperature, log item_alpha */
+	int which;
+} Search;
+
+static double
+search_loss(const Search *search, double x)
+{
+	double value[2] = {search->value[0], search->value[1]};
+
+	value[search->which] = x;
+	return share_loss(search->sample, exp(value[0]), exp(value[1]));
+}
+
+/* The lowest of a grid, then golden section (Kiefer 1953) between its neighbours. */
+static UimlStatus
+search_line(const UimlEnv *env, Search *search, double low, double high)
+{
+	enum
+	{
+		GRID = 16,
+		STEPS = 14
+	};
+	const double golden = .6180339887498949;
+	double width = (high - low) / GRID;
+	double best = INFINITY;
+	double a = low, b = high, x, y, fx, fy;
+
+	for (int i = 0; i <= GRID; i++)
+	{
+		double loss = search_loss(search, low + i * width);
+
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		if (loss < best)
+		{
+			best = loss;
+			a = i > 0 ? low + (i - 1) * width : low;
+			b = i < GRID ? low + (i + 1) * width : high;
+		}
+	}
+	x = b - golden * (b - a);
+	y = a + golden * (b - a);
+	fx = search_loss(search, x);
+	fy = search_loss(search, y);
+	for (int i = 0; i < STEPS; i++)
+	{
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		if (fx <= fy)
+		{
+			b = y;
+			y = x;
+			fy = fx;
+			x = b - golden * (b - a);
+			fx = search_loss(search, x);
+		}
+		else
+		{
+			a = x;
+			x = y;
+			fx = fy;
+			y = a + golden * (b - a);
+			fy = search_loss(search, y);
+		}
+	}
+	search->value[search->which] = fx <= fy ? x : y;
+	return UIML_OK;
+}
+
+/* Temperature and item_alpha in turn: they hardly depend on each other, so three rounds settle both. */
+static UimlStatus
+tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+{
+	ShareSample sample;
+	Search search = {&sample, {log(model->temperature), log(model->item_alpha)}, 0};
+	UimlStatus status = sample_build(env, model, tuning, &sample);
+
+	for (int round = 0; status == UIML_OK && sample.n_users > 0 && round < 3; round++)
+	{
+		search.which = 0;
+		status = search_line(env, &search, log(LOW_TEMPERATURE), log(HIGH_TEMPERATURE));
+		search.which = 1;
+		if (status == UIML_OK)
+			status = search_line(env, &search, log(LOW_ITEM_ALPHA), log(HIGH_ITEM_ALPHA));
+	}
+	if (status == UIML_OK)
+	{
+		model->temperature = exp(search.value[0]);
+		model->item_alpha = exp(search.value[1]);
+	}
+	share_sample_free(env, &sample);
+	return status;
+}
+
+/* The strength of the prior over interests.  Hidden masses are scaled to one per user: each has the same say. */
+static UimlStatus
+tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+{
+	size_t n = tuning->seen.n_users;
+	size_t k = model->n_interests;
+	float *mass = uiml_alloc(env, n, k * sizeof(float));
+	float *held = uiml_alloc(env, n, k * sizeof(float));
+	double alpha = model->alpha;
+	UimlStatus status = mass == NULL || held == NULL ? UIML_ENOMEM : UIML_OK;
+
+	for (size_t u = 0; status == UIML_OK && u < n; u++)
+	{
+		const UimlInteractions *seen = &tuning->seen;
+		const UimlInteractions *hidden = &tuning->hidden;
+		double sum = 0;
+
+		uiml_model_user(model, seen->item + seen->row_start[u], seen->mass + seen->row_start[u],
+						row_length(seen, u), NULL, mass + u * k);
+		uiml_model_user(model, hidden->item + hidden->row_start[u], hidden->mass + hidden->row_start[u],
+						row_length(hidden, u), NULL, held + u * k);
+		for (size_t j = 0; j < k; j++)
+			sum += held[u * k + j];
+		for (size_t j = 0; j < k && sum > 0; j++)
+			held[u * k + j] = (float) (held[u * k + j] / sum);
+	}
+	if (status == UIML_OK)
+		status = uiml_blend_fit_alpha(env, mass, held, model->prior, n, k, &alpha);
+	if (status == UIML_OK)
+		model->alpha = alpha;
+	uiml_free(env, mass);
+	uiml_free(env, held);
+	return status == UIML_EEMPTY ? UIML_OK : status;
+}
+
+UimlStatus
+uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+{
+	UimlStatus status;
+
+	uiml_progress(env, "tuning", 0, 2);
+	status = tune_prior(env, model, tuning);
+	uiml_progress(env, "tuning", 1, 2);
+	if (status == UIML_OK)
+		status = tune_shares(env, model, tuning);
+	uiml_progress(env, "tuning", 2, 2);
+	return status;
+}
