@@ -2,10 +2,11 @@
  * terms.h
  *	  Words of a text in any language, counted per class and weighted by class-based TF-IDF: labels for interests.
  *
- * Words are runs of letters, digits and marks, case-folded; runs of Han, Hiragana, Katakana, Thai, Lao or Khmer
- * letters, which are written without spaces, give their overlapping pairs (and the single character where a run
- * has only one).  Numbers, single Latin letters and the most common English function words are left out.  Unicode
- * properties come from utf8proc.
+ * Words are runs of letters, digits and marks, case-folded and compatibility-composed (about NFKC_Casefold), with
+ * single hyphens and apostrophes between two letters kept; a final 's is dropped.  Runs of Han, Hiragana,
+ * Katakana, Thai, Lao or Khmer letters, which are written without spaces, give their overlapping pairs, and the single
+ * character where it stands alone between separators.  Numbers, single letters, the most common English
+ * function words and Chinese function characters are left out.  Unicode properties come from utf8proc.
  */
 #ifndef UIML_TERMS_H
 #define UIML_TERMS_H
@@ -32,19 +33,25 @@ extern void uiml_terms_destroy(UimlTerms *terms);
  * uiml_terms_add
  *		Counts the terms of one text of a class; a term counts once per text.
  *
- * Returns UIML_OK, UIML_EINVALID (class), UIML_ELIMIT (more than max_bytes), UIML_ENOMEM.
+ * Returns UIML_OK, UIML_EINVALID (class), UIML_ELIMIT (more than max_bytes, or 2^32 - 1 texts), UIML_ENOMEM.  After
+ * UIML_ELIMIT and UIML_ENOMEM the table is whole, with the terms of the text before the one that failed counted, and
+ * may be used further.
  */
 extern UimlStatus uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t length);
 
 /*
  * uiml_terms_top
- *		The up to n terms of a class with the highest c-TF-IDF, tf / sum tf * log(1 + A / f) with A the mean number
- *		of terms per class and f the term's frequency over all classes (Grootendorst 2022), best first, ties in
- *		byte order.  A term that only adds characters to, or is contained in, one already taken and has
- *		the same count is skipped (so Chinese pairs of one word do not crowd the list out).
+ *		The up to n terms of a class that label it, by c-TF-IDF: tf / sum tf * log(1 + A / f) with A the mean
+ *		number of terms per class and f the term's frequency over all classes (Grootendorst 2022).
+ *
+ * First come the terms that mark the class: in at least two and 0.5 % of its texts, with odds at least twice those
+ * in the other classes, and no single character; then the others.  Within both, the best come first, ties in byte
+ * order.  Pairs of a script without spaces grow to the longer term that they are nearly always part of; weight
+ * is the pair's.  A term that is contained in, or contains, one already taken is skipped (words only when they
+ * have the same count as well).
  *
  * term, length: receive n pointers into the table, valid until it is destroyed; weight receives n weights (may
- * be NULL); *found how many were written.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM.
+ * be NULL); *found how many were written.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM.  Linear in the table's cells.
  */
 extern UimlStatus uiml_terms_top(UimlTerms *terms, uint32_t class_number, size_t n, const char **term,
 								 size_t *length, double *weight, size_t *found);
