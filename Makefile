@@ -64,12 +64,12 @@ $(DATA_built):
 demo:
 	@bash test/demo/run.sh --check '$(DEMO_DATA)'
 	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh demo
-	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/demo/run.sh '$(DEMO_DATA)'
+	@PG_CONFIG='$(PG_CONFIG)' exec bash test/server.sh bash test/demo/run.sh '$(DEMO_DATA)'
 test:
 	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh test
-	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh unit regress tap isolation
+	@PG_CONFIG='$(PG_CONFIG)' exec bash test/server.sh bash test/suite.sh unit regress tap isolation
 check-tap check-isolation:
-	@PG_CONFIG='$(PG_CONFIG)' bash test/server.sh bash test/suite.sh $(@:check-%=%)
+	@PG_CONFIG='$(PG_CONFIG)' exec bash test/server.sh bash test/suite.sh $(@:check-%=%)
 
 help:
 	@echo 'demo [DATA=DIR]   two generated domains, or a MovieLens folder, trained and predicted'

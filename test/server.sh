@@ -70,6 +70,19 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Runs a command in a process group of its own and obeys signals meanwhile: bash would wait for a command in the foreground.
+guarded()
+{
+	local status=0
+	set -m
+	"$@" </dev/null &
+	child=$!
+	set +m
+	wait "$child" || status=$?
+	child=
+	return $status
+}
+
 # Links all entries of a directory into a new one.
 link_entries() # from to
 {
@@ -114,7 +127,7 @@ copy_installation()
 build_and_install()
 {
 	local log=$top/build.log
-	if ! make -C "$UIML_TREE" -j2 PG_CONFIG="$PG_CONFIG" all install </dev/null >"$log" 2>&1; then
+	if ! guarded make -C "$UIML_TREE" -j2 PG_CONFIG="$PG_CONFIG" all install >"$log" 2>&1; then
 		cat "$log" >&2
 		echo 'the build failed' >&2
 		exit 1
@@ -141,7 +154,7 @@ start_server()
 	local data=$UIML_TMP/data log=$UIML_TMP/server.log locale=C.UTF-8
 	locale -a 2>/dev/null | grep -qiE '^C\.utf-?8$' || locale=C
 	cd "$UIML_TMP"
-	$UIML_AS initdb -D "$data" -A trust -U postgres -E UTF8 --locale=$locale --no-sync >"$UIML_TMP/initdb.log" 2>&1 ||
+	guarded $UIML_AS initdb -D "$data" -A trust -U postgres -E UTF8 --locale=$locale --no-sync >"$UIML_TMP/initdb.log" 2>&1 ||
 		{ cat "$UIML_TMP/initdb.log" >&2; exit 1; }
 	$UIML_AS mkdir -m 700 "$UIML_TMP/socket"
 	cat >>"$data/postgresql.conf" <<-CONF
@@ -153,7 +166,7 @@ start_server()
 		log_timezone = 'UTC'
 		max_wal_size = '4GB'
 	CONF
-	$UIML_AS pg_ctl -D "$data" -l "$log" -w start >/dev/null 2>&1 ||
+	guarded $UIML_AS pg_ctl -D "$data" -l "$log" -w start >/dev/null 2>&1 ||
 		{ cat "$log" >&2; echo 'the private server did not start' >&2; exit 1; }
 	export PGHOST=$UIML_TMP/socket PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
@@ -164,13 +177,7 @@ choose_user
 start_server
 export UIML_TREE UIML_TMP UIML_AS UIML_SHARED
 
-# In a process group of its own, so that all of it can be ended.
 cd "$UIML_TREE"
-set -m
-"$@" </dev/null &
-child=$!
-set +m
 status=0
-wait "$child" || status=$?
-child=
+guarded "$@" || status=$?
 exit $status
