@@ -20,8 +20,9 @@
 #define UIML_DOMAIN_ARGS 17
 
 /*
- * What a caller said of a domain.  Absent (SQL NULL) arguments are InvalidOid, NULL, NIL or 0; has_text_cols and has_item_text
- * tell an empty array, which asks for none, from an absent one, which asks for recognition.
+ * What a caller said of a domain.  Absent (SQL NULL) arguments are InvalidOid, NULL, NIL or 0, and ask for recognition or a
+ * default; has_text_cols and has_item_text tell an empty array, which asks for none, from an absent one, as does '' for the
+ * columns of time, kind and weight.
  */
 typedef struct UimlDomainArgs
 {
@@ -56,6 +57,9 @@ typedef struct UimlDomainArgs
  *		Errors (INVALID_PARAMETER_VALUE and the like) name the argument.
  */
 extern void uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args);
+
+/* The same for uiml_alter_domain, whose list is without schema. */
+extern void uiml_domain_changes_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args);
 
 /*
  * uiml_domain_create

@@ -234,8 +234,20 @@ names_arg(FunctionCallInfo fcinfo, int i, const char *argument)
 	return PG_ARGISNULL(i) ? NIL : uiml_text_list(PG_GETARG_ARRAYTYPE_P(i), argument);
 }
 
-void
-uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
+static void
+check_args(const UimlDomainArgs *args)
+{
+	if (args->features != NULL)
+		check_features(args->features);
+	if (args->kind_weights != NULL)
+		check_json("kind_weights", uiml_kind_weights_problem(args->kind_weights));
+	if (args->options != NULL)
+		check_json("options", uiml_options_problem(args->options));
+}
+
+/* What comes before schema and options. */
+static void
+read_common(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
 {
 	memset(args, 0, sizeof(UimlDomainArgs));
 	args->events = PG_ARGISNULL(first) ? InvalidOid : PG_GETARG_OID(first);
@@ -256,12 +268,21 @@ uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
 	args->features = PG_ARGISNULL(first + 12) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(first + 12));
 	args->dims = int_arg(fcinfo, first + 13, "dims", UIML_MAX_DIMS);
 	args->interests = int_arg(fcinfo, first + 14, "interests", UIML_MAX_INTERESTS);
+}
+
+void
+uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
+{
+	read_common(fcinfo, first, args);
 	args->schema = name_arg(fcinfo, first + 15);
 	args->options = PG_ARGISNULL(first + 16) ? NULL : PG_GETARG_JSONB_P_COPY(first + 16);
-	if (args->features != NULL)
-		check_features(args->features);
-	if (args->kind_weights != NULL)
-		check_json("kind_weights", uiml_kind_weights_problem(args->kind_weights));
-	if (args->options != NULL)
-		check_json("options", uiml_options_problem(args->options));
+	check_args(args);
+}
+
+void
+uiml_domain_changes_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
+{
+	read_common(fcinfo, first, args);
+	args->options = PG_ARGISNULL(first + 15) ? NULL : PG_GETARG_JSONB_P_COPY(first + 15);
+	check_args(args);
 }

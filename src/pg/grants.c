@@ -1,0 +1,112 @@
+/*
+ * grants.c
+ *	  uiml_grant and uiml_revoke: who besides the owner may use a domain.
+ *
+ * A grant is two things that are made and ended together: a row of uiml.grants, which the catalog's policies admit readers by,
+ * and PostgreSQL's own SELECT on the derived tables, which every read of them checks.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "pg/catalog.h"
+#include "pg/sql.h"
+#include "pg/storage.h"
+
+PG_FUNCTION_INFO_V1(uiml_grant);
+PG_FUNCTION_INFO_V1(uiml_revoke);
+
+/* 'public' is everybody, as in GRANT: InvalidOid. */
+static Oid
+grantee_oid(const char *role)
+{
+	return strcmp(role, "public") == 0 ? InvalidOid : get_role_oid(role, false);
+}
+
+static void
+check_privilege_word(const char *word)
+{
+	if (strcmp(word, "predict") != 0 && strcmp(word, "train") != 0 && strcmp(word, "own") != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized privilege: \"%s\"", word),
+				errhint("Privileges are predict, train and own, each including those before it."));
+}
+
+static void
+write_grant(const UimlDomain *domain, Oid grantee, const char *privilege)
+{
+	UimlSqlParams params = {0};
+
+	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(domain->owner), false);
+	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
+	uiml_sql_param_text(&params, privilege);
+	uiml_sql_run("INSERT INTO uiml.grants (domain_id, owner, grantee, privilege) VALUES ($1, $2, $3, $4) "
+				 "ON CONFLICT (domain_id, grantee) DO UPDATE SET privilege = EXCLUDED.privilege",
+				 &params);
+}
+
+static uint64
+delete_grant(const UimlDomain *domain, Oid grantee)
+{
+	UimlSqlParams params = {0};
+
+	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
+	return uiml_sql_run("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
+						"AND grantee OPERATOR(pg_catalog.=) $2",
+						&params);
+}
+
+/* The domain, which the caller owns, locked against a training that would attach a partition without the new grant. */
+static UimlDomain *
+own_and_lock(const char *name)
+{
+	UimlDomain *domain = uiml_domain_get(name, UIML_OWN);
+
+	uiml_domain_lock(domain->domain_id);
+	return uiml_domain_get(name, UIML_OWN);
+}
+
+Datum
+uiml_grant(PG_FUNCTION_ARGS)
+{
+	UimlDomain *domain;
+	Oid grantee = grantee_oid(NameStr(*PG_GETARG_NAME(1)));
+	char *privilege = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	UimlActing saved;
+
+	check_privilege_word(privilege);
+	domain = own_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (grantee == domain->owner)
+		ereport(ERROR, errcode(ERRCODE_INVALID_GRANT_OPERATION),
+				errmsg("role \"%s\" owns domain \"%s\" already", GetUserNameFromId(grantee, false),
+					   domain->name));
+	uiml_act_as_owner(domain, &saved);
+	write_grant(domain, grantee, privilege);
+	uiml_storage_grant(domain, grantee, true);
+	uiml_act_as_self(&saved);
+	PG_RETURN_VOID();
+}
+
+Datum
+uiml_revoke(PG_FUNCTION_ARGS)
+{
+	char *role = NameStr(*PG_GETARG_NAME(1));
+	Oid grantee = grantee_oid(role);
+	UimlDomain *domain = own_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	UimlActing saved;
+	uint64 deleted;
+
+	uiml_act_as_owner(domain, &saved);
+	deleted = delete_grant(domain, grantee);
+	uiml_storage_grant(domain, grantee, false);
+	uiml_act_as_self(&saved);
+	if (deleted == 0)
+		ereport(NOTICE, errmsg("role \"%s\" had no privilege on domain \"%s\"", role, domain->name));
+	PG_RETURN_VOID();
+}
