@@ -14,6 +14,9 @@
 #define FIRST_DIMS 128
 #define MOST_DIMS  256
 
+/* Tuning keeps 512 floats for each of 1,000 users, and their hidden items. */
+#define TUNING_BYTES (1000 * 512 * sizeof(float))
+
 #define BOOTSTRAP_ROUNDS 1000
 #define BOOTSTRAP_LEVEL  .95
 
@@ -26,23 +29,36 @@ uiml_behaviour_defaults(void)
 		.model = uiml_model_defaults(), .fold_in = .8, .max_users = 1000, .k = default_k, .n_k = 3};
 }
 
+/* The dims to begin with and to end with, halved until what fitting them takes is allowed. */
+static size_t
+affordable_dims(const UimlInteractions *x, const UimlModelParams *params, size_t dims)
+{
+	UimlModelParams p = *params;
+
+	for (p.dims = dims; p.dims > 16; p.dims /= 2)
+		if (p.memory == 0 || uiml_model_memory(x->n_users, x->n_items, x->n_entries, &p) <= p.memory)
+			break;
+	return p.dims;
+}
+
 /* Fits the space, of as many dimensions as pay on the tuning users where the caller did not say. */
 static UimlStatus
 fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const UimlModelParams *params,
 		  const UimlHoldout *tuning, UimlModel *model)
 {
 	UimlModelParams p = *params;
+	size_t most = affordable_dims(x, params, MOST_DIMS);
 	size_t chosen = 0;
 	UimlStatus status;
 
 	if (params->dims > 0 || tuning == NULL || tuning->hidden.n_entries == 0)
 		return uiml_model_fit_space(env, x, rows, params, model);
-	for (p.dims = FIRST_DIMS;; p.dims *= 2)
+	for (p.dims = affordable_dims(x, params, FIRST_DIMS);; p.dims *= 2)
 	{
 		status = uiml_model_fit_space(env, x, rows, &p, model);
 		if (status == UIML_OK)
 			status = uiml_model_choose_dims(env, model, tuning, &chosen);
-		if (status != UIML_OK || chosen < p.dims || p.dims >= MOST_DIMS)
+		if (status != UIML_OK || chosen < p.dims || p.dims >= most)
 			break;
 		uiml_model_free(env, model);
 	}
@@ -222,4 +238,18 @@ uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed
 	if (status == UIML_OK)
 		status = summarise(env, j->accuracy, j->baseline_accuracy, j->n_users, seed, figure);
 	return status;
+}
+
+size_t
+uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries, const UimlBehaviourParams *params)
+{
+	double held_out = 2 * (double) uiml_split_size(n_users, params->max_users);
+	double entries = n_users > 0 ? 1.5 * (double) n_entries * held_out / (double) n_users : 0;
+	double fit = (double) uiml_model_memory(n_users, n_items, n_entries, &params->model);
+	double bytes = 2 * (double) n_users + entries * (sizeof(uint32_t) + 2 * sizeof(float)) +
+				   2 * (held_out + 2) * sizeof(size_t);
+	double judgement = held_out / 2 * ((double) params->n_k * UIML_N_METRICS * 2 + 4) * sizeof(double);
+
+	bytes += fit + TUNING_BYTES + judgement;
+	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

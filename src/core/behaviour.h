@@ -78,7 +78,13 @@ typedef struct UimlTrial
 extern UimlStatus uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams *params,
 								 const size_t *k, size_t n_k, UimlModel *model, UimlJudgement *judgement);
 
-/* Bytes at the peak of uiml_behaviour_train, the interactions themselves included. */
+/*
+ * uiml_behaviour_memory
+ *		Bytes at the peak of uiml_behaviour_train, the interactions themselves included; saturates.
+ *
+ * Where dims is chosen, this is what 64 need; params->model.memory says how much may be spent on trying more.  Holdouts
+ * are taken to hold half as many entries again as an even share of them.
+ */
 extern size_t uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries,
 									const UimlBehaviourParams *params);
 

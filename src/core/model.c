@@ -10,6 +10,16 @@
  * Interests: spherical k-means over the rows of V diag(sigma), the singular values kept, since directions that explain
  * little should count little.  The prior over interests is the mean of the users' own distributions, each with one say, because
  * it stands for a user who is not known yet, and not for the next event of whoever is most active.
+ *
+ * Items weigh by the square root of their popularity when they are clustered.  Nats per hidden item that the blend of
+ * interests gains over popularity (item share = share of its interest * popularity within it), 24 interests, two splits:
+ *
+ *	weight				1		sqrt(popularity)	popularity
+ *	movielens-1m	   .410			 .445			   .448
+ *	amazon-beauty	   .555			 .561			   .579
+ *
+ * The largest interest then holds a tenth of the mass instead of a fifth.  The full popularity gains little more, and lets
+ * the few most popular items alone decide what the interests are.
  */
 #include "core/model.h"
 
@@ -413,4 +423,32 @@ uiml_model_truncate(UimlModel *model, size_t dims)
 		}
 	}
 	model->dims = dims;
+}
+
+size_t
+uiml_model_memory(size_t n_users, size_t n_items, size_t n_entries, const UimlModelParams *params)
+{
+	size_t dims = params->dims > 0 ? params->dims : DEFAULT_DIMS;
+	size_t k = params->interests > 0 ? params->interests : MOST_INTERESTS;
+	double n = (double) n_items;
+	double vectors, bytes, space, interests;
+
+	dims = dims < n_items ? dims : n_items;
+	k = k < n_items ? k : n_items;
+	vectors = n * (double) dims * sizeof(float);
+
+	/* Held throughout: interactions, out-vectors, singular values, popularity. */
+	bytes = (double) (n_users + 1) * sizeof(size_t) +
+			(double) n_entries * (sizeof(uint32_t) + 2 * sizeof(float)) + vectors +
+			(double) dims * sizeof(double) + n * sizeof(float);
+
+	/* Values of the matrix and item scales, then what the decomposition takes. */
+	space = (double) n_entries * sizeof(float) + n * sizeof(float) +
+			(double) uiml_svd_memory(n_users, n_items, n_entries, dims);
+
+	/* In-vectors, points and their weights, interests and centroids, then what the clustering takes. */
+	interests = 2 * vectors + n * (sizeof(float) + sizeof(uint32_t)) +
+				(double) k * (double) dims * sizeof(float) + (double) uiml_kmeans_memory(n_items, dims, k);
+	bytes += space > interests ? space : interests;
+	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

@@ -19,6 +19,7 @@ typedef struct UimlModelParams
 	double row_scale; /* a, 1/4 */
 	double col_scale; /* b, 1/4 */
 	uint64_t seed;
+	size_t memory; /* bytes that may be spent, 0: no bound; where dims is chosen, only what fits is tried */
 } UimlModelParams;
 
 /* A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest. */
@@ -171,7 +172,11 @@ extern UimlStatus uiml_model_judge(const UimlEnv *env, const UimlModel *model, c
 
 extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
 
-/* Bytes needed at the peak of fitting such a matrix, the interactions themselves included. */
+/*
+ * uiml_model_memory
+ *		Bytes at the peak of uiml_model_fit on such a matrix, the interactions themselves included; saturates.
+ *		dims and interests of 0 count as what uiml_model_fit makes of them.
+ */
 extern size_t uiml_model_memory(size_t n_users, size_t n_items, size_t n_entries,
 								const UimlModelParams *params);
 
