@@ -152,6 +152,19 @@ compare_keys(const UimlItemFile *file, uint32_t a, uint32_t b)
 	return compare_bytes(a_key, a_length, b_key, b_length);
 }
 
+/* A part, aligned to 64 bytes within the file. */
+static const void *
+part_of(const char *data, size_t start)
+{
+	return data + start;
+}
+
+static void *
+writable_part_of(const UimlItemWriter *writer, size_t start)
+{
+	return writer->buffer + start;
+}
+
 /* Points a view at the parts of a file whose layout is known to fit. */
 static void
 view_set(UimlItemFile *file, const char *data, size_t n_items, size_t dims, size_t text_length,
@@ -159,15 +172,15 @@ view_set(UimlItemFile *file, const char *data, size_t n_items, size_t dims, size
 {
 	file->n_items = n_items;
 	file->dims = dims;
-	file->out = (const float *) (data + layout->out);
-	file->in = (const float *) (data + layout->in);
-	file->popularity = (const float *) (data + layout->popularity);
-	file->interest = (const uint32_t *) (data + layout->interest);
-	file->key_start = (const uint64_t *) (data + layout->key_start);
-	file->title_start = (const uint64_t *) (data + layout->title_start);
+	file->out = part_of(data, layout->out);
+	file->in = part_of(data, layout->in);
+	file->popularity = part_of(data, layout->popularity);
+	file->interest = part_of(data, layout->interest);
+	file->key_start = part_of(data, layout->key_start);
+	file->title_start = part_of(data, layout->title_start);
 	file->text = data + layout->text;
 	file->text_length = text_length;
-	file->key_order = (const uint32_t *) (data + layout->key_order);
+	file->key_order = part_of(data, layout->key_order);
 }
 
 /* ---------- writer ---------- */
@@ -199,6 +212,10 @@ uiml_itemfile_put(UimlItemWriter *writer, const UimlItemRow *row)
 	size_t room = writer->title_at - writer->key_at;
 	char *buffer = writer->buffer;
 	ItemLayout at;
+	float *popularity;
+	uint32_t *interest;
+	uint64_t *key_start;
+	uint64_t *title_start;
 
 	if (!layout_compute(writer->n_items, dims, writer->text_length, &at) || item >= writer->n_items ||
 		row->key_length > room || row->title_length > room - row->key_length)
@@ -206,16 +223,20 @@ uiml_itemfile_put(UimlItemWriter *writer, const UimlItemRow *row)
 	if (!all_finite(row->out, dims) || !all_finite(row->in, dims) || !all_finite(&row->popularity, 1))
 		return UIML_ENOTFINITE;
 
+	popularity = writable_part_of(writer, at.popularity);
+	interest = writable_part_of(writer, at.interest);
+	key_start = writable_part_of(writer, at.key_start);
+	title_start = writable_part_of(writer, at.title_start);
 	if (dims > 0)
 	{
 		memcpy(buffer + at.out + item * dims * sizeof(float), row->out, dims * sizeof(float));
 		memcpy(buffer + at.in + item * dims * sizeof(float), row->in, dims * sizeof(float));
 	}
-	((float *) (buffer + at.popularity))[item] = row->popularity;
-	((uint32_t *) (buffer + at.interest))[item] = row->interest;
-	((uint64_t *) (buffer + at.key_start))[item] = writer->key_at;
+	popularity[item] = row->popularity;
+	interest[item] = row->interest;
+	key_start[item] = writer->key_at;
 	/* Only its length: titles move when all are there. */
-	((uint64_t *) (buffer + at.title_start))[item] = row->title_length;
+	title_start[item] = row->title_length;
 
 	if (row->key_length > 0)
 		memcpy(buffer + at.text + writer->key_at, row->key, row->key_length);
@@ -247,7 +268,7 @@ static void
 writer_order_titles(UimlItemWriter *writer, const ItemLayout *at)
 {
 	char *text = writer->buffer + at->text;
-	uint64_t *title_start = (uint64_t *) (writer->buffer + at->title_start);
+	uint64_t *title_start = writable_part_of(writer, at->title_start);
 	uint64_t start = writer->title_at;
 
 	reverse_bytes(text + writer->title_at, writer->text_length - writer->title_at);
@@ -342,16 +363,18 @@ uiml_itemfile_finish(const UimlEnv *env, UimlItemWriter *writer)
 						 .size = writer->size};
 	ItemLayout at;
 	UimlItemFile file;
+	uint64_t *key_start;
 	UimlStatus status;
 
 	if (!layout_compute(writer->n_items, writer->dims, writer->text_length, &at) ||
 		writer->item_at != writer->n_items || writer->key_at != writer->title_at)
 		return UIML_EINVALID;
-	((uint64_t *) (writer->buffer + at.key_start))[writer->n_items] = writer->key_at;
+	key_start = writable_part_of(writer, at.key_start);
+	key_start[writer->n_items] = writer->key_at;
 	writer_order_titles(writer, &at);
 
 	view_set(&file, writer->buffer, writer->n_items, writer->dims, writer->text_length, &at);
-	status = sort_keys(env, &file, (uint32_t *) (writer->buffer + at.key_order));
+	status = sort_keys(env, &file, writable_part_of(writer, at.key_order));
 	if (status == UIML_OK && !keys_ascend(&file))
 		status = UIML_EINVALID;
 	if (status != UIML_OK)

@@ -11,8 +11,8 @@
 
 #include "core/terms_table.h"
 
-#define BLOCK_BYTES   ((size_t) 32768)
-#define INITIAL_SLOTS ((size_t) 1024)
+#define BLOCK_BYTES   ((size_t) 8192)
+#define INITIAL_SLOTS ((size_t) 64)
 #define MAX_CLASSES   65535
 #define MAX_TERMS     UINT32_C(0x7FFFFFFF)
 
