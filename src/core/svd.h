@@ -11,7 +11,7 @@ typedef struct UimlSvdParams
 {
 	size_t dims;       /* d: singular vectors wanted, 1 .. min(n_rows, n_cols) */
 	size_t oversample; /* extra columns of the sketch, 16 */
-	size_t iterations; /* q: subspace iterations, 4 */
+	size_t iterations; /* q: subspace iterations, 1 .. 1000, default 4 */
 	double row_scale;  /* a: rows are divided by (row's count of entries)^a, 0 .. 1, default 1/4 */
 	double col_scale;  /* b: columns are divided by (column's count of entries)^b, 0 .. 1, default 1/4 */
 	uint64_t seed;
@@ -29,12 +29,13 @@ extern UimlSvdParams uiml_svd_defaults(size_t dims);
  * row_used:	n_rows flags, the rows to fit on; NULL means all
  * v:			receives n_cols x d row-major, orthonormal columns in order of falling singular value; in
  *				each column the entry of largest magnitude is positive; caller allocates
- * sigma:		receives the d singular values, falling; caller allocates
+ * sigma:		receives the d singular values, falling; those below 1e-6 of the first are 0 and have zero columns
+ *				in v, so that a rank below d adds no noise; caller allocates
  * col_factor:	receives n_cols factors (count of used entries in the column)^b, 0 for an empty column; the
  *				in-vector of item i is v_i / col_factor_i, its out-vector v_i * col_factor_i
  * explained:	receives sum of sigma^2 over the squared Frobenius norm of A, 0 .. 1
  *
- * The same seed gives the same result.  Returns UIML_OK, UIML_EINVALID, UIML_EEMPTY (no entry),
+ * The same seed gives the same result.  Returns UIML_OK, UIML_EINVALID, UIML_EEMPTY (no entry but zeros),
  * UIML_ENOTFINITE, UIML_ENOMEM, UIML_EINTERRUPTED.  Time O(q nnz l + q n_cols l^2), l = d + oversample.
  */
 extern UimlStatus uiml_svd_items(const UimlEnv *env, const UimlSparse *x, const uint8_t *row_used,
