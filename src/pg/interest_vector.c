@@ -36,7 +36,12 @@
 #if PG_VERSION_NUM >= 160000
 #define refuse_input(fcinfo, ...) errsave((fcinfo)->context, __VA_ARGS__)
 #else
-#define refuse_input(fcinfo, ...) ereport(ERROR, __VA_ARGS__)
+#define refuse_input(fcinfo, ...)                                                                            \
+	do                                                                                                       \
+	{                                                                                                        \
+		(void) (fcinfo);                                                                                     \
+		ereport(ERROR, __VA_ARGS__);                                                                         \
+	} while (0)
 #endif
 
 /* How much of a refused text an error message shows. */
