@@ -42,7 +42,8 @@ CREATE TABLE uiml.domain (
 	users_table pg_catalog.regclass NOT NULL,
 	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
 	UNIQUE (name, owner),
-	UNIQUE (domain_id, owner)
+	UNIQUE (domain_id, owner),
+	UNIQUE (domain_id, owner, name)
 );
 COMMENT ON TABLE uiml.domain IS
 	'Registered event tables and the roles of their columns; read it through the view uiml.domains';
@@ -68,6 +69,7 @@ CREATE TABLE uiml.version (
 	version_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.version_id_seq') PRIMARY KEY,
 	domain_id integer NOT NULL,
 	owner pg_catalog.regrole NOT NULL,
+	domain text NOT NULL, -- its name, so that a prediction reads this table alone
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
 	active boolean NOT NULL,
 	trained_by pg_catalog.regrole NOT NULL,
@@ -92,9 +94,11 @@ CREATE TABLE uiml.version (
 	users_table pg_catalog.regclass NOT NULL,
 	UNIQUE (domain_id, version),
 	UNIQUE (version_id, owner),
-	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+	FOREIGN KEY (domain_id, owner, domain) REFERENCES uiml.domain (domain_id, owner, name)
+		ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX version_active ON uiml.version (domain_id) WHERE active;
+CREATE INDEX version_serving ON uiml.version (domain) WHERE active;
 COMMENT ON TABLE uiml.version IS
 	'Trained states of domains; at most one per domain is active, and predictions read that one';
 SELECT pg_catalog.pg_extension_config_dump('uiml.version', '');
@@ -149,8 +153,8 @@ GRANT
 	ON uiml.domain TO PUBLIC;
 GRANT INSERT, UPDATE (privilege) ON uiml.grants TO PUBLIC;
 GRANT
-	INSERT (domain_id, owner, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, events, dims,
-		interests, explained, silhouette, alpha, item_alpha, temperature, digest, settings, items_table, interests_table,
+	INSERT (domain_id, owner, domain, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, events,
+		dims, interests, explained, silhouette, alpha, item_alpha, temperature, digest, settings, items_table, interests_table,
 		users_table),
 	UPDATE (active)
 	ON uiml.version TO PUBLIC;

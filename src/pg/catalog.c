@@ -486,6 +486,7 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 		"UPDATE uiml.version SET active = false WHERE domain_id OPERATOR(pg_catalog.=) $1 AND active",
 		&params);
 	param_oid(&params, domain->owner);
+	uiml_sql_param_text(&params, domain->name);
 	param_int4(&params, row->version);
 	param_oid(&params, row->trained_by);
 	param_bool(&params, row->rls_bypassed);
@@ -507,11 +508,11 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	param_oid(&params, row->interests_table);
 	param_oid(&params, row->users_table);
 	uiml_sql_each(
-		"INSERT INTO uiml.version AS v (domain_id, owner, version, trained_by, rls_bypassed, data_until, "
-		"half_life, users, items, events, dims, interests, explained, silhouette, alpha, item_alpha, "
-		"temperature, digest, settings, items_table, interests_table, users_table, active) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-		"$19::jsonb, $20, $21, $22, true) RETURNING v.version_id",
+		"INSERT INTO uiml.version AS v (domain_id, owner, domain, version, trained_by, rls_bypassed, "
+		"data_until, half_life, users, items, events, dims, interests, explained, silhouette, alpha, "
+		"item_alpha, temperature, digest, settings, items_table, interests_table, users_table, active) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
+		"$20::jsonb, $21, $22, $23, true) RETURNING v.version_id",
 		&params, false, take_int8, &version_id);
 	return version_id;
 }

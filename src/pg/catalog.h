@@ -88,8 +88,8 @@ extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
 /*
  * uiml_serving_list
  *		The domains the caller may predict from, in order of name and owner: all that are trained (domain NULL),
- *		or the one of that name, resolved as uiml_domain_get does.  An untrained named one is
- *		OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of UimlServing *, in the current memory
+ *		or the one of that name, resolved as uiml_domain_get does but among trained ones.  Where a named one isn't
+ *		trained: OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of UimlServing *, in the current memory
  *		context.  One indexed statement from a saved plan: this is on the path of every prediction.
  *
  * Checked here: numbers are in range, the three partitions are plain tables of the domain's owner without row-level security

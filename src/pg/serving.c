@@ -23,12 +23,11 @@
 #include "pg/domain.h"
 #include "pg/sql.h"
 
-#define SERVING_QUERY(join, condition)                                                                       \
-	"SELECT d.domain_id, d.owner, d.name, v.version_id, v.version, v.data_until, v.half_life, v.items, "     \
+#define SERVING_QUERY                                                                                        \
+	"SELECT v.domain_id, v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "   \
 	"v.dims, "                                                                                               \
 	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
-	"v.users_table FROM uiml.domain d " join                                                                 \
-	" JOIN uiml.version v ON v.domain_id OPERATOR(pg_catalog.=) d.domain_id AND v.active " condition
+	"v.users_table FROM uiml.version v WHERE v.active "
 
 #define SERVING_COLUMNS 17
 
@@ -49,8 +48,6 @@ add_serving(TupleTableSlot *slot, void *ctx)
 	serving->owner = DatumGetObjectId(value[1]);
 	serving->domain = TextDatumGetCString(value[2]);
 	*list = lappend(*list, serving);
-	if (slot->tts_isnull[3])
-		return; /* not trained */
 	serving->version_id = DatumGetInt64(value[3]);
 	serving->version = DatumGetInt32(value[4]);
 	serving->has_data_until = !slot->tts_isnull[5];
@@ -154,7 +151,7 @@ serving_all(void)
 	ListCell *cell;
 
 	if (all_plan == NULL)
-		all_plan = uiml_plan_prepare(SERVING_QUERY("", "ORDER BY d.name COLLATE \"C\", d.owner"), 0, NULL);
+		all_plan = uiml_plan_prepare(SERVING_QUERY "ORDER BY v.domain COLLATE \"C\", v.owner", 0, NULL);
 	uiml_plan_each(all_plan, NULL, NULL, add_serving, &found);
 	foreach (cell, found)
 	{
@@ -189,6 +186,16 @@ choose_serving(List *found, const char *owner_name, const char *bare)
 	return choice;
 }
 
+/* Why a name has no active version: an error of the name, or it was never trained. */
+static void
+raise_not_serving(const char *name)
+{
+	(void) uiml_domain_get(name, UIML_PREDICT);
+	ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("domain \"%s\" has not been trained yet", name),
+			errhint("Train it with: SELECT * FROM uiml_train(%s);", quote_literal_cstr(name)));
+}
+
 static List *
 serving_named(const char *name)
 {
@@ -203,16 +210,12 @@ serving_named(const char *name)
 		Oid type = TEXTOID;
 
 		named_plan = uiml_plan_prepare(
-			SERVING_QUERY("LEFT", "WHERE d.name OPERATOR(pg_catalog.=) $1 ORDER BY d.owner"), 1, &type);
+			SERVING_QUERY "AND v.domain OPERATOR(pg_catalog.=) $1 ORDER BY v.owner", 1, &type);
 	}
 	uiml_plan_each(named_plan, &value, NULL, add_serving, &found);
 	serving = choose_serving(found, owner, bare);
 	if (serving == NULL)
-		uiml_domain_unknown(name);
-	if (serving->version_id == 0)
-		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("domain \"%s\" has not been trained yet", name),
-				errhint("Train it with: SELECT * FROM uiml_train(%s);", quote_literal_cstr(name)));
+		raise_not_serving(name);
 	(void) serving_is_usable(serving, true);
 	return list_make1(serving);
 }
