@@ -1,5 +1,7 @@
 -- What a DBA asks first, and the settings.
-CREATE EXTENSION uiml;
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS uiml;
+RESET client_min_messages;
 
 SELECT version = (SELECT extversion FROM pg_extension WHERE extname = 'uiml') AS version_is_installed,
 	   postgres = current_setting('server_version') AS postgres_is_server,
@@ -20,6 +22,3 @@ SHOW uiml.keep_versions;
 SET uiml.keep_versions = 0;
 SET uiml.keep_versions = 1;
 SHOW uiml.keep_versions;
-
-DROP EXTENSION uiml;
-SELECT count(*) FROM pg_namespace WHERE nspname = 'uiml';
