@@ -264,11 +264,38 @@ cells_grow(UimlTerms *terms)
 	return UIML_OK;
 }
 
-/* What count_term needs to know of the text at hand. */
+/* Counts a term in a class. */
+static UimlStatus
+cell_add(UimlTerms *terms, uint32_t term, uint32_t class_number)
+{
+	UimlTermCell *cell = NULL;
+
+	if (terms->n_cells > 0)
+		cell = cell_find(terms->cell, terms->n_cells, term, class_number);
+	if (cell == NULL || cell->count == 0)
+	{
+		if (4 * (terms->n_cells_used + 1) > 3 * terms->n_cells)
+		{
+			UimlStatus status = cells_grow(terms);
+
+			if (status != UIML_OK)
+				return status;
+		}
+		cell = cell_find(terms->cell, terms->n_cells, term, class_number);
+		cell->term = term;
+		cell->class_number = class_number;
+		terms->n_cells_used++;
+	}
+	cell->count++;
+	return UIML_OK;
+}
+
+/* The text at hand. */
 typedef struct TextVisit
 {
 	UimlTerms *terms;
 	uint32_t class_number;
+	bool limited; /* a term found no room */
 } TextVisit;
 
 static UimlStatus
@@ -276,26 +303,20 @@ count_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 {
 	TextVisit *visit = ctx;
 	UimlTerms *terms = visit->terms;
-	UimlStatus status = UIML_OK;
 	uint32_t number = 0;
-	UimlTermCell *cell;
+	UimlStatus status = term_intern(terms, kind, text, length, &number);
 
-	if (4 * (terms->n_cells_used + 1) > 3 * terms->n_cells)
-		status = cells_grow(terms);
-	if (status == UIML_OK)
-		status = term_intern(terms, kind, text, length, &number);
-	if (status == UIML_ELIMIT && kind == UIML_TERM_TRIPLE)
+	if (status == UIML_OK && terms->term[number].last_text == terms->n_texts)
 		return UIML_OK;
-	if (status != UIML_OK || terms->term[number].last_text == terms->n_texts)
-		return status;
-	cell = cell_find(terms->cell, terms->n_cells, number, visit->class_number);
-	if (cell->count == 0)
+	if (status == UIML_OK)
+		status = cell_add(terms, number, visit->class_number);
+	if (status == UIML_ELIMIT)
 	{
-		cell->term = number;
-		cell->class_number = visit->class_number;
-		terms->n_cells_used++;
+		visit->limited |= kind != UIML_TERM_TRIPLE;
+		return UIML_OK;
 	}
-	cell->count++;
+	if (status != UIML_OK)
+		return status;
 	terms->term[number].count++;
 	terms->term[number].last_text = terms->n_texts;
 	if (kind != UIML_TERM_TRIPLE)
@@ -306,7 +327,8 @@ count_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 UimlStatus
 uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t length)
 {
-	TextVisit visit = {terms, class_number};
+	TextVisit visit = {terms, class_number, false};
+	UimlStatus status;
 
 	if (class_number >= terms->n_classes)
 		return UIML_EINVALID;
@@ -314,7 +336,8 @@ uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t
 		return UIML_ELIMIT;
 	terms->n_texts++;
 	terms->class_texts[class_number]++;
-	return uiml_terms_split(text, length, count_term, &visit);
+	status = uiml_terms_split(text, length, count_term, &visit);
+	return status == UIML_OK && visit.limited ? UIML_ELIMIT : status;
 }
 
 /* Hides triples from the caller of uiml_terms_each. */

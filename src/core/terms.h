@@ -6,7 +6,7 @@
  * single hyphens and apostrophes between two letters kept; a final 's is dropped.  Runs of Han, Hiragana,
  * Katakana, Thai, Lao or Khmer letters, which are written without spaces, give their overlapping pairs, and the single
  * character where it stands alone between separators.  Numbers, single letters, the most common English
- * function words and Chinese function characters are left out.  Unicode properties come from utf8proc.
+ * function words, Romance articles and Chinese function characters are left out.  Unicode properties come from utf8proc.
  */
 #ifndef UIML_TERMS_H
 #define UIML_TERMS_H
@@ -34,8 +34,9 @@ extern void uiml_terms_destroy(UimlTerms *terms);
  *		Counts the terms of one text of a class; a term counts once per text.
  *
  * Returns UIML_OK, UIML_EINVALID (class), UIML_ELIMIT (more than max_bytes, or 2^32 - 1 texts), UIML_ENOMEM.  After
- * UIML_ELIMIT and UIML_ENOMEM the table is whole, with the terms of the text before the one that failed counted, and
- * may be used further.
+ * UIML_ELIMIT the terms that the table has room for, known ones above all, are counted, and more texts may be
+ * added: where they come in no particular order, a term frequent enough for a label is in the table long before it is
+ * full, so a caller may treat this status as a notice.
  */
 extern UimlStatus uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t length);
 

@@ -75,28 +75,34 @@ typedef struct Splitter
 	bool touching;     /* the last thing seen was no separator */
 } Splitter;
 
-/* Function words, English and (as pairs) Chinese, in byte order. */
+/*
+ * Function words, in byte order: English ones, Romance articles, titles and Roman numerals that film and book titles are
+ * full of, and Chinese ones of two characters.
+ */
 static const char *const stop_words[] = {
-	"about",   "above",      "after",    "again",     "against", "all",    "also",    "am",      "an",
-	"and",     "any",        "are",      "aren't",    "as",      "at",     "be",      "because", "been",
-	"before",  "being",      "below",    "between",   "both",    "but",    "by",      "can",     "can't",
-	"cannot",  "could",      "couldn't", "did",       "didn't",  "do",     "does",    "doesn't", "doing",
-	"don't",   "down",       "during",   "each",      "else",    "few",    "for",     "from",    "further",
-	"had",     "has",        "hasn't",   "have",      "haven't", "having", "he",      "her",     "here",
-	"hers",    "herself",    "him",      "himself",   "his",     "how",    "i'd",     "i'll",    "i'm",
-	"i've",    "if",         "in",       "into",      "is",      "isn't",  "it",      "it's",    "its",
-	"itself",  "just",       "me",       "more",      "most",    "my",     "myself",  "no",      "nor",
-	"not",     "now",        "of",       "off",       "on",      "once",   "only",    "onto",    "or",
-	"other",   "our",        "ours",     "ourselves", "out",     "over",   "own",     "same",    "she",
-	"should",  "so",         "some",     "such",      "than",    "that",   "the",     "their",   "theirs",
-	"them",    "themselves", "then",     "there",     "these",   "they",   "they're", "this",    "those",
-	"through", "to",         "too",      "under",     "until",   "up",     "upon",    "us",      "very",
-	"via",     "was",        "wasn't",   "we",        "we're",   "we've",  "were",    "weren't", "what",
-	"when",    "where",      "which",    "while",     "who",     "whom",   "whose",   "why",     "will",
-	"with",    "within",     "without",  "won't",     "would",   "yet",    "you",     "you're",  "you've",
-	"your",    "yours",      "yourself", "一下",      "一个",    "一些",   "不会",    "不是",    "不能",
-	"不要",    "为何",       "但是",     "只有",      "可以",    "可能",   "因为",    "多少",    "如何",
-	"如果",    "就是",       "已经",     "应该",      "或者",    "所以",   "没有",    "知道",    "而且",
+	"about",   "above",      "after",    "again",     "against", "all",     "also",    "am",      "an",
+	"and",     "any",        "are",      "aren't",    "as",      "at",      "be",      "because", "been",
+	"before",  "being",      "below",    "between",   "both",    "but",     "by",      "can",     "can't",
+	"cannot",  "could",      "couldn't", "de",        "des",     "did",     "didn't",  "do",      "does",
+	"doesn't", "doing",      "don't",    "down",      "du",      "during",  "each",    "el",      "else",
+	"few",     "for",        "from",     "further",   "had",     "has",     "hasn't",  "have",    "haven't",
+	"having",  "he",         "her",      "here",      "hers",    "herself", "him",     "himself", "his",
+	"how",     "i'd",        "i'll",     "i'm",       "i've",    "if",      "ii",      "iii",     "il",
+	"in",      "into",       "is",       "isn't",     "it",      "it's",    "its",     "itself",  "iv",
+	"ix",      "just",       "la",       "las",       "le",      "les",     "like",    "los",     "me",
+	"more",    "most",       "mr",       "mrs",       "my",      "myself",  "no",      "nor",     "not",
+	"now",     "of",         "off",      "on",        "once",    "one",     "only",    "onto",    "or",
+	"other",   "our",        "ours",     "ourselves", "out",     "over",    "own",     "same",    "she",
+	"should",  "so",         "some",     "such",      "than",    "that",    "the",     "their",   "theirs",
+	"them",    "themselves", "then",     "there",     "these",   "they",    "they're", "this",    "those",
+	"through", "to",         "too",      "una",       "under",   "une",     "until",   "up",      "upon",
+	"us",      "very",       "vi",       "via",       "vii",     "viii",    "vs",      "was",     "wasn't",
+	"we",      "we're",      "we've",    "were",      "weren't", "what",    "when",    "where",   "which",
+	"while",   "who",        "whom",     "whose",     "why",     "will",    "with",    "within",  "without",
+	"won't",   "would",      "yet",      "you",       "you're",  "you've",  "your",    "yours",   "yourself",
+	"一下",    "一个",       "一些",     "一次",      "一种",    "一辆",    "不会",    "不是",    "不能",
+	"不要",    "为何",       "但是",     "只有",      "可以",    "可能",    "因为",    "多少",    "如何",
+	"如果",    "就是",       "已经",     "应该",      "或者",    "所以",    "没有",    "知道",    "而且",
 	"自己",    "觉得",       "认为",     "还是",      "还有"};
 
 /*

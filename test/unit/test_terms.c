@@ -130,8 +130,8 @@ visit_stops(void **state)
 	Joined joined = {.left = 2};
 
 	(void) state;
-	assert_int_equal(uiml_terms_each("one two three four", 18, join_term, &joined), UIML_EINTERRUPTED);
-	assert_string_equal(joined.text, "one|two");
+	assert_int_equal(uiml_terms_each("red two three four", 18, join_term, &joined), UIML_EINTERRUPTED);
+	assert_string_equal(joined.text, "red|two");
 }
 
 /* ---------- weighting ---------- */
