@@ -117,7 +117,7 @@ uiml_key_type(Oid type, const char *column, MemoryContext context)
 }
 
 text *
-uiml_key_text(UimlKeyType *type, Datum key)
+uiml_key_as_text(UimlKeyType *type, Datum key)
 {
 	switch (type->text_path)
 	{
@@ -133,7 +133,7 @@ uiml_key_text(UimlKeyType *type, Datum key)
 uint64
 uiml_key_hash(UimlKeyType *type, Datum key, uint64 seed)
 {
-	text *t = uiml_key_text(type, key);
+	text *t = uiml_key_as_text(type, key);
 
 	return DatumGetUInt64(
 		hash_any_extended((unsigned char *) VARDATA_ANY(t), (int) VARSIZE_ANY_EXHDR(t), seed));
@@ -312,8 +312,8 @@ keep_first_text(UimlKeyTable *table, uint32 number, Datum key)
 	if (type->is_integer || datum_image_eq(table->key[number], key, type->typbyval, type->typlen))
 		return;
 	old = MemoryContextSwitchTo(table->scratch);
-	kept = uiml_key_text(type, table->key[number]);
-	seen = uiml_key_text(type, key);
+	kept = uiml_key_as_text(type, table->key[number]);
+	seen = uiml_key_as_text(type, key);
 	MemoryContextSwitchTo(old);
 	if (varstr_cmp(VARDATA_ANY(seen), (int) VARSIZE_ANY_EXHDR(seen), VARDATA_ANY(kept),
 				   (int) VARSIZE_ANY_EXHDR(kept), C_COLLATION_OID) < 0)

@@ -47,7 +47,7 @@ typedef struct UimlKeys
 extern UimlKeyType *uiml_key_type(Oid type, const char *column, MemoryContext context);
 
 /* key::text in the current memory context. */
-extern text *uiml_key_text(UimlKeyType *type, Datum key);
+extern text *uiml_key_as_text(UimlKeyType *type, Datum key);
 
 /* hashtextextended(key::text, seed) under a deterministic collation. */
 extern uint64 uiml_key_hash(UimlKeyType *type, Datum key, uint64 seed);

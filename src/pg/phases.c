@@ -21,8 +21,17 @@ static const struct
 {
 	const char *name;
 	double share;
-} usual[] = {{"reading", .10}, {"split", .01}, {"item space", .13}, {"interests", .12}, {"tuning", .12},
-			 {"judging", .12}, {"refit", .25}, {"texts", .03},      {"storing", .12}};
+} usual[] = {{"reading", .10},
+			 {"split", .02},
+			 {"singular vectors", .12},
+			 {"item space", .12},
+			 {"number of interests", .14},
+			 {"interests", .01},
+			 {"tuning", .12},
+			 {"judging", .10},
+			 {"refit", .12},
+			 {"texts", .02},
+			 {"storing", .13}};
 
 void
 uiml_phases_begin(UimlPhases *phases, const char *subject)

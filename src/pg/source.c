@@ -292,8 +292,9 @@ stored_key_type(Oid table, const char *column)
 	AttrNumber number = get_attnum(table, column);
 
 	if (number == InvalidAttrNumber)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("column \"%s\" of relation %s does not exist", column, uiml_relation_name(table))));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation %s does not exist", column, uiml_relation_name(table))));
 	return get_atttype(table, number);
 }
 

@@ -1,0 +1,533 @@
+/*
+ * train.c
+ *	  uiml_train: from a domain's events to a version that predictions are made from.
+ *
+ * The steps: read the events and texts as the caller, under his rights and row-level security; fit, tune, judge and
+ * refit in the core; name the interests; then, as the domain's owner, write the version's tables and, by the last
+ * statements, make it the active one.  All of it is one transaction: whatever fails leaves the version before in place and
+ * no table behind.
+ *
+ * Memory: everything lives in one context, watched against maintenance_work_mem; the events are given back as soon as
+ * their sums per user and item exist.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "core/behaviour.h"
+#include "pg/env.h"
+#include "pg/phases.h"
+#include "pg/storage.h"
+#include "pg/trainargs.h"
+#include "pg/trainstore.h"
+
+/* Less than this is no basis for a model, nor for judging one. */
+#define MIN_USERS       10
+#define MIN_ITEMS       10
+#define MIN_EVENTS      50
+#define MIN_MULTI_USERS 2 /* with two items or more: one item alone relates to nothing */
+#define METRICS_K       20
+#define SCRATCH_RESET   1024
+
+typedef struct Training
+{
+	UimlDomain *domain;
+	MemoryContext context; /* "uiml training" */
+	TimestampTz started;
+	UimlBudget budget;
+	UimlPhases phases;
+	UimlPgEnv pg;
+	UimlEnv inner;
+	UimlEnv env; /* inner, watched by budget */
+	UimlBehaviourParams params;
+	uint64 seed;
+	UimlSource *source;
+	UimlInteractions interactions;
+	uint32 *item_users;
+	uint32 *user_events;
+	double *user_last;
+	UimlModel model;
+	size_t n_figures;
+	UimlFigure *figure;
+	UimlLabels *labels;
+	UimlVersionRow row;
+} Training;
+
+/* --- before the work --------------------------------------------------------------------------------------------- */
+
+static void
+read_options(Training *training)
+{
+	const UimlDomain *domain = training->domain;
+	UimlBehaviourParams *params = &training->params;
+
+	*params = uiml_behaviour_defaults();
+	training->seed = (uint64) (int64) uiml_domain_option(domain, "seed", 0);
+	params->model.seed = training->seed;
+	params->model.dims = (size_t) domain->dims;
+	params->model.interests = (size_t) domain->interests;
+	params->model.row_scale = uiml_domain_option(domain, "row_scale", params->model.row_scale);
+	params->model.col_scale = uiml_domain_option(domain, "col_scale", params->model.col_scale);
+}
+
+/* Does the relation have row-level security that the current user is not subject to? */
+static bool
+bypasses_rls(Oid relation)
+{
+	HeapTuple tuple;
+	bool has_rls;
+
+	if (!OidIsValid(relation))
+		return false;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	has_rls = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return has_rls && check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
+static void
+note_rls(Training *training)
+{
+	Oid relation = training->domain->events;
+
+	if (!bypasses_rls(relation))
+		relation = training->domain->items;
+	training->row.rls_bypassed = bypasses_rls(relation);
+	if (training->row.rls_bypassed)
+		ereport(
+			NOTICE,
+			(errmsg("row-level security of relation \"%s\" does not apply to role \"%s\"",
+					get_rel_name(relation), GetUserNameFromId(GetUserId(), false)),
+			 errdetail("The version is trained on all rows, and its tables don't have the policies of that "
+					   "relation.")));
+}
+
+/* One line about rows that do not count. */
+static void
+note_skipped(const UimlSource *source)
+{
+	const struct
+	{
+		uint64 n;
+		const char *what;
+	} skipped[] = {{source->skipped_null, "without user or item"},
+				   {source->skipped_time, "without a finite time"},
+				   {source->skipped_weight, "without a positive weight"}};
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (size_t i = 0; i < lengthof(skipped); i++)
+		if (skipped[i].n > 0)
+			appendStringInfo(&text, "%s" UINT64_FORMAT " %s", text.len > 0 ? ", " : "", skipped[i].n,
+							 skipped[i].what);
+	if (text.len > 0)
+		ereport(NOTICE, (errmsg("events that do not count: %s", text.data)));
+	pfree(text.data);
+}
+
+static void
+check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_users)
+{
+	if (source->users.n >= MIN_USERS && source->items.n >= MIN_ITEMS && source->n_events >= MIN_EVENTS &&
+		multi_users >= MIN_MULTI_USERS)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		 errmsg("too few events to train domain \"%s\"", domain->name),
+		 errdetail(
+			 "There are %zu users, %zu items and %zu events, and %zu users with two items or more; needed "
+			 "are at least %d users, %d items and %d events, and %d users with two items or more.",
+			 source->users.n, source->items.n, source->n_events, multi_users, MIN_USERS, MIN_ITEMS,
+			 MIN_EVENTS, MIN_MULTI_USERS)));
+}
+
+/* Pairs of user and item, and users with two or more of them; the events are sorted. */
+static size_t
+count_pairs(const UimlSource *source, size_t *multi_users)
+{
+	const UimlEvent *event = source->events;
+	size_t pairs = 0;
+	size_t of_user = 0;
+
+	*multi_users = 0;
+	for (size_t i = 0; i < source->n_events; i++)
+	{
+		bool same_user = i > 0 && event[i].user == event[i - 1].user;
+
+		if ((i & 0xfffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (same_user && event[i].item == event[i - 1].item)
+			continue;
+		of_user = same_user ? of_user + 1 : 1;
+		if (of_user == 2)
+			(*multi_users)++;
+		pairs++;
+	}
+	return pairs;
+}
+
+/* Both moments of most memory: events beside their sums, and the fit. */
+static void
+check_memory(Training *training, size_t pairs)
+{
+	const UimlSource *source = training->source;
+	double used = (double) uiml_budget_used(&training->budget);
+	double sums =
+		(double) pairs * (sizeof(uint32) + 2 * sizeof(float)) + (double) source->users.n * 2 * sizeof(size_t);
+	double extra = (double) source->users.n * (sizeof(uint32) + sizeof(double)) +
+				   (double) source->items.n * sizeof(uint32);
+	double fit = (double) uiml_behaviour_memory(source->users.n, source->items.n, pairs, &training->params) -
+				 (double) source->n_events * sizeof(UimlEvent);
+	double needed = used + extra + Max(sums, fit);
+
+	if (needed > (double) training->budget.limit)
+		uiml_budget_exceeded(&training->budget,
+							 psprintf("%zu events of %zu users and %zu items", source->n_events,
+									  source->users.n, source->items.n),
+							 needed);
+}
+
+/* --- the work ---------------------------------------------------------------------------------------------------- */
+
+/* What the events tell beside their sums. */
+static void
+count_events(Training *training)
+{
+	const UimlSource *source = training->source;
+
+	training->user_events = MemoryContextAllocExtended(training->context, source->users.n * sizeof(uint32),
+													   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	training->user_last = MemoryContextAllocHuge(training->context, source->users.n * sizeof(double));
+	for (size_t u = 0; u < source->users.n; u++)
+		training->user_last[u] = -INFINITY;
+	for (size_t i = 0; i < source->n_events; i++)
+	{
+		const UimlEvent *event = &source->events[i];
+
+		training->user_events[event->user]++;
+		training->user_last[event->user] = Max(training->user_last[event->user], event->at);
+	}
+	if (!source->has_time)
+	{
+		pfree(training->user_last);
+		training->user_last = NULL;
+	}
+}
+
+static void
+count_item_users(Training *training)
+{
+	const UimlInteractions *x = &training->interactions;
+
+	training->item_users = MemoryContextAllocExtended(training->context, x->n_items * sizeof(uint32),
+													  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (size_t i = 0; i < x->n_entries; i++)
+		training->item_users[x->item[i]]++;
+}
+
+static void
+read_source(Training *training)
+{
+	const UimlDomain *domain = training->domain;
+	UimlSource *source;
+	size_t multi_users;
+	size_t pairs;
+
+	uiml_phases_enter(&training->phases, "reading");
+	source = training->source = uiml_source_read(domain, training->seed, training->context);
+	note_skipped(source);
+	pairs = count_pairs(source, &multi_users);
+	check_minimum(domain, source, multi_users);
+	check_memory(training, pairs);
+	count_events(training);
+	uiml_check(uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
+									   source->items.n, -INFINITY, INFINITY, source->until,
+									   source->has_time ? domain->half_life : INFINITY,
+									   &training->interactions),
+			   "interactions");
+	pfree(source->events);
+	source->events = NULL;
+	count_item_users(training);
+}
+
+typedef struct ItemHasher
+{
+	const UimlKeys *items;
+	MemoryContext scratch;
+	unsigned count;
+} ItemHasher;
+
+static uint64_t
+hash_item(void *ctx, uint32_t item, uint64_t user_hash)
+{
+	ItemHasher *hasher = ctx;
+	MemoryContext old = MemoryContextSwitchTo(hasher->scratch);
+	uint64 hash = uiml_key_hash(hasher->items->type, hasher->items->key[item], user_hash);
+
+	MemoryContextSwitchTo(old);
+	if (++hasher->count % SCRATCH_RESET == 0)
+		MemoryContextReset(hasher->scratch);
+	return hash;
+}
+
+static void
+fit_model(Training *training)
+{
+	ItemHasher hasher = {&training->source->items,
+						 AllocSetContextCreate(training->context, "uiml item hashes", ALLOCSET_SMALL_SIZES),
+						 0};
+	UimlSplitKeys keys = {(const uint64_t *) training->source->users.hash, hash_item, &hasher};
+	UimlJudgement judgement;
+
+	uiml_phases_enter(&training->phases, "split");
+	uiml_blas_begin();
+	uiml_check(uiml_behaviour_train(&training->env, &training->interactions, &keys, &training->params,
+									&training->model, &judgement),
+			   "item space and interests");
+	uiml_blas_end();
+	training->n_figures = uiml_judgement_n_figures(&judgement);
+	training->figure =
+		MemoryContextAlloc(training->context, Max(training->n_figures, 1) * sizeof(UimlFigure));
+	uiml_phases_enter(&training->phases, "judging");
+	uiml_check(uiml_judgement_figures(&training->env, &judgement, training->seed, training->figure),
+			   "evaluation");
+	uiml_judgement_free(&training->env, &judgement);
+	MemoryContextDelete(hasher.scratch);
+}
+
+/* --- what is kept ------------------------------------------------------------------------------------------------ */
+
+static void
+add_number(StringInfo json, const char *name, double value)
+{
+	appendStringInfo(json, "%s\"%s\": %.17g", json->len > 1 ? ", " : "", name, value);
+}
+
+static char *
+settings_json(const Training *training)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"features\": \"behaviour\"");
+	add_number(&json, "dims", (double) training->params.model.dims);
+	add_number(&json, "interests", (double) training->params.model.interests);
+	add_number(&json, "row_scale", training->params.model.row_scale);
+	add_number(&json, "col_scale", training->params.model.col_scale);
+	add_number(&json, "fold_in", training->params.fold_in);
+	add_number(&json, "seed", (double) (int64) training->seed);
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+static void
+fill_row(Training *training)
+{
+	UimlVersionRow *row = &training->row;
+	const UimlSource *source = training->source;
+	const UimlModel *model = &training->model;
+
+	row->trained_by = GetUserId();
+	row->has_data_until = source->has_time;
+	row->data_until = source->data_until;
+	row->half_life = source->has_time ? training->domain->half_life : INFINITY;
+	row->users = (int64) source->users.n;
+	row->items = (int64) source->items.n;
+	row->events = (int64) source->n_events;
+	row->dims = (int) model->dims;
+	row->interests = (int) model->n_interests;
+	row->explained = model->explained;
+	row->silhouette = model->silhouette;
+	row->alpha = model->alpha;
+	row->item_alpha = model->item_alpha;
+	row->temperature = model->temperature;
+	row->settings = settings_json(training);
+}
+
+static void
+store_evaluation(const Training *training, int64 version_id)
+{
+	for (size_t i = 0; i < training->n_figures; i++)
+	{
+		const UimlFigure *figure = &training->figure[i];
+		UimlEvaluationRow row = {.metric = figure->metric,
+								 .k = (int) figure->k,
+								 .value = figure->value,
+								 .low = figure->low,
+								 .high = figure->high,
+								 .baseline = figure->baseline,
+								 .baseline_value = figure->baseline_value,
+								 .users = (int64) figure->users};
+
+		uiml_evaluation_add(training->domain, version_id, &row);
+	}
+}
+
+static void
+store_model(Training *training)
+{
+	UimlTrained trained = {.domain = training->domain,
+						   .source = training->source,
+						   .interactions = &training->interactions,
+						   .model = &training->model,
+						   .labels = training->labels,
+						   .item_users = training->item_users,
+						   .user_events = training->user_events,
+						   .user_last = training->user_last};
+	UimlActing caller;
+	int64 version_id;
+
+	uiml_phases_enter(&training->phases, "storing");
+	fill_row(training);
+	uiml_act_as_owner(training->domain, &caller);
+	training->row.version = uiml_version_next(training->domain->domain_id);
+	uiml_trained_store(&trained, training->row.version, uiml_phases_progress, &training->phases,
+					   &training->row);
+	uiml_budget_used(&training->budget);
+	uiml_phases_enter(&training->phases, NULL);
+
+	version_id = uiml_version_activate(training->domain, &training->row);
+	store_evaluation(training, version_id);
+	uiml_training_log_add(training->domain, training->row.version, training->row.trained_by,
+						  training->started, GetCurrentTimestamp(), uiml_phases_json(&training->phases),
+						  (int64) training->budget.peak);
+	uiml_storage_clean(training->domain);
+	uiml_act_as_self(&caller);
+}
+
+/* --- the result -------------------------------------------------------------------------------------------------- */
+
+static void
+add_figure(StringInfo json, const UimlFigure *figure)
+{
+	char name[64];
+
+	if (isnan(figure->value))
+		return;
+	if (figure->k > 0)
+		snprintf(name, sizeof(name), "%s@%zu", figure->metric, figure->k);
+	else
+		snprintf(name, sizeof(name), "%s", figure->metric);
+	appendStringInfo(json, "%s\"%s\": %.4f", json->len > 1 ? ", " : "", name, figure->value);
+	if (!isnan(figure->baseline_value))
+		appendStringInfo(json, ", \"%s %s\": %.4f", name, figure->baseline, figure->baseline_value);
+}
+
+/* Recall, NDCG and log loss on the users who judged, each beside its baseline. */
+static Datum
+metrics_jsonb(const Training *training)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (size_t i = 0; i < training->n_figures; i++)
+	{
+		const UimlFigure *figure = &training->figure[i];
+		bool shown = figure->k == METRICS_K
+						 ? strcmp(figure->metric, "recall") == 0 || strcmp(figure->metric, "ndcg") == 0
+						 : strcmp(figure->metric, "logloss") == 0;
+
+		if (shown)
+			add_figure(&json, figure);
+	}
+	appendStringInfoChar(&json, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+static HeapTuple
+result_tuple(const Training *training, TupleDesc desc)
+{
+	const UimlVersionRow *row = &training->row;
+	Interval *elapsed = palloc0(sizeof(Interval));
+	Datum value[] = {CStringGetTextDatum(training->domain->name),
+					 Int32GetDatum(row->version),
+					 Int64GetDatum(row->users),
+					 Int64GetDatum(row->items),
+					 Int64GetDatum(row->events),
+					 Int32GetDatum(row->dims),
+					 Int32GetDatum(row->interests),
+					 Float8GetDatum(row->explained),
+					 IntervalPGetDatum(elapsed),
+					 metrics_jsonb(training)};
+	bool null[lengthof(value)] = {false};
+
+	elapsed->time = GetCurrentTimestamp() - training->started;
+	return heap_form_tuple(desc, value, null);
+}
+
+static void
+run_training(Training *training)
+{
+	training->budget.context = training->context;
+	uiml_phases_begin(&training->phases, training->domain->name);
+	uiml_budget_init(&training->budget, training->context);
+	training->inner = uiml_env_pg(&training->pg, training->context, uiml_phases_progress, &training->phases);
+	training->env = uiml_budget_env(&training->budget, &training->inner);
+	read_options(training);
+	note_rls(training);
+	read_source(training);
+	fit_model(training);
+	uiml_phases_enter(&training->phases, "texts");
+	training->labels = uiml_labels_find(training->domain, training->source, &training->model,
+										training->item_users, &training->budget, training->context);
+	store_model(training);
+}
+
+/* One row; the training runs in the first call. */
+PG_FUNCTION_INFO_V1(uiml_train);
+Datum
+uiml_train(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *call;
+	HeapTuple tuple;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		UimlDomainArgs args;
+		Training *training;
+		TupleDesc desc;
+		MemoryContext context;
+		MemoryContext old;
+
+		call = SRF_FIRSTCALL_INIT();
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		if (PG_ARGISNULL(0))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("domain must not be null")));
+		context = AllocSetContextCreate(CurrentMemoryContext, "uiml training", ALLOCSET_DEFAULT_SIZES);
+		old = MemoryContextSwitchTo(context);
+		training = palloc0(sizeof(Training));
+		training->context = context;
+		training->started = GetCurrentTimestamp();
+		uiml_domain_args_read(fcinfo, 1, &args);
+		args.name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+		training->domain = uiml_train_domain(&args);
+		run_training(training);
+		MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		call->user_fctx = result_tuple(training, BlessTupleDesc(CreateTupleDescCopy(desc)));
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+	}
+	call = SRF_PERCALL_SETUP();
+	if (call->user_fctx == NULL)
+		SRF_RETURN_DONE(call);
+	tuple = call->user_fctx;
+	call->user_fctx = NULL;
+	SRF_RETURN_NEXT(call, HeapTupleGetDatum(tuple));
+}
