@@ -175,13 +175,13 @@ CREATE POLICY owner ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USA
 CREATE POLICY owner ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 
 -- The subqueries need not name the caller: the policy on uiml.grants leaves only the rows that concern them.
-CREATE POLICY reader ON uiml.grants FOR SELECT
+CREATE POLICY grantee ON uiml.grants FOR SELECT
 	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
-CREATE POLICY reader ON uiml.domain FOR SELECT
+CREATE POLICY grantee ON uiml.domain FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) domain.domain_id));
-CREATE POLICY reader ON uiml.version FOR SELECT
+CREATE POLICY grantee ON uiml.version FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) version.domain_id));
-CREATE POLICY reader ON uiml.evaluation FOR SELECT
+CREATE POLICY grantee ON uiml.evaluation FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
-CREATE POLICY reader ON uiml.training_log FOR SELECT
+CREATE POLICY grantee ON uiml.training_log FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) training_log.domain_id));

@@ -7,11 +7,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "pg/catalog.h"
 #include "pg/sql.h"
@@ -62,6 +64,27 @@ delete_grant(const UimlDomain *domain, Oid grantee)
 						&params);
 }
 
+#if PG_VERSION_NUM >= 160000
+#define schema_usage(schema, role) object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
+#else
+#define schema_usage(schema, role) pg_namespace_aclcheck(schema, role, ACL_USAGE)
+#endif
+
+/* SELECT on a table is worth nothing without USAGE on its schema, which may not be the domain's owner's to give. */
+static void
+warn_about_schema(const UimlDomain *domain, Oid grantee, const char *role)
+{
+	Oid schema = get_rel_namespace(domain->items_table);
+	char *name = get_namespace_name(schema);
+
+	if (name == NULL || schema_usage(schema, grantee) == ACLCHECK_OK)
+		return;
+	ereport(WARNING, errmsg("role \"%s\" has no privilege USAGE on schema \"%s\"", role, name),
+			errdetail("The derived tables of domain \"%s\" are there.", domain->name),
+			errhint("GRANT USAGE ON SCHEMA %s TO %s;", quote_identifier(name),
+					OidIsValid(grantee) ? quote_identifier(role) : "PUBLIC"));
+}
+
 /* The domain, which the caller owns, locked against a training that would attach a partition without the new grant. */
 static UimlDomain *
 own_and_lock(const char *name)
@@ -76,7 +99,8 @@ Datum
 uiml_grant(PG_FUNCTION_ARGS)
 {
 	UimlDomain *domain;
-	Oid grantee = grantee_oid(NameStr(*PG_GETARG_NAME(1)));
+	char *role = NameStr(*PG_GETARG_NAME(1));
+	Oid grantee = grantee_oid(role);
 	char *privilege = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	UimlActing saved;
 
@@ -90,6 +114,7 @@ uiml_grant(PG_FUNCTION_ARGS)
 	write_grant(domain, grantee, privilege);
 	uiml_storage_grant(domain, grantee, true);
 	uiml_act_as_self(&saved);
+	warn_about_schema(domain, grantee, role);
 	PG_RETURN_VOID();
 }
 
