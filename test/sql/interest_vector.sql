@@ -55,8 +55,10 @@ INSERT INTO source SELECT g, array_agg((random() - 0.5) * 10 ^ (random() * 76 - 
 INSERT INTO source VALUES (0, NULL), (201, ('[' || repeat('0.1,', 15999) || '-0]')::interest_vector);
 CREATE TABLE received (LIKE source);
 SELECT current_setting('data_directory') || '/uiml_interest_vector.' || current_database() AS file \gset
+\set ECHO errors
 SELECT format('COPY source TO %L BINARY', :'file') \gexec
 SELECT format('COPY received FROM %L BINARY', :'file') \gexec
+\set ECHO all
 SELECT count(*), bool_and(a.v IS NOT DISTINCT FROM b.v AND a.v::text IS NOT DISTINCT FROM b.v::text) AS equal
 	FROM source a JOIN received b USING (id);
 SELECT interest_vector_send('[1,-2.5]');
@@ -80,7 +82,9 @@ SELECT what, e.* FROM (VALUES
 	(10, 'another typmod', '\x000100003f800000'), (11, 'NaN', '\x000200003f8000007fc00000'),
 	(12, 'infinity', '\x00020000ff8000003f800000')) AS b (n, what, bytes),
 	receive(bytes::bytea, :'file') e ORDER BY n;
+\set ECHO errors
 SELECT format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
+\set ECHO all
 DROP FUNCTION receive(bytea, text);
 DROP TABLE bytes, vectors, received;
 

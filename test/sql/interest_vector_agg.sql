@@ -124,9 +124,11 @@ INSERT INTO states SELECT id % 5, vector_state(v, w, at, '30 days') FROM history
 INSERT INTO states VALUES (5, NULL);
 CREATE TABLE states_received (LIKE states);
 SELECT current_setting('data_directory') || '/uiml_vector_state.' || current_database() AS file \gset
+\set ECHO errors
 SELECT format('COPY states TO %L BINARY', :'file') \gexec
 SELECT format('COPY states_received FROM %L BINARY', :'file') \gexec
 SELECT format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
+\set ECHO all
 SELECT count(*), bool_and(a.state::text IS NOT DISTINCT FROM b.state::text) AS equal FROM states a JOIN states_received b USING (part);
 SELECT difference(merge(state), (SELECT decayed FROM serial)) < 1e-6 AS same FROM states_received;
 
