@@ -278,10 +278,13 @@ seed_centroids(Kmeans *state, size_t k, UimlRng *rng)
 		memcpy(state->centroid, state->unit + first * state->d, state->d * sizeof(float));
 		state->k = 1;
 	}
+	/* points outside the sample may still be distinct: empty clusters that will look for them */
+	for (; status == UIML_OK && size < state->n && state->k < k; state->k++)
+		memcpy(state->centroid + state->k * state->d, state->centroid, state->d * sizeof(float));
 	return status;
 }
 
-/* Own centroid, distances and silhouettes of the points first .. first + count - 1, whose cosines are known. */
+/* Own centroid and distance of the points first .. first + count - 1, whose cosines are known. */
 static void
 assign_block(Kmeans *state, size_t first, size_t count)
 {
@@ -616,7 +619,8 @@ uiml_kmeans_memory(size_t n, size_t d, size_t k)
 	double cosines = fmax(sample, (double) BLOCK_POINTS * (double) k);
 	double bytes = (double) n * ((double) d * sizeof(float) + 3 * sizeof(double) + sizeof(uint32_t)) +
 				   sample * ((double) d * sizeof(float) + sizeof(size_t)) + cosines * sizeof(float) +
-				   (double) k * ((double) d * (2 * sizeof(float) + sizeof(double)) + 3 * sizeof(double));
+				   (double) k * ((double) d * (2 * sizeof(float) + sizeof(double)) + sizeof(double) +
+								 sizeof(size_t) + sizeof(Rank) + sizeof(uint32_t));
 
 	return bytes < 0.9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

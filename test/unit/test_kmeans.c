@@ -1,0 +1,499 @@
+/*
+ * test_kmeans.c
+ *	  Spherical k-means on planted clusters and at the edges, and the choice of k.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "core/kmeans.h"
+#include "core/rng.h"
+#include "testenv.h"
+
+typedef struct Result
+{
+	float *centroid;
+	uint32_t *cluster;
+	UimlKmeansResult result;
+	UimlStatus status;
+} Result;
+
+static Result
+run(const UimlEnv *env, const float *points, const float *weight, size_t n, size_t d,
+	const UimlKmeansParams *params)
+{
+	Result r = {0};
+
+	r.centroid = malloc((params->k * d + 1) * sizeof(float));
+	r.cluster = malloc((n + 1) * sizeof(uint32_t));
+	r.status = uiml_kmeans_spherical(env, points, weight, n, d, params, r.centroid, r.cluster, &r.result);
+	return r;
+}
+
+static void
+result_free(Result *r)
+{
+	free(r->centroid);
+	free(r->cluster);
+}
+
+/* n points around k random directions, point i around direction i mod k or, skewed, more often around the first. */
+static float *
+planted(size_t n, size_t d, size_t k, double noise, bool skewed, uint64_t seed, size_t *label)
+{
+	float *points = malloc(n * d * sizeof(float));
+	double *centre = malloc(k * d * sizeof(double));
+	UimlRng rng;
+
+	uiml_rng_init(&rng, seed);
+	for (size_t i = 0; i < k * d; i++)
+		centre[i] = uiml_rng_normal(&rng);
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t c = skewed ? (size_t) (pow(uiml_rng_uniform(&rng), 2) * (double) k) : i % k;
+		double length = exp(uiml_rng_normal(&rng));
+
+		if (label != NULL)
+			label[i] = c;
+		for (size_t j = 0; j < d; j++)
+			points[i * d + j] = (float) (length * (centre[c * d + j] + noise * uiml_rng_normal(&rng)));
+	}
+	free(centre);
+	return points;
+}
+
+/* Points with the same label are together and others apart. */
+static bool
+same_partition(size_t n, const size_t *label, const uint32_t *cluster)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t p = i % 7; p < i; p += 7)
+			if ((label[i] == label[p]) != (cluster[i] == cluster[p]))
+				return false;
+	return true;
+}
+
+/* What the header promises of any result. */
+static void
+check_result(const float *points, const float *weight, size_t n, size_t d, const UimlKmeansParams *params,
+			 const Result *r)
+{
+	double *mass = calloc(params->k, sizeof(double));
+	size_t *first = calloc(params->k, sizeof(size_t));
+	double inertia = 0;
+
+	assert_int_equal(r->status, UIML_OK);
+	assert_true(r->result.k >= 1 && r->result.k <= params->k);
+	for (size_t c = 0; c < params->k; c++)
+	{
+		double squares = 0;
+
+		for (size_t j = 0; j < d; j++)
+			squares += pow(r->centroid[c * d + j], 2);
+		assert_true(fabs(squares - (c < r->result.k)) < 1e-5);
+		first[c] = n;
+	}
+	for (size_t i = n; i-- > 0;)
+	{
+		double norm = 0, best = -2, own = 0;
+
+		for (size_t j = 0; j < d; j++)
+			norm += pow(points[i * d + j], 2);
+		norm = sqrt(norm);
+		if (norm == 0)
+		{
+			assert_true(r->cluster[i] == UINT32_MAX);
+			continue;
+		}
+		assert_true(r->cluster[i] < r->result.k);
+		for (size_t c = 0; c < r->result.k; c++)
+		{
+			double dot = 0;
+
+			for (size_t j = 0; j < d; j++)
+				dot += r->centroid[c * d + j] * (points[i * d + j] / norm);
+			best = fmax(best, dot);
+			own = c == r->cluster[i] ? dot : own;
+		}
+		assert_true(own > best - 1e-5);
+		inertia += (weight != NULL ? weight[i] : 1) * (1 - own);
+		mass[r->cluster[i]] += weight != NULL ? weight[i] : 1;
+		first[r->cluster[i]] = i;
+	}
+	assert_true(fabs(inertia - r->result.inertia) < 1e-4 * (1 + inertia));
+	for (size_t c = 0; c < r->result.k; c++)
+	{
+		assert_true(mass[c] > 0);
+		assert_true(c == 0 || mass[c] < mass[c - 1] * (1 + 1e-9));
+		assert_true(c == 0 || mass[c] != mass[c - 1] || first[c] > first[c - 1]);
+	}
+	assert_true(r->result.silhouette >= -1 && r->result.silhouette <= 1);
+	free(mass), free(first);
+}
+
+static void
+test_planted(void **state)
+{
+	UimlEnv env = test_env_counting();
+	size_t n = 2000, d = 16;
+	size_t *label = malloc(n * sizeof(size_t));
+	float *points = planted(n, d, 9, .15, true, 1, label);
+	UimlKmeansParams params = uiml_kmeans_defaults(9);
+	Result r, other;
+
+	(void) state;
+	r = run(&env, points, NULL, n, d, &params);
+	check_result(points, NULL, n, d, &params, &r);
+	assert_int_equal(r.result.k, 9);
+	assert_true(same_partition(n, label, r.cluster));
+	assert_true(r.result.silhouette > .8);
+	assert_int_equal(test_env_live(), 0);
+
+	/* well separated: another seeding finds and numbers the same */
+	params.seed = 99;
+	other = run(&env, points, NULL, n, d, &params);
+	assert_memory_equal(r.cluster, other.cluster, n * sizeof(uint32_t));
+	result_free(&r), result_free(&other);
+	free(points), free(label);
+}
+
+static void
+test_deterministic(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t n = 700, d = 8;
+	float *points = planted(n, d, 30, 1, false, 2, NULL);
+	UimlKmeansParams params = uiml_kmeans_defaults(20);
+	Result a = run(&env, points, NULL, n, d, &params), b = run(&env, points, NULL, n, d, &params);
+
+	(void) state;
+	check_result(points, NULL, n, d, &params, &a);
+	assert_memory_equal(a.cluster, b.cluster, n * sizeof(uint32_t));
+	assert_memory_equal(a.centroid, b.centroid, 20 * d * sizeof(float));
+	assert_true(a.result.inertia == b.result.inertia);
+	result_free(&a), result_free(&b);
+	free(points);
+}
+
+/* More restarts are never worse, and k-means beats its own seeding. */
+static void
+test_restarts(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t n = 900, d = 6;
+	float *points = planted(n, d, 25, .4, true, 3, NULL);
+	UimlKmeansParams params = uiml_kmeans_defaults(25);
+	double last = INFINITY;
+
+	(void) state;
+	for (size_t restarts = 1; restarts <= 9; restarts += 4)
+	{
+		Result r;
+
+		params.restarts = restarts;
+		r = run(&env, points, NULL, n, d, &params);
+		check_result(points, NULL, n, d, &params, &r);
+		assert_true(r.result.inertia <= last);
+		last = r.result.inertia;
+		result_free(&r);
+	}
+	for (size_t iterations = 0; iterations < 2; iterations++)
+	{
+		Result r;
+
+		params.restarts = 9;
+		params.max_iterations = iterations;
+		r = run(&env, points, NULL, n, d, &params);
+		check_result(points, NULL, n, d, &params, &r);
+		assert_int_equal(r.result.iterations, iterations);
+		assert_true(r.result.inertia > last);
+		result_free(&r);
+	}
+	free(points);
+}
+
+/* A weight of 3 is three copies; a weight of 0 is no influence, but a cluster. */
+static void
+test_weights(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	float points[] = {1, 0, .9F, .1F, 0, 1, .1F, .9F, -1, -1, 1, .2F};
+	float weight[] = {1, 1, 3, 1, 0, 0};
+	UimlKmeansParams params = uiml_kmeans_defaults(2);
+	Result r = run(&env, points, weight, 6, 2, &params);
+	double x = 3 * 0 + .1 / hypot(.1, .9), y = 3 * 1 + .9 / hypot(.1, .9);
+
+	(void) state;
+	check_result(points, weight, 6, 2, &params, &r);
+	assert_int_equal(r.cluster[0], 1);
+	assert_int_equal(r.cluster[1], 1);
+	assert_int_equal(r.cluster[2], 0);
+	assert_int_equal(r.cluster[3], 0);
+	assert_int_equal(r.cluster[5], 1);
+	assert_true(fabs(r.centroid[0] - x / hypot(x, y)) < 1e-6);
+	result_free(&r);
+	memset(weight, 0, sizeof(weight));
+	r = run(&env, points, weight, 6, 2, &params);
+	assert_int_equal(r.status, UIML_EEMPTY);
+	result_free(&r);
+}
+
+/* k > distinct directions, zero rows, one point, one dimension, opposite points. */
+static void
+test_degenerate(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	float repeated[60 * 3];
+	float line[] = {5, -2, 0, 1e-3F, -7};
+	float opposite[] = {1, 0, -1, 0, 2, 0, -3, 0};
+	float zero[] = {0, 0, -0.F, 0};
+	UimlKmeansParams params = uiml_kmeans_defaults(10);
+	Result r;
+
+	(void) state;
+	for (size_t i = 0; i < 60; i++)
+	{
+		repeated[i * 3] = (float) (i + 1) * (float) (i % 4 == 0);
+		repeated[i * 3 + 1] = (float) (i + 1) * (float) (i % 4 == 1 ? 1. / 3 : 0);
+		repeated[i * 3 + 2] = (float) (i + 1) * (float) (i % 4 == 1 ? .7 : i % 4 == 2);
+	}
+	r = run(&env, repeated, NULL, 60, 3, &params);
+	check_result(repeated, NULL, 60, 3, &params, &r);
+	assert_int_equal(r.result.k, 3);
+	assert_true(r.result.inertia < 1e-10 && r.result.silhouette > 1 - 1e-6);
+	assert_int_equal(r.cluster[0], 0);
+	assert_int_equal(r.cluster[1], 1);
+	assert_true(r.cluster[3] == UINT32_MAX);
+	result_free(&r);
+
+	r = run(&env, line, NULL, 5, 1, &params);
+	check_result(line, NULL, 5, 1, &params, &r);
+	assert_int_equal(r.result.k, 2);
+	assert_true(r.centroid[0] == 1 && r.centroid[1] == -1);
+	result_free(&r);
+
+	r = run(&env, line, NULL, 1, 1, &params);
+	check_result(line, NULL, 1, 1, &params, &r);
+	assert_true(r.result.k == 1 && r.result.silhouette == 0);
+	result_free(&r);
+
+	params.k = 1;
+	r = run(&env, opposite, NULL, 4, 2, &params);
+	check_result(opposite, NULL, 4, 2, &params, &r);
+	assert_true(fabs(r.result.inertia - 4) < 1e-5);
+	result_free(&r);
+
+	r = run(&env, zero, NULL, 2, 2, &params);
+	assert_int_equal(r.status, UIML_EEMPTY);
+	result_free(&r);
+	r = run(&env, zero, NULL, 0, 2, &params);
+	assert_int_equal(r.status, UIML_EEMPTY);
+	result_free(&r);
+}
+
+/* Denormals and the largest floats have directions; an offset of 1e8 leaves nearly none. */
+static void
+test_scales(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t n = 300, d = 4;
+	double scale[] = {1e-42, 1e-30, 1e30};
+	size_t *label = malloc(n * sizeof(size_t));
+	float *points = planted(n, d, 3, .02, false, 4, label), *scaled = malloc(n * d * sizeof(float));
+	UimlKmeansParams params = uiml_kmeans_defaults(3);
+	Result r;
+
+	(void) state;
+	for (size_t s = 0; s < 3; s++)
+	{
+		for (size_t i = 0; i < n * d; i++)
+			scaled[i] = (float) (points[i] * scale[s]);
+		r = run(&env, scaled, NULL, n, d, &params);
+		assert_int_equal(r.status, UIML_OK);
+		if (s > 0)
+		{
+			check_result(scaled, NULL, n, d, &params, &r);
+			assert_true(same_partition(n, label, r.cluster));
+		}
+		result_free(&r);
+	}
+	for (size_t i = 0; i < n * d; i++)
+		scaled[i] = points[i] + 1e8F;
+	r = run(&env, scaled, NULL, n, d, &params);
+	check_result(scaled, NULL, n, d, &params, &r);
+	assert_true(r.result.inertia >= 0 && r.result.inertia < 1e-9);
+	result_free(&r);
+	free(points), free(scaled), free(label);
+}
+
+/* Points that are nearly all the same, more than the seeding looks at: the few others are found. */
+static void
+test_rare(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t n = 60000, d = 2;
+	float *points = malloc(n * d * sizeof(float));
+	UimlKmeansParams params = uiml_kmeans_defaults(4);
+	Result r;
+
+	(void) state;
+	for (size_t i = 0; i < n; i++)
+	{
+		points[i * d] = i == 20001 || i == 59999 ? -1 : 1;
+		points[i * d + 1] = i == 40000 || i == 59999 ? 1 : 0;
+	}
+	r = run(&env, points, NULL, n, d, &params);
+	assert_int_equal(r.status, UIML_OK);
+	assert_int_equal(r.result.k, 4);
+	assert_true(r.result.inertia < 1e-9);
+	assert_int_equal(r.cluster[0], 0);
+	assert_int_equal(r.cluster[20001], 1);
+	assert_int_equal(r.cluster[59999], 3);
+	result_free(&r);
+	free(points);
+}
+
+static void
+test_invalid(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	float points[] = {1, 2, 3, 4}, weight[] = {1, -1};
+	UimlKmeansParams params = uiml_kmeans_defaults(2);
+	Result r;
+	size_t k;
+
+	(void) state;
+	r = run(&env, points, weight, 2, 2, &params);
+	assert_int_equal(r.status, UIML_EINVALID);
+	result_free(&r);
+	weight[1] = NAN;
+	r = run(&env, points, weight, 2, 2, &params);
+	assert_int_equal(r.status, UIML_ENOTFINITE);
+	result_free(&r);
+	points[3] = NAN;
+	r = run(&env, points, NULL, 2, 2, &params);
+	assert_int_equal(r.status, UIML_ENOTFINITE);
+	result_free(&r);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, 8, 0, &k, NULL), UIML_ENOTFINITE);
+	points[3] = 1;
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, 0, 0, &k, NULL), UIML_EINVALID);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 0, 2, 4, 0, &k, NULL), UIML_EEMPTY);
+	for (int t = 0; t < 3; t++)
+	{
+		params = uiml_kmeans_defaults(t == 0 ? 0 : t == 1 ? 65536 : 2);
+		params.restarts = t == 2 ? 0 : 1;
+		r = run(&env, points, NULL, 2, 2, &params);
+		assert_int_equal(r.status, UIML_EINVALID);
+		result_free(&r);
+	}
+}
+
+static size_t
+chosen(const float *points, size_t n, size_t d, size_t max_k, double *silhouette)
+{
+	UimlEnv env = test_env_counting();
+	size_t k = 0;
+
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, n, d, max_k, 5, &k, silhouette), UIML_OK);
+	assert_int_equal(test_env_live(), 0);
+	return k;
+}
+
+/* Planted numbers are found, small or large; the cap and the number of distinct points are kept. */
+static void
+test_choose(void **state)
+{
+	size_t d = 24;
+	size_t truth[] = {4, 8, 16, 64};
+	double silhouette;
+	float *points;
+
+	(void) state;
+	for (size_t t = 0; t < 4; t++)
+	{
+		points = planted(3000, d, truth[t], .2, false, 10 + t, NULL);
+		assert_int_equal(chosen(points, 3000, d, 128, &silhouette), truth[t]);
+		assert_true(silhouette > .7);
+		free(points);
+	}
+	points = planted(3000, d, 64, .2, false, 20, NULL);
+	assert_true(chosen(points, 3000, d, 24, NULL) <= 24);
+	assert_int_equal(chosen(points, 3000, d, 3, NULL), 3);
+	assert_int_equal(chosen(points, 3000, d, 1, NULL), 1);
+	assert_int_equal(chosen(points, 1, d, 128, NULL), 1);
+	assert_true(chosen(points, 5, d, 128, NULL) <= 5);
+	for (size_t i = 0; i < 3000 * d; i++)
+		points[i] = points[i % (2 * d)];
+	assert_int_equal(chosen(points, 3000, d, 128, &silhouette), 2);
+	assert_true(silhouette > .999);
+	for (size_t i = 0; i < 3000 * d; i++)
+		points[i] = 1;
+	assert_int_equal(chosen(points, 3000, d, 128, &silhouette), 1);
+	assert_true(silhouette == 0);
+	free(points);
+
+	/* without any structure: a moderate number all the same */
+	points = planted(3000, d, 1, 1e6, false, 21, NULL);
+	assert_true(chosen(points, 3000, d, 128, NULL) <= 32);
+	free(points);
+}
+
+static void
+test_failures(void **state)
+{
+	size_t n = 600, d = 3;
+	float *points = planted(n, d, 5, .5, false, 30, NULL);
+	UimlKmeansParams params = uiml_kmeans_defaults(6);
+
+	(void) state;
+	params.restarts = 1;
+	params.max_iterations = 4;
+	for (int what = 0; what < 4; what++)
+		for (long k = 1;; k++)
+		{
+			long countdown = k;
+			UimlEnv env =
+				what % 2 == 0 ? test_env_failing_alloc(&countdown) : test_env_interrupting(&countdown);
+			UimlStatus status;
+
+			if (what < 2)
+			{
+				Result r = run(&env, points, NULL, n, d, &params);
+
+				status = r.status;
+				result_free(&r);
+			}
+			else
+			{
+				size_t chosen_k;
+
+				status = uiml_kmeans_choose(&env, points, NULL, n, d, 4, 0, &chosen_k, NULL);
+			}
+			assert_int_equal(test_env_live(), 0);
+			if (status == UIML_OK)
+			{
+				assert_true(k > 10);
+				break;
+			}
+			assert_int_equal(status, what % 2 == 0 ? UIML_ENOMEM : UIML_EINTERRUPTED);
+		}
+	free(points);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_planted),    cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_restarts),   cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_degenerate), cmocka_unit_test(test_scales),
+		cmocka_unit_test(test_rare),       cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_choose),     cmocka_unit_test(test_failures),
+	};
+
+	return cmocka_run_group_tests_name("kmeans", tests, NULL, NULL);
+}
