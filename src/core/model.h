@@ -88,20 +88,18 @@ extern void uiml_model_user(const UimlModel *model, const uint32_t *item, const 
 extern void uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score);
 
 /*
- * uiml_score_items_add
- *		score (n_items) += the first d columns of out, whose rows are stride floats apart, times vector: a prefix of the
- *		space, or, from an offset, what more dimensions add to it.
+ * Scoring several users at once, each item vector read from memory once: for tuning and judging.
+ *
+ * uiml_model_batch: how many users to take at a time, so that their scores stay within some megabytes.
+ * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n) their masses, and
+ * score (n x n_items) 0, or -INFINITY for what they have seen.
+ * uiml_model_score_add: adds what dimensions from .. to - 1 contribute to the scores.
  */
-extern void uiml_score_items_add(const float *out, size_t n_items, size_t stride, const float *vector,
-								 size_t d, float *score);
-
-/*
- * uiml_model_score_unseen
- *		Folds in n items with masses and scores all others; the given ones score -INFINITY.
- *		vector (d) and score (n_items) receive the results.  Returns the sum of the masses.
- */
-extern double uiml_model_score_unseen(const UimlModel *model, const uint32_t *item, const float *mass,
-									  size_t n, float *vector, float *score);
+extern size_t uiml_model_batch(size_t n_items);
+extern void uiml_model_score_start(const UimlModel *model, const UimlInteractions *seen, const uint32_t *user,
+								   size_t n, float *vector, float *score, double *total);
+extern void uiml_model_score_add(const UimlModel *model, size_t from, size_t to, const float *vector,
+								 size_t n, float *score);
 
 /*
  * uiml_item_shares

@@ -16,8 +16,12 @@
 /* Room for judging one user after the other. */
 typedef struct Bench
 {
-	float *vector;     /* d */
-	float *score;      /* n_items */
+	size_t batch;      /* users scored together */
+	uint32_t *user;    /* batch */
+	float *vector;     /* batch x d */
+	float *scores;     /* batch x n_items */
+	double *total;     /* batch */
+	float *score;      /* n_items: of the user at hand */
 	uint8_t *relevant; /* n_items: hidden items of the user at hand */
 	uint32_t *top;     /* longest list */
 	bool *hit;         /* longest list */
@@ -31,7 +35,10 @@ typedef struct Bench
 static void
 bench_free(const UimlEnv *env, Bench *b)
 {
+	uiml_free(env, b->user);
 	uiml_free(env, b->vector);
+	uiml_free(env, b->scores);
+	uiml_free(env, b->total);
 	uiml_free(env, b->score);
 	uiml_free(env, b->relevant);
 	uiml_free(env, b->top);
@@ -50,7 +57,11 @@ bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j,
 		b->longest = j->k[i] > b->longest ? j->k[i] : b->longest;
 	if (b->longest > model->n_items)
 		b->longest = model->n_items;
-	b->vector = uiml_alloc(env, model->dims, sizeof(float));
+	b->batch = uiml_model_batch(model->n_items);
+	b->user = uiml_alloc(env, b->batch, sizeof(uint32_t));
+	b->vector = uiml_alloc(env, b->batch, model->dims * sizeof(float));
+	b->scores = uiml_alloc(env, b->batch, model->n_items * sizeof(float));
+	b->total = uiml_alloc(env, b->batch, sizeof(double));
 	b->score = uiml_alloc(env, model->n_items, sizeof(float));
 	b->relevant = uiml_alloc0(env, model->n_items, 1);
 	b->top = uiml_alloc(env, b->longest, sizeof(uint32_t));
@@ -59,8 +70,9 @@ bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j,
 	b->share = uiml_alloc(env, model->n_interests, sizeof(double));
 	b->listed = uiml_alloc0(env, j->n_k, model->n_items);
 	b->baseline_listed = uiml_alloc0(env, j->n_k, model->n_items);
-	if (b->vector == NULL || b->score == NULL || b->relevant == NULL || b->top == NULL || b->hit == NULL ||
-		b->mass == NULL || b->share == NULL || b->listed == NULL || b->baseline_listed == NULL)
+	if (b->user == NULL || b->vector == NULL || b->scores == NULL || b->total == NULL || b->score == NULL ||
+		b->relevant == NULL || b->top == NULL || b->hit == NULL || b->mass == NULL || b->share == NULL ||
+		b->listed == NULL || b->baseline_listed == NULL)
 		return UIML_ENOMEM;
 	return UIML_OK;
 }
@@ -106,12 +118,12 @@ uiml_judgement_free(const UimlEnv *env, UimlJudgement *j)
 	*j = (UimlJudgement){0};
 }
 
-/* Ranks b->score and writes all metrics of user u into value; marks the listed items. */
+/* Ranks by score and writes all metrics of user u into value; marks the listed items. */
 static void
-judge_ranking(const UimlJudgement *j, Bench *b, size_t n_items, size_t n_relevant, size_t u, double *value,
-			  uint8_t *listed)
+judge_ranking(const UimlJudgement *j, Bench *b, const float *score, size_t n_items, size_t n_relevant,
+			  size_t u, double *value, uint8_t *listed)
 {
-	size_t n = uiml_topk(b->score, n_items, b->longest, b->top);
+	size_t n = uiml_topk(score, n_items, b->longest, b->top);
 
 	for (size_t r = 0; r < n; r++)
 		b->hit[r] = b->relevant[b->top[r]] != 0;
@@ -135,15 +147,14 @@ blank_ranking(const UimlJudgement *j, size_t u)
 	}
 }
 
+/* Ranks what user u has not seen, by expected share and by popularity; score holds his scores. */
 static void
-judge_items(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b, size_t u)
+judge_items(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b, size_t u,
+			float *score, double total)
 {
 	const UimlInteractions *seen = &holdout->seen;
 	const UimlInteractions *hidden = &holdout->hidden;
-	size_t first = seen->row_start[u];
-	size_t n_seen = seen->row_start[u + 1] - first;
 	size_t n_hidden = hidden->row_start[u + 1] - hidden->row_start[u];
-	double total;
 
 	if (n_hidden == 0)
 	{
@@ -152,16 +163,14 @@ judge_items(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgem
 	}
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 1;
-	total =
-		uiml_model_score_unseen(model, seen->item + first, seen->mass + first, n_seen, b->vector, b->score);
-	uiml_item_shares(b->score, model->n_items, model->popularity, total, model->item_alpha,
-					 model->temperature, NULL);
-	judge_ranking(j, b, model->n_items, n_hidden, u, j->value, b->listed);
+	uiml_item_shares(score, model->n_items, model->popularity, total, model->item_alpha, model->temperature,
+					 NULL);
+	judge_ranking(j, b, score, model->n_items, n_hidden, u, j->value, b->listed);
 
 	memcpy(b->score, model->popularity, model->n_items * sizeof(float));
-	for (size_t e = first; e < first + n_seen; e++)
+	for (size_t e = seen->row_start[u]; e < seen->row_start[u + 1]; e++)
 		b->score[seen->item[e]] = -INFINITY;
-	judge_ranking(j, b, model->n_items, n_hidden, u, j->baseline, b->baseline_listed);
+	judge_ranking(j, b, b->score, model->n_items, n_hidden, u, j->baseline, b->baseline_listed);
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 0;
 }
@@ -212,6 +221,22 @@ judge_interests(const UimlModel *model, const UimlHoldout *holdout, const UimlJu
 	judge_shares(b->share, held, k, total, &j->baseline_logloss[u], &j->baseline_accuracy[u]);
 }
 
+/* Judges users first .. first + n - 1. */
+static void
+judge_batch(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b,
+			size_t first, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		b->user[i] = (uint32_t) (first + i);
+	uiml_model_score_start(model, &holdout->seen, b->user, n, b->vector, b->scores, b->total);
+	uiml_model_score_add(model, 0, model->dims, b->vector, n, b->scores);
+	for (size_t i = 0; i < n; i++)
+	{
+		judge_items(model, holdout, j, b, first + i, b->scores + i * model->n_items, b->total[i]);
+		judge_interests(model, holdout, j, b, first + i);
+	}
+}
+
 static double
 share_set(const uint8_t *flag, size_t n)
 {
@@ -234,17 +259,11 @@ uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *
 	*judgement = (UimlJudgement){0};
 	if (status == UIML_OK)
 		status = bench_create(env, model, &j, &bench);
-	for (size_t u = 0; status == UIML_OK && u < n_users; u++)
+	for (size_t u = 0; status == UIML_OK && u < n_users; u += bench.batch)
 	{
-		if (uiml_interrupted(env))
-			status = UIML_EINTERRUPTED;
-		else
-		{
-			judge_items(model, holdout, &j, &bench, u);
-			judge_interests(model, holdout, &j, &bench, u);
-			if (u % 64 == 0)
-				uiml_progress(env, "judging", (double) u, (double) n_users);
-		}
+		uiml_progress(env, "judging", (double) u, (double) n_users);
+		judge_batch(model, holdout, &j, &bench, u, n_users - u < bench.batch ? n_users - u : bench.batch);
+		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
 	for (size_t i = 0; status == UIML_OK && i < n_k; i++)
 	{

@@ -157,9 +157,8 @@ dot_rows(const float *rows, size_t stride, const float *b, size_t d, float *scor
 	score[3] += lanes_sum(&s3) + rest[3];
 }
 
-TWO_TARGETS void
-uiml_score_items_add(const float *out, size_t n_items, size_t stride, const float *vector, size_t d,
-					 float *score)
+TWO_TARGETS static void
+score_rows_add(const float *out, size_t n_items, size_t stride, const float *vector, size_t d, float *score)
 {
 	size_t i = 0;
 
@@ -173,7 +172,7 @@ void
 uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score)
 {
 	memset(score, 0, n_items * sizeof(float));
-	uiml_score_items_add(out, n_items, d, vector, d, score);
+	score_rows_add(out, n_items, d, vector, d, score);
 }
 
 /* The highest score, and the popularity and number of the items that take part. */
@@ -351,18 +350,57 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 	}
 }
 
-double
-uiml_model_score_unseen(const UimlModel *model, const uint32_t *item, const float *mass, size_t n,
-						float *vector, float *score)
-{
-	double total = 0;
+/* Item vectors that stay in the second-level cache while several users are scored against them. */
+#define PANEL_BYTES 131072
 
-	uiml_model_user(model, item, mass, n, vector, NULL);
-	uiml_score_items(model->out, model->n_items, model->dims, vector, score);
-	for (size_t e = 0; e < n; e++)
+/* What the scores of a batch may take, and users per batch at most. */
+#define BATCH_BYTES 4194304
+#define BATCH_USERS 32
+
+size_t
+uiml_model_batch(size_t n_items)
+{
+	size_t users = BATCH_BYTES / (sizeof(float) * (n_items > 0 ? n_items : 1));
+
+	if (users < 1)
+		return 1;
+	return users < BATCH_USERS ? users : BATCH_USERS;
+}
+
+void
+uiml_model_score_add(const UimlModel *model, size_t from, size_t to, const float *vector, size_t n,
+					 float *score)
+{
+	size_t d = model->dims;
+	size_t panel = PANEL_BYTES / (sizeof(float) * d) / ROWS * ROWS + ROWS;
+
+	for (size_t i = 0; i < model->n_items; i += panel)
 	{
-		score[item[e]] = -INFINITY;
-		total += mass[e];
+		size_t items = model->n_items - i < panel ? model->n_items - i : panel;
+
+		for (size_t u = 0; u < n; u++)
+			score_rows_add(model->out + i * d + from, items, d, vector + u * d + from, to - from,
+						   score + u * model->n_items + i);
 	}
-	return total;
+}
+
+void
+uiml_model_score_start(const UimlModel *model, const UimlInteractions *seen, const uint32_t *user, size_t n,
+					   float *vector, float *score, double *total)
+{
+	memset(score, 0, n * model->n_items * sizeof(float));
+	for (size_t u = 0; u < n; u++)
+	{
+		size_t first = seen->row_start[user[u]];
+		size_t end = seen->row_start[user[u] + 1];
+
+		uiml_model_user(model, seen->item + first, seen->mass + first, end - first, vector + u * model->dims,
+						NULL);
+		total[u] = 0;
+		for (size_t e = first; e < end; e++)
+		{
+			score[u * model->n_items + seen->item[e]] = -INFINITY;
+			total[u] += seen->mass[e];
+		}
+	}
 }

@@ -78,26 +78,51 @@ list_prefixes(size_t d, size_t prefix[7])
 	return n;
 }
 
-/* Adds each prefix's NDCG@100 of a user to sum; dimensions are added up from one prefix to the next. */
-static void
-add_prefix_ndcg(const UimlModel *model, const UimlHoldout *tuning, size_t u, const size_t *prefix,
-				size_t n_prefix, float *vector, float *score, uint8_t *relevant, double *sum)
+/* A batch of tuning users and their scores. */
+typedef struct Batch
 {
-	const UimlInteractions *seen = &tuning->seen;
-	size_t first = seen->row_start[u];
-	size_t done = 0;
+	size_t most;
+	size_t n;
+	uint32_t *user; /* most */
+	float *vector;  /* most x d */
+	float *score;   /* most x n_items */
+	double *total;  /* most */
+} Batch;
 
-	uiml_model_user(model, seen->item + first, seen->mass + first, row_length(seen, u), vector, NULL);
-	memset(score, 0, model->n_items * sizeof(float));
-	for (size_t e = first; e < seen->row_start[u + 1]; e++)
-		score[seen->item[e]] = -INFINITY;
-	for (size_t p = 0; p < n_prefix; p++)
-	{
-		uiml_score_items_add(model->out + done, model->n_items, model->dims, vector + done, prefix[p] - done,
-							 score);
-		done = prefix[p];
-		sum[p] += user_ndcg(score, tuning, u, model->n_items, relevant);
-	}
+static void
+batch_free(const UimlEnv *env, Batch *batch)
+{
+	uiml_free(env, batch->user);
+	uiml_free(env, batch->vector);
+	uiml_free(env, batch->score);
+	uiml_free(env, batch->total);
+}
+
+static UimlStatus
+batch_create(const UimlEnv *env, const UimlModel *model, Batch *batch)
+{
+	size_t most = uiml_model_batch(model->n_items);
+
+	*batch = (Batch){.most = most};
+	batch->user = uiml_alloc(env, most, sizeof(uint32_t));
+	batch->vector = uiml_alloc(env, most, model->dims * sizeof(float));
+	batch->score = uiml_alloc(env, most, model->n_items * sizeof(float));
+	batch->total = uiml_alloc(env, most, sizeof(double));
+	if (batch->user == NULL || batch->vector == NULL || batch->score == NULL || batch->total == NULL)
+		return UIML_ENOMEM;
+	return UIML_OK;
+}
+
+/* The next users, from *at on in steps, that have both seen and hidden items; folded in, with scores begun. */
+static void
+batch_fill(Batch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, size_t *at)
+{
+	batch->n = 0;
+	for (; *at < tuning->seen.n_users && batch->n < batch->most; *at += step)
+		if (row_length(&tuning->hidden, *at) > 0 && row_length(&tuning->seen, *at) > 0)
+			batch->user[batch->n++] = (uint32_t) *at;
+	uiml_model_score_start(model, &tuning->seen, batch->user, batch->n, batch->vector, batch->score,
+						   batch->total);
 }
 
 UimlStatus
@@ -106,27 +131,36 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 	size_t prefix[7];
 	double sum[7] = {0};
 	size_t n_prefix = list_prefixes(model->dims, prefix);
-	size_t n_users = tuning->seen.n_users;
-	size_t step = user_step(n_users, DIMS_BUDGET / ((double) model->n_items * (double) model->dims));
-	float *vector = uiml_alloc(env, model->dims, sizeof(float));
-	float *score = uiml_alloc(env, model->n_items, sizeof(float));
-	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
+	size_t step =
+		user_step(tuning->seen.n_users, DIMS_BUDGET / ((double) model->n_items * (double) model->dims));
 	size_t best = n_prefix - 1;
-	UimlStatus status = vector == NULL || score == NULL || relevant == NULL ? UIML_ENOMEM : UIML_OK;
+	Batch batch;
+	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
+	UimlStatus status = batch_create(env, model, &batch);
 
-	for (size_t u = 0; status == UIML_OK && u < n_users; u += step)
+	if (relevant == NULL)
+		status = UIML_ENOMEM;
+	for (size_t at = 0; status == UIML_OK && at < tuning->seen.n_users;)
 	{
-		if (uiml_interrupted(env))
-			status = UIML_EINTERRUPTED;
-		else if (row_length(&tuning->hidden, u) > 0 && row_length(&tuning->seen, u) > 0)
-			add_prefix_ndcg(model, tuning, u, prefix, n_prefix, vector, score, relevant, sum);
+		batch_fill(&batch, model, tuning, step, &at);
+		for (size_t p = 0; status == UIML_OK && p < n_prefix; p++)
+		{
+			/* Prefixes are nested: each adds the dimensions that the one before lacks. */
+			uiml_model_score_add(model, p > 0 ? prefix[p - 1] : 0, prefix[p], batch.vector, batch.n,
+								 batch.score);
+			for (size_t b = 0; b < batch.n; b++)
+				sum[p] += user_ndcg(batch.score + b * model->n_items, tuning, batch.user[b], model->n_items,
+									relevant);
+			status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
+		}
 	}
+
+	/* The smallest of equals. */
 	for (size_t p = n_prefix; p-- > 0;)
 		if (sum[p] >= sum[best] && sum[p] > 0)
 			best = p;
 	*dims = prefix[best];
-	uiml_free(env, vector);
-	uiml_free(env, score);
+	batch_free(env, &batch);
 	uiml_free(env, relevant);
 	return status;
 }
@@ -197,42 +231,45 @@ sample_user(const UimlModel *model, const UimlInteractions *hidden, size_t u, co
 }
 
 static UimlStatus
+sample_create(const UimlEnv *env, size_t n_users, size_t n_hidden, ShareSample *s)
+{
+	*s = (ShareSample){0};
+	s->total = uiml_alloc(env, n_users, sizeof(double));
+	s->bin = uiml_alloc(env, n_users, BINS * sizeof(float));
+	s->start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
+	s->hidden = uiml_alloc(env, n_hidden, sizeof(HiddenItem));
+	if (s->total == NULL || s->bin == NULL || s->start == NULL || s->hidden == NULL)
+		return UIML_ENOMEM;
+	return UIML_OK;
+}
+
+static UimlStatus
 sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, ShareSample *s)
 {
-	const UimlInteractions *seen = &tuning->seen;
-	size_t step = user_step(seen->n_users, MOST_USERS);
-	size_t most = seen->n_users / step + 1;
-	float *vector = uiml_alloc(env, model->dims, sizeof(float));
-	float *score = uiml_alloc(env, model->n_items, sizeof(float));
-	UimlStatus status = UIML_OK;
+	size_t n_users = tuning->seen.n_users;
+	size_t step = user_step(n_users, MOST_USERS);
+	Batch batch;
+	UimlStatus status = batch_create(env, model, &batch);
 
-	*s = (ShareSample){0};
-	s->total = uiml_alloc(env, most, sizeof(double));
-	s->bin = uiml_alloc(env, most, BINS * sizeof(float));
-	s->start = uiml_alloc0(env, most + 1, sizeof(size_t));
-	s->hidden = uiml_alloc(env, tuning->hidden.n_entries, sizeof(HiddenItem));
-	if (vector == NULL || score == NULL || s->total == NULL || s->bin == NULL || s->start == NULL ||
-		s->hidden == NULL)
+	if (sample_create(env, n_users / step + 1, tuning->hidden.n_entries, s) != UIML_OK)
 		status = UIML_ENOMEM;
-	for (size_t u = 0; status == UIML_OK && u < seen->n_users; u += step)
+	for (size_t at = 0; status == UIML_OK && at < n_users;)
 	{
-		size_t first = seen->row_start[u];
-		size_t at = s->start[s->n_users];
-		size_t n_list;
-
-		if (uiml_interrupted(env))
-			status = UIML_EINTERRUPTED;
-		else if (row_length(&tuning->hidden, u) > 0 && row_length(seen, u) > 0)
+		batch_fill(&batch, model, tuning, step, &at);
+		uiml_model_score_add(model, 0, model->dims, batch.vector, batch.n, batch.score);
+		for (size_t b = 0; b < batch.n; b++)
 		{
-			s->total[s->n_users] = uiml_model_score_unseen(model, seen->item + first, seen->mass + first,
-														   row_length(seen, u), vector, score);
-			if (sample_user(model, &tuning->hidden, u, score, s->bin + s->n_users * BINS, s->hidden + at,
-							&n_list))
-				s->start[++s->n_users] = at + n_list;
+			size_t hidden_at = s->start[s->n_users];
+			size_t n_list;
+
+			s->total[s->n_users] = batch.total[b];
+			if (sample_user(model, &tuning->hidden, batch.user[b], batch.score + b * model->n_items,
+							s->bin + s->n_users * BINS, s->hidden + hidden_at, &n_list))
+				s->start[++s->n_users] = hidden_at + n_list;
 		}
+		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
-	uiml_free(env, vector);
-	uiml_free(env, score);
+	batch_free(env, &batch);
 	return status;
 }
 
