@@ -279,6 +279,10 @@ keep_columns(UimlDomainArgs *args, const UimlDomain *domain)
 {
 	bool same_items = !OidIsValid(args->items) || args->items == domain->items;
 
+	if (!OidIsValid(args->events) && get_rel_relkind(domain->events) == '\0')
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("the events of domain \"%s\" were dropped", domain->name),
+				errhint("Pass another table in the argument events."));
 	args->events = OidIsValid(args->events) ? args->events : domain->events;
 	args->user_col = changed(args->user_col, domain->user_col);
 	args->item_col = changed(args->item_col, domain->item_col);
