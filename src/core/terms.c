@@ -13,8 +13,10 @@
 
 #define BLOCK_BYTES   ((size_t) 8192)
 #define INITIAL_SLOTS ((size_t) 64)
-#define MAX_CLASSES   65535
-#define MAX_TERMS     UINT32_C(0x7FFFFFFF)
+#define MAX_TEXT                                                                                             \
+	((size_t) 262144) /* bytes that count: some tens of milliseconds of work between two checks */
+#define MAX_CLASSES 65535
+#define MAX_TERMS   UINT32_C(0x7FFFFFFF)
 
 /* ---------- memory ---------- */
 
@@ -336,7 +338,7 @@ uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t
 		return UIML_ELIMIT;
 	terms->n_texts++;
 	terms->class_texts[class_number]++;
-	status = uiml_terms_split(text, length, count_term, &visit);
+	status = uiml_terms_split(text, length < MAX_TEXT ? length : MAX_TEXT, count_term, &visit);
 	return status == UIML_OK && visit.limited ? UIML_ELIMIT : status;
 }
 

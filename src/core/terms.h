@@ -31,7 +31,8 @@ extern void uiml_terms_destroy(UimlTerms *terms);
 
 /*
  * uiml_terms_add
- *		Counts the terms of one text of a class; a term counts once per text.
+ *		Counts the terms of one text of a class; a term counts once per text.  Of a text beyond 256 KiB only the
+ *		beginning counts.
  *
  * Returns UIML_OK, UIML_EINVALID (class), UIML_ELIMIT (more than max_bytes, or 2^32 - 1 texts), UIML_ENOMEM.  After
  * UIML_ELIMIT the terms that the table has room for, known ones above all, are counted, and more texts may be
@@ -52,7 +53,8 @@ extern UimlStatus uiml_terms_add(UimlTerms *terms, uint32_t class_number, const 
  * have the same count as well).
  *
  * term, length: receive n pointers into the table, valid until it is destroyed; weight receives n weights (may
- * be NULL); *found how many were written.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM.  Linear in the table's cells.
+ * be NULL); *found how many were written.  Linear in the table's cells.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM,
+ * UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_terms_top(UimlTerms *terms, uint32_t class_number, size_t n, const char **term,
 								 size_t *length, double *weight, size_t *found);

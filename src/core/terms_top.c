@@ -289,6 +289,8 @@ choose(UimlTerms *terms, const ClassTerms *class, size_t n, const Candidate **ch
 		UimlStatus status;
 		Label label;
 
+		if (uiml_interrupted(&terms->env))
+			return UIML_EINTERRUPTED;
 		label_make(terms, class, candidate, &label);
 		for (size_t j = 0; j < *found && !repeated; j++)
 			repeated = is_repeated(&label, candidate, term[j], length[j], chosen[j]);

@@ -451,6 +451,42 @@ fails_cleanly(void **state)
 	assert_true(failed >= 15);
 }
 
+static void
+labelling_is_interruptible(void **state)
+{
+	long countdown = 2;
+	UimlEnv env = test_env_interrupting(&countdown);
+	UimlTerms *terms = uiml_terms_create(&env, 1, LARGE);
+	const char *term[3];
+	size_t length[3];
+	size_t found;
+
+	(void) state;
+	add(terms, 0, "red white wine");
+	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, &found), UIML_EINTERRUPTED);
+	uiml_terms_destroy(terms);
+	assert_int_equal(test_env_live(), 0);
+}
+
+/* The end of a huge text does not count, nor take time. */
+static void
+long_text_is_cut(void **state)
+{
+	const size_t size = (size_t) 1 << 20;
+	UimlEnv env = uiml_env_malloc();
+	UimlTerms *terms = uiml_terms_create(&env, 1, LARGE);
+	char *text = malloc(size);
+
+	(void) state;
+	memset(text, ' ', size);
+	memcpy(text, "begin", 5);
+	memcpy(text + size - 3, "end", 3);
+	assert_int_equal(uiml_terms_add(terms, 0, text, size), UIML_OK);
+	check_top(terms, 0, 2, "begin");
+	free(text);
+	uiml_terms_destroy(terms);
+}
+
 int
 main(void)
 {
@@ -473,6 +509,8 @@ main(void)
 		cmocka_unit_test(many_terms),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(fails_cleanly),
+		cmocka_unit_test(labelling_is_interruptible),
+		cmocka_unit_test(long_text_is_cut),
 	};
 
 	return cmocka_run_group_tests_name("terms", tests, NULL, NULL);
