@@ -209,16 +209,35 @@ score_items(const Recommendation *recommendation)
 	return score;
 }
 
-/* Sum of the popularity of the items that take part: what their popularity is divided by. */
-static double
-popularity_total(const Recommendation *recommendation)
+/* The items that take part: what their popularity is divided by. */
+typedef struct Field
 {
-	double total = 0;
+	size_t items;
+	double popularity;
+} Field;
+
+static Field
+survey_items(const Recommendation *recommendation)
+{
+	Field field = {0};
 
 	for (size_t i = 0; i < recommendation->file->n_items; i++)
-		if (!recommendation->out[i])
-			total += recommendation->file->popularity[i];
-	return total;
+	{
+		if (recommendation->out[i])
+			continue;
+		field.items++;
+		field.popularity += recommendation->file->popularity[i];
+	}
+	return field;
+}
+
+/* What an item's share is to somebody without history. */
+static double
+prior_share(const Recommendation *recommendation, const Field *field, uint32 item)
+{
+	if (field->popularity > 0)
+		return recommendation->file->popularity[item] / field->popularity;
+	return 1.0 / field->items;
 }
 
 static void
@@ -250,7 +269,7 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 	float *share = score_items(recommendation);
 	uint32 *order = palloc(sizeof(uint32) * recommendation->request->k);
 	Datum domain = CStringGetTextDatum(serving->domain);
-	double popularity = popularity_total(recommendation);
+	Field field = survey_items(recommendation);
 	double history_weight;
 	size_t n;
 
@@ -260,7 +279,7 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 	for (size_t rank = 0; rank < n; rank++)
 	{
 		uint32 item = order[rank];
-		double prior = popularity > 0 ? (1 - history_weight) * file->popularity[item] / popularity : 0;
+		double prior = (1 - history_weight) * prior_share(recommendation, &field, item);
 		UimlForecast forecast = uiml_forecast(share[item], Max(share[item] - prior, 0),
 											  recommendation->total + serving->item_alpha);
 

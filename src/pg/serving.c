@@ -76,7 +76,7 @@ numbers_in_range(const UimlServing *serving)
 		   serving->dims >= 1 && serving->dims <= UIML_MAX_DIMS && serving->interests >= 1 &&
 		   serving->interests <= UIML_MAX_INTERESTS && isfinite(serving->alpha) && serving->alpha > 0 &&
 		   isfinite(serving->item_alpha) && serving->item_alpha > 0 && isfinite(serving->temperature) &&
-		   serving->temperature >= 0;
+		   serving->temperature > 0;
 }
 
 /*
