@@ -60,6 +60,7 @@ typedef struct ItemMapping
 	dlist_node node;
 	Oid relation;
 	int64 digest;
+	int interests; /* item->interest is below this */
 	char *address; /* NULL: not mapped but a copy in context */
 	size_t size;
 	UimlItemFile file;
@@ -82,6 +83,7 @@ mapping_new(const UimlServing *serving)
 	mapping->context = context;
 	mapping->relation = serving->items_table;
 	mapping->digest = serving->digest;
+	mapping->interests = serving->interests;
 	return mapping;
 }
 
@@ -113,7 +115,10 @@ mapping_find(const UimlServing *serving)
 	{
 		ItemMapping *mapping = dlist_container(ItemMapping, node, iter.cur);
 
-		if (mapping->relation == serving->items_table && mapping->digest == serving->digest)
+		/* the catalog's numbers may have been written by hand since the file was checked against them */
+		if (mapping->relation == serving->items_table && mapping->digest == serving->digest &&
+			mapping->interests == serving->interests && mapping->file.n_items == (size_t) serving->items &&
+			mapping->file.dims == (size_t) serving->dims)
 			return mapping;
 	}
 	return NULL;

@@ -4,7 +4,8 @@
  *
  * score_j = (c_j + alpha prior_j) / (|c| + alpha), with c the user's decayed mass per interest (core/blend.h).  Somebody without
  * history has c = 0, so the same line gives the prior.  Masses are stored decayed to the version's data_until; at a later
- * instant all of them are smaller by one factor, which is why as_of costs nothing and is exact.
+ * instant all of them are smaller by one factor f, which is exact and costs nothing: (f c + alpha prior) / (|f c| + alpha) is the
+ * line above with alpha / f in place of alpha.
  */
 #include "postgres.h"
 
@@ -28,7 +29,7 @@ typedef struct Prediction
 	UimlServed *served;
 	UimlResult *result;
 	int k;         /* rows wanted */
-	double factor; /* of masses, for as_of */
+	double factor; /* of masses, for as_of; 0 .. 1 */
 	Datum domain;  /* its name as text */
 	float *mass;   /* served->k, workspace */
 	double *share; /* served->k, workspace */
@@ -94,9 +95,15 @@ static void
 prediction_put(Prediction *prediction, Datum user)
 {
 	const UimlServed *served = prediction->served;
-	double alpha = prediction->serving->alpha;
+	double alpha = prediction->serving->alpha / prediction->factor;
 	double total = 0;
 
+	/* so late that nothing is left of any history */
+	if (isinf(alpha))
+	{
+		memset(prediction->mass, 0, sizeof(float) * served->k);
+		alpha = prediction->serving->alpha;
+	}
 	for (int j = 0; j < served->k; j++)
 		total += prediction->mass[j];
 	uiml_blend(prediction->mass, served->prior, (size_t) served->k, alpha, prediction->share);
@@ -107,8 +114,8 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int rank = 0; rank < prediction->k; rank++)
 	{
 		int j = prediction->order[rank];
-		UimlForecast forecast =
-			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), total + alpha);
+		UimlForecast forecast = uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha),
+											  total * prediction->factor + prediction->serving->alpha);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;
@@ -123,13 +130,6 @@ prediction_put(Prediction *prediction, Datum user)
 		uiml_forecast_columns(&forecast, prediction->serving->version, &values[n]);
 		uiml_result_put(prediction->result, values, nulls);
 	}
-}
-
-static void
-take_masses(Prediction *prediction, const InterestVector *interests)
-{
-	for (int j = 0; j < prediction->served->k; j++)
-		prediction->mass[j] = (float) (interests->x[j] * prediction->factor);
 }
 
 /* ---------- one user ---------- */
@@ -151,7 +151,7 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 	{
 		uiml_served_user(prediction.served, serving, key, false, &row);
 		if (row.found)
-			take_masses(&prediction, row.interests);
+			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);
 	}
 	prediction_put(&prediction, 0);
 }
@@ -229,9 +229,10 @@ predict_row(TupleTableSlot *slot, void *ctx)
 	if (!slot->tts_isnull[0] && !slot->tts_isnull[1])
 	{
 		char *user = uiml_userkey_text(prediction->served->user_type, slot->tts_values[0]);
+		InterestVector *mass =
+			uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]);
 
-		take_masses(prediction,
-					uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]));
+		memcpy(prediction->mass, mass->x, sizeof(float) * prediction->served->k);
 		prediction_put(prediction, CStringGetTextDatum(user));
 	}
 	MemoryContextSwitchTo(old);

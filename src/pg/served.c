@@ -298,6 +298,8 @@ uiml_served_open(const UimlServing *serving)
 		forget_unused();
 		return served;
 	}
+	if (served->k != serving->interests)
+		refuse_value(serving, "number of interests");
 	check_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
 				served->vector_type);
 	served->transaction = uiml_transaction_number();
