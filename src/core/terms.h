@@ -47,7 +47,7 @@ extern UimlStatus uiml_terms_add(UimlTerms *terms, uint32_t class_number, const 
  *		number of terms per class and f the term's frequency over all classes (Grootendorst 2022).
  *
  * First come the terms that mark the class: in at least two and 0.5 % of its texts, with odds at least twice those
- * in the other classes, and no single character; then the others.  Within both, the best come first, ties in byte
+ * in the other classes, and no single character; then the others, but for those with lower odds than elsewhere.  Within both, the best come first, ties in byte
  * order.  Pairs of a script without spaces grow to the longer term that they are nearly always part of; weight
  * is the pair's.  A term that is contained in, or contains, one already taken is skipped (words only when they
  * have the same count as well).

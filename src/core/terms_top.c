@@ -6,8 +6,9 @@
  *
  * Terms common everywhere.  The weight is tf times a logarithm, so a term of every tenth text of all classes outweighs
  * one of every hundredth text of one class.  Candidates are therefore split in two tiers: first the terms whose odds
- * within the class are at least MIN_LIFT times their odds in all other classes together, then the rest.  Within
- * a tier the order is that of c-TF-IDF.
+ * within the class are at least MIN_LIFT times their odds in all other classes together, then the others.  Terms with
+ * lower odds than elsewhere say what the class is not, and are left out.  Within a tier the order is that of
+ * c-TF-IDF.
  *
  * Rare names.  A term of a single text tells nothing about its class: the first tier asks for MIN_SHARE of the
  * class's texts, and two of them at the least.
@@ -71,28 +72,30 @@ compare_candidates(const void *a, const void *b)
 	return order != 0 ? order : (x->term->length > y->term->length) - (x->term->length < y->term->length);
 }
 
-/* Odds of a term in the class against its odds in all other classes. */
-static bool
-is_over_represented(double in_class, double class_total, double everywhere, double total)
+/* The odds of a term in the class over those in all other classes; infinite where there is no other. */
+static double
+odds_ratio(double in_class, double class_total, double everywhere, double total)
 {
 	double elsewhere = everywhere - in_class;
 
-	return in_class * (total - class_total) >= MIN_LIFT * elsewhere * class_total && total > class_total;
+	return elsewhere > 0 ? in_class / elsewhere * ((total - class_total) / class_total) : INFINITY;
 }
 
-static Candidate
-candidate_make(const UimlTerms *terms, const UimlTermCell *cell, double total)
+/* False when the term says nothing for the class. */
+static bool
+candidate_make(const UimlTerms *terms, const UimlTermCell *cell, double total, Candidate *candidate)
 {
 	const UimlTerm *term = &terms->term[cell->term];
 	double class_total = (double) terms->class_terms[cell->class_number];
 	double mean = total / (double) terms->n_classes;
 	double enough = fmax(2, MIN_SHARE * terms->class_texts[cell->class_number]);
-	Candidate candidate = {.term = term, .count = cell->count};
+	double ratio = odds_ratio(cell->count, class_total, term->count, total);
 
-	candidate.weight = cell->count / class_total * log1p(mean / term->count);
-	candidate.first_tier = term->kind != UIML_TERM_CHARACTER && cell->count >= enough &&
-						   is_over_represented(cell->count, class_total, term->count, total);
-	return candidate;
+	candidate->term = term;
+	candidate->count = cell->count;
+	candidate->weight = cell->count / class_total * log1p(mean / term->count);
+	candidate->first_tier = term->kind != UIML_TERM_CHARACTER && cell->count >= enough && ratio >= MIN_LIFT;
+	return ratio >= 1;
 }
 
 /* Fills the class's candidates, in order, and triples. */
@@ -110,7 +113,7 @@ class_collect(const UimlTerms *terms, uint32_t class_number, ClassTerms *class)
 		if (cell->count == 0 || cell->class_number != class_number)
 			continue;
 		if (terms->term[cell->term].kind != UIML_TERM_TRIPLE)
-			class->candidate[class->n_candidates++] = candidate_make(terms, cell, total);
+			class->n_candidates += candidate_make(terms, cell, total, &class->candidate[class->n_candidates]);
 		else if (cell->count >= 2)
 			class->triple[class->n_triples++] = cell;
 	}
@@ -165,17 +168,30 @@ first_character(const char *text, size_t length)
 	return at;
 }
 
+/* Whether a triple continues the label: without its last, or first, character it is the label's end. */
+static bool
+triple_continues(const UimlTerm *triple, const Label *label, bool forward)
+{
+	size_t head = first_character(triple->text, triple->length);
+	size_t shared = forward ? label->last_length : label->first_length;
+
+	if (triple->length <= shared)
+		return false;
+	if (!forward)
+		return triple->length - head == shared && memcmp(triple->text + head, label->text, shared) == 0;
+	return memcmp(triple->text, label->text + label->length - shared, shared) == 0 &&
+		   head + first_character(triple->text + head, triple->length - head) == shared;
+}
+
 /*
  * Appends to the label, or puts before it, the character of the most frequent triple that continues it in at
- * least enough texts.  False when there is none.
+ * least enough texts.  False when there is none, or no room.
  */
 static bool
 label_grow(const UimlTerms *terms, const ClassTerms *class, Label *label, bool forward, double enough)
 {
 	const UimlTerm *best = NULL;
 	uint32_t best_count = 0;
-	size_t shared = forward ? label->last_length : label->first_length;
-	const char *end = forward ? label->text + label->length - shared : label->text;
 	size_t added;
 	size_t head;
 
@@ -184,26 +200,20 @@ label_grow(const UimlTerms *terms, const ClassTerms *class, Label *label, bool f
 		const UimlTerm *triple = &terms->term[class->triple[i]->term];
 		uint32_t count = class->triple[i]->count;
 
-		if (triple->length <= shared || count < enough || count <= best_count)
-			continue;
-		head = first_character(triple->text, triple->length);
-		/* The triple without its last, or first, character must be the label's end. */
-		if (forward ? memcmp(triple->text, end, shared) != 0 ||
-						  head + first_character(triple->text + head, triple->length - head) != shared
-					: triple->length - head != shared || memcmp(triple->text + head, end, shared) != 0)
+		if (count < enough || count <= best_count || !triple_continues(triple, label, forward))
 			continue;
 		best = triple;
 		best_count = count;
 	}
 	if (best == NULL)
 		return false;
-	added = best->length - shared;
+	added = best->length - (forward ? label->last_length : label->first_length);
 	if (added > sizeof(label->text) - label->length)
 		return false;
 	head = first_character(best->text, best->length);
 	if (forward)
 	{
-		memcpy(label->text + label->length, best->text + shared, added);
+		memcpy(label->text + label->length, best->text + best->length - added, added);
 		label->last_length = best->length - head;
 	}
 	else

@@ -211,19 +211,20 @@ top_weights(void **state)
 	add(terms, 0, "alpha alpha ALPHA"); /* counts once */
 	for (int i = 0; i < 4; i++)
 		add(terms, 1, i < 2 ? "gamma beta" : "gamma");
-	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, weight, &found), UIML_OK);
-	assert_int_equal(found, 2);
-	assert_memory_equal(term[0], "alpha", 5);
-	assert_near(weight[0], 0.7356219398, 1e-10);
-	assert_memory_equal(term[1], "beta", 4);
-	assert_near(weight[1], 0.2452073133, 1e-10);
-	assert_int_equal(uiml_terms_top(terms, 1, 3, term, length, NULL, &found), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, 1, 3, term, length, weight, &found), UIML_OK);
 	assert_int_equal(found, 2);
 	assert_memory_equal(term[0], "gamma", 5);
+	assert_near(weight[0], 0.5406201441, 1e-10);
+	assert_memory_equal(term[1], "beta", 4);
+	assert_near(weight[1], 0.3269430843, 1e-10);
+	/* beta is rarer here than in the other class. */
+	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, &found), UIML_OK);
+	assert_int_equal(found, 1);
+	assert_memory_equal(term[0], "alpha", 5);
 	uiml_terms_destroy(terms);
 }
 
-/* What is common everywhere, or named once, comes after what marks the class. */
+/* What is named once comes after what marks the class; what is common everywhere does not come at all. */
 static void
 top_is_characteristic(void **state)
 {
@@ -239,7 +240,7 @@ top_is_characteristic(void **state)
 	}
 	add(terms, 0, "zbigniew");
 	check_top(terms, 0, 2, "football|match");
-	check_top(terms, 0, 9, "football|match|news|zbigniew");
+	check_top(terms, 0, 9, "football|match|zbigniew");
 	check_top(terms, 1, 2, "stocks|market");
 	check_top(terms, 0, 0, "");
 	uiml_terms_destroy(terms);
