@@ -30,29 +30,34 @@
 
 typedef float Lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntLanes __attribute__((vector_size(4 * LANES)));
-typedef double WideLanes __attribute__((vector_size(8 * LANES)));
 typedef float UnalignedLanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float UnalignedHalf __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
+typedef double WideHalf __attribute__((vector_size(4 * LANES)));
 
-#define LOAD(pointer) (*(const UnalignedLanes *) (pointer))
+#define LOAD(pointer)      (*(const UnalignedLanes *) (pointer))
+#define LOAD_WIDE(pointer) __builtin_convertvector(*(const UnalignedHalf *) (pointer), WideHalf)
 
 /* |x| by clearing sign bits. */
 #define ABSOLUTE(lanes) ((Lanes) ((IntLanes) (lanes) &0x7fffffff))
 
+/* The sum of all lanes, as a tree: eight additions in a row would take longer than a short vector does. */
 static inline double
 total(const Lanes *lanes)
 {
-	double sum = 0;
+	UnalignedHalf low, high;
+	WideHalf half;
 
-	for (int i = 0; i < LANES; i++)
-		sum += (double) (*lanes)[i];
-	return sum;
+	memcpy(&low, lanes, sizeof(low));
+	memcpy(&high, (const char *) lanes + sizeof(low), sizeof(high));
+	half = __builtin_convertvector(low, WideHalf) + __builtin_convertvector(high, WideHalf);
+	return (half[0] + half[2]) + (half[1] + half[3]);
 }
 
-/* Where the block that starts at i ends: a multiple of STEP away, at most BLOCK. */
+/* Where the block that starts at i ends: whole lanes away, at most BLOCK. */
 static inline size_t
 block_end(size_t i, size_t dim)
 {
-	size_t left = (dim - i) / STEP * STEP;
+	size_t left = (dim - i) / LANES * LANES;
 
 	return i + (left < BLOCK ? left : BLOCK);
 }
@@ -87,17 +92,20 @@ uiml_vector_dot(const float *a, const float *b, size_t dim)
 	double sum = 0;
 	size_t i = 0;
 
-	while (dim - i >= STEP)
+	while (dim - i >= LANES)
 	{
+		size_t end = block_end(i, dim);
 		Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
 
-		for (size_t end = block_end(i, dim); i < end; i += STEP)
+		for (; end - i >= STEP; i += STEP)
 		{
 			s0 += LOAD(a + i) * LOAD(b + i);
 			s1 += LOAD(a + i + LANES) * LOAD(b + i + LANES);
 			s2 += LOAD(a + i + 2 * LANES) * LOAD(b + i + 2 * LANES);
 			s3 += LOAD(a + i + 3 * LANES) * LOAD(b + i + 3 * LANES);
 		}
+		for (; i < end; i += LANES)
+			s0 += LOAD(a + i) * LOAD(b + i);
 		s0 = (s0 + s1) + (s2 + s3);
 		sum += total(&s0);
 	}
@@ -112,11 +120,12 @@ uiml_vector_l2_squared(const float *a, const float *b, size_t dim)
 	double sum = 0;
 	size_t i = 0;
 
-	while (dim - i >= STEP)
+	while (dim - i >= LANES)
 	{
+		size_t end = block_end(i, dim);
 		Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
 
-		for (size_t end = block_end(i, dim); i < end; i += STEP)
+		for (; end - i >= STEP; i += STEP)
 		{
 			Lanes d0 = LOAD(a + i) - LOAD(b + i);
 			Lanes d1 = LOAD(a + i + LANES) - LOAD(b + i + LANES);
@@ -127,6 +136,12 @@ uiml_vector_l2_squared(const float *a, const float *b, size_t dim)
 			s1 += d1 * d1;
 			s2 += d2 * d2;
 			s3 += d3 * d3;
+		}
+		for (; i < end; i += LANES)
+		{
+			Lanes d0 = LOAD(a + i) - LOAD(b + i);
+
+			s0 += d0 * d0;
 		}
 		s0 = (s0 + s1) + (s2 + s3);
 		sum += total(&s0);
@@ -146,17 +161,20 @@ uiml_vector_l1(const float *a, const float *b, size_t dim)
 	double sum = 0;
 	size_t i = 0;
 
-	while (dim - i >= STEP)
+	while (dim - i >= LANES)
 	{
+		size_t end = block_end(i, dim);
 		Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
 
-		for (size_t end = block_end(i, dim); i < end; i += STEP)
+		for (; end - i >= STEP; i += STEP)
 		{
 			s0 += ABSOLUTE(LOAD(a + i) - LOAD(b + i));
 			s1 += ABSOLUTE(LOAD(a + i + LANES) - LOAD(b + i + LANES));
 			s2 += ABSOLUTE(LOAD(a + i + 2 * LANES) - LOAD(b + i + 2 * LANES));
 			s3 += ABSOLUTE(LOAD(a + i + 3 * LANES) - LOAD(b + i + 3 * LANES));
 		}
+		for (; i < end; i += LANES)
+			s0 += ABSOLUTE(LOAD(a + i) - LOAD(b + i));
 		s0 = (s0 + s1) + (s2 + s3);
 		sum += total(&s0);
 	}
@@ -179,11 +197,12 @@ products(const float *a, const float *b, size_t dim, double *ab, double *aa, dou
 	size_t i = 0;
 
 	*ab = *aa = *bb = 0;
-	while (dim - i >= STEP)
+	while (dim - i >= LANES)
 	{
+		size_t end = block_end(i, dim);
 		Lanes ab0 = {0}, ab1 = {0}, aa0 = {0}, aa1 = {0}, bb0 = {0}, bb1 = {0};
 
-		for (size_t end = block_end(i, dim); i < end; i += 2 * LANES)
+		for (; end - i >= 2 * LANES; i += 2 * LANES)
 		{
 			Lanes a0 = LOAD(a + i), a1 = LOAD(a + i + LANES);
 			Lanes b0 = LOAD(b + i), b1 = LOAD(b + i + LANES);
@@ -194,6 +213,12 @@ products(const float *a, const float *b, size_t dim, double *ab, double *aa, dou
 			aa1 += a1 * a1;
 			bb0 += b0 * b0;
 			bb1 += b1 * b1;
+		}
+		for (; i < end; i += LANES)
+		{
+			ab0 += LOAD(a + i) * LOAD(b + i);
+			aa0 += LOAD(a + i) * LOAD(a + i);
+			bb0 += LOAD(b + i) * LOAD(b + i);
 		}
 		ab0 += ab1;
 		aa0 += aa1;
@@ -233,20 +258,24 @@ uiml_vector_cosine_distance(const float *a, const float *b, size_t dim)
 UIML_CLONES double
 uiml_vector_norm(const float *x, size_t dim)
 {
-	WideLanes lanes = {0};
+	WideHalf s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
 	double sum = 0;
 	size_t i = 0;
 
-	for (; dim - i >= LANES; i += LANES)
+	for (; dim - i >= 2 * LANES; i += 2 * LANES)
 	{
-		WideLanes wide = __builtin_convertvector((Lanes) LOAD(x + i), WideLanes);
+		WideHalf x0 = LOAD_WIDE(x + i), x1 = LOAD_WIDE(x + i + LANES / 2);
+		WideHalf x2 = LOAD_WIDE(x + i + LANES), x3 = LOAD_WIDE(x + i + 3 * LANES / 2);
 
-		lanes += wide * wide;
+		s0 += x0 * x0;
+		s1 += x1 * x1;
+		s2 += x2 * x2;
+		s3 += x3 * x3;
 	}
+	s0 = (s0 + s1) + (s2 + s3);
 	for (; i < dim; i++)
 		sum += (double) x[i] * (double) x[i];
-	for (int lane = 0; lane < LANES; lane++)
-		sum += lanes[lane];
+	sum += (s0[0] + s0[2]) + (s0[1] + s0[3]);
 	return sqrt(sum);
 }
 

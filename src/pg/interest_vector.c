@@ -369,8 +369,6 @@ element_to_float(Datum element, Oid type)
 {
 	switch (type)
 	{
-		case FLOAT4OID:
-			return DatumGetFloat4(element);
 		case FLOAT8OID:
 			return (float) DatumGetFloat8(element);
 		case INT4OID:
@@ -395,17 +393,36 @@ check_narrowing(Datum element, float x)
 						errmsg("\"%g\" is out of range for type interest_vector", wide)));
 }
 
+static void
+copy_elements(ArrayType *array, InterestVector *vector)
+{
+	Oid type = ARR_ELEMTYPE(array);
+	ArrayIterator iterator;
+	Datum element;
+	bool isnull;
+
+	if (type == FLOAT4OID)
+	{
+		memcpy(vector->x, ARR_DATA_PTR(array), sizeof(float4) * (Size) vector->dim);
+		return;
+	}
+	iterator = array_create_iterator(array, 0, NULL);
+	for (int i = 0; i < vector->dim && array_iterate(iterator, &element, &isnull); i++)
+	{
+		vector->x[i] = element_to_float(element, type);
+		if (type == FLOAT8OID)
+			check_narrowing(element, vector->x[i]);
+	}
+	array_free_iterator(iterator);
+}
+
 PG_FUNCTION_INFO_V1(interest_vector_from_array);
 Datum
 interest_vector_from_array(PG_FUNCTION_ARGS)
 {
 	ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
-	Oid type = ARR_ELEMTYPE(array);
 	int dim = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	ArrayIterator iterator;
 	InterestVector *vector;
-	Datum element;
-	bool isnull;
 
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be one-dimensional")));
@@ -415,14 +432,7 @@ interest_vector_from_array(PG_FUNCTION_ARGS)
 	uiml_vector_check_typmod(PG_GETARG_INT32(1), dim);
 
 	vector = uiml_vector_new(dim);
-	iterator = array_create_iterator(array, 0, NULL);
-	for (int i = 0; i < dim && array_iterate(iterator, &element, &isnull); i++)
-	{
-		vector->x[i] = element_to_float(element, type);
-		if (type == FLOAT8OID)
-			check_narrowing(element, vector->x[i]);
-	}
-	array_free_iterator(iterator);
+	copy_elements(array, vector);
 	uiml_vector_check_elements(vector);
 	PG_RETURN_INTEREST_VECTOR_P(vector);
 }
