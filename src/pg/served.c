@@ -411,7 +411,7 @@ user_plan(UimlServed *served, const UimlServing *serving, bool with_items)
 void
 uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items, UimlUserRow *row)
 {
-	UserReader reader = {served, serving, with_items, row};
+	UserReader reader = {.served = served, .serving = serving, .with_items = with_items, .row = row};
 
 	memset(row, 0, sizeof(*row));
 	uiml_plan_each(user_plan(served, serving, with_items), &key, NULL, read_user, &reader);
