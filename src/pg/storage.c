@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -171,6 +172,23 @@ check_free(const UimlDomain *domain, Oid schema, const char *name)
 				errhint("Pass another schema in the argument schema, or give the domain another name."));
 }
 
+#if PG_VERSION_NUM >= 160000
+#define may_create_in(schema)                                                                                \
+	(object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK)
+#else
+#define may_create_in(schema) (pg_namespace_aclcheck(schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK)
+#endif
+
+static void
+check_schema(Oid schema)
+{
+	if (!may_create_in(schema))
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied for schema %s", get_namespace_name(schema)),
+				errdetail("The tables and views of a domain are created there."),
+				errhint("Pass a schema in which you may create tables in the argument schema."));
+}
+
 static void
 comment_on(const char *kind, const char *relation, const char *text)
 {
@@ -203,6 +221,7 @@ uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, Oid item_type
 				   [UIML_INTERESTS] = "integer",
 				   [UIML_USERS] = key_sql(domain->events, domain->user_col, user_type)};
 
+	check_schema(schema);
 	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
 	{
 		check_free(domain, schema, view_name(domain, which));

@@ -118,6 +118,7 @@ RESET client_min_messages;
 SELECT uiml_create_domain('d', 'sequence'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain_index'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'passing'); \echo :SQLSTATE
+DROP TABLE passing;
 SELECT uiml_create_domain('d', 'nowhere'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 4294967295::oid::regclass); \echo :SQLSTATE
 SELECT uiml_create_domain('d', NULL); \echo :SQLSTATE
