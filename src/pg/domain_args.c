@@ -110,9 +110,9 @@ typedef struct KnownOption
 } KnownOption;
 
 static const KnownOption known_options[] = {
-	{"col_scale", 0, 2, false, "between 0 and 2"},
+	{"col_scale", 0, 1, false, "between 0 and 1"},
 	{"holdout", 0, .5, false, "between 0 and 0.5"},
-	{"row_scale", 0, 2, false, "between 0 and 2"},
+	{"row_scale", 0, 1, false, "between 0 and 1"},
 	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53"},
 };
 

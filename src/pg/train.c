@@ -30,17 +30,12 @@
 #include "core/behaviour.h"
 #include "pg/env.h"
 #include "pg/phases.h"
+#include "pg/sourcecheck.h"
 #include "pg/storage.h"
 #include "pg/trainargs.h"
 #include "pg/trainstore.h"
 
-/* Less than this is no basis for a model, nor for judging one. */
-#define MIN_USERS       10
-#define MIN_ITEMS       10
-#define MIN_EVENTS      50
-#define MIN_MULTI_USERS 2 /* with two items or more: one item alone relates to nothing */
-#define METRICS_K       20
-#define SCRATCH_RESET   1024
+#define METRICS_K 20
 
 typedef struct Training
 {
@@ -116,71 +111,6 @@ note_rls(Training *training)
 					   "relation.")));
 }
 
-/* One line about rows that do not count. */
-static void
-note_skipped(const UimlSource *source)
-{
-	const struct
-	{
-		uint64 n;
-		const char *what;
-	} skipped[] = {{source->skipped_null, "without user or item"},
-				   {source->skipped_time, "without a finite time"},
-				   {source->skipped_weight, "without a positive weight"}};
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (size_t i = 0; i < lengthof(skipped); i++)
-		if (skipped[i].n > 0)
-			appendStringInfo(&text, "%s" UINT64_FORMAT " %s", text.len > 0 ? ", " : "", skipped[i].n,
-							 skipped[i].what);
-	if (text.len > 0)
-		ereport(NOTICE, (errmsg("events that do not count: %s", text.data)));
-	pfree(text.data);
-}
-
-static void
-check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_users)
-{
-	if (source->users.n >= MIN_USERS && source->items.n >= MIN_ITEMS && source->n_events >= MIN_EVENTS &&
-		multi_users >= MIN_MULTI_USERS)
-		return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		 errmsg("too few events to train domain \"%s\"", domain->name),
-		 errdetail(
-			 "There are %zu users, %zu items and %zu events, and %zu users with two items or more; needed "
-			 "are at least %d users, %d items and %d events, and %d users with two items or more.",
-			 source->users.n, source->items.n, source->n_events, multi_users, MIN_USERS, MIN_ITEMS,
-			 MIN_EVENTS, MIN_MULTI_USERS)));
-}
-
-/* Pairs of user and item, and users with two or more of them; the events are sorted. */
-static size_t
-count_pairs(const UimlSource *source, size_t *multi_users)
-{
-	const UimlEvent *event = source->events;
-	size_t pairs = 0;
-	size_t of_user = 0;
-
-	*multi_users = 0;
-	for (size_t i = 0; i < source->n_events; i++)
-	{
-		bool same_user = i > 0 && event[i].user == event[i - 1].user;
-
-		if ((i & 0xfffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (same_user && event[i].item == event[i - 1].item)
-			continue;
-		of_user = same_user ? of_user + 1 : 1;
-		if (of_user == 2)
-			(*multi_users)++;
-		pairs++;
-	}
-	return pairs;
-}
-
 /* Both moments of most memory: events beside their sums, and the fit. */
 static void
 check_memory(Training *training, size_t pairs)
@@ -200,6 +130,10 @@ check_memory(Training *training, size_t pairs)
 							 psprintf("%zu events of %zu users and %zu items", source->n_events,
 									  source->users.n, source->items.n),
 							 needed);
+
+	/* Where dims is chosen, what is left may be spent on trying more of them. */
+	training->params.model.memory = (size_t) ((double) training->budget.limit - used - extra +
+											  (double) source->n_events * sizeof(UimlEvent));
 }
 
 /* --- the work ---------------------------------------------------------------------------------------------------- */
@@ -245,14 +179,11 @@ read_source(Training *training)
 {
 	const UimlDomain *domain = training->domain;
 	UimlSource *source;
-	size_t multi_users;
 	size_t pairs;
 
 	uiml_phases_enter(&training->phases, "reading");
 	source = training->source = uiml_source_read(domain, training->seed, training->context);
-	note_skipped(source);
-	pairs = count_pairs(source, &multi_users);
-	check_minimum(domain, source, multi_users);
+	pairs = uiml_source_check(domain, source);
 	check_memory(training, pairs);
 	count_events(training);
 	uiml_check(uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
@@ -265,33 +196,10 @@ read_source(Training *training)
 	count_item_users(training);
 }
 
-typedef struct ItemHasher
-{
-	const UimlKeys *items;
-	MemoryContext scratch;
-	unsigned count;
-} ItemHasher;
-
-static uint64_t
-hash_item(void *ctx, uint32_t item, uint64_t user_hash)
-{
-	ItemHasher *hasher = ctx;
-	MemoryContext old = MemoryContextSwitchTo(hasher->scratch);
-	uint64 hash = uiml_key_hash(hasher->items->type, hasher->items->key[item], user_hash);
-
-	MemoryContextSwitchTo(old);
-	if (++hasher->count % SCRATCH_RESET == 0)
-		MemoryContextReset(hasher->scratch);
-	return hash;
-}
-
 static void
 fit_model(Training *training)
 {
-	ItemHasher hasher = {&training->source->items,
-						 AllocSetContextCreate(training->context, "uiml item hashes", ALLOCSET_SMALL_SIZES),
-						 0};
-	UimlSplitKeys keys = {(const uint64_t *) training->source->users.hash, hash_item, &hasher};
+	UimlSplitKeys keys = uiml_source_split_keys(training->source, training->context);
 	UimlJudgement judgement;
 
 	uiml_phases_enter(&training->phases, "split");
@@ -307,7 +215,6 @@ fit_model(Training *training)
 	uiml_check(uiml_judgement_figures(&training->env, &judgement, training->seed, training->figure),
 			   "evaluation");
 	uiml_judgement_free(&training->env, &judgement);
-	MemoryContextDelete(hasher.scratch);
 }
 
 /* --- what is kept ------------------------------------------------------------------------------------------------ */

@@ -1,0 +1,127 @@
+/*
+ * sourcecheck.c
+ *	  What training and evaluation ask of the events they have read.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "pg/sourcecheck.h"
+
+/* Less than this is no basis for a model, nor for judging one. */
+#define MIN_USERS       10
+#define MIN_ITEMS       10
+#define MIN_EVENTS      50
+#define MIN_MULTI_USERS 2 /* with two items or more: one item alone relates to nothing */
+
+/* Hashes between two resets of the memory they leave behind. */
+#define SCRATCH_RESET 1024
+
+/* One line about rows that do not count. */
+static void
+note_skipped(const UimlSource *source)
+{
+	const struct
+	{
+		uint64 n;
+		const char *what;
+	} skipped[] = {{source->skipped_null, "without user or item"},
+				   {source->skipped_time, "without a finite time"},
+				   {source->skipped_weight, "without a positive weight"}};
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (size_t i = 0; i < lengthof(skipped); i++)
+		if (skipped[i].n > 0)
+			appendStringInfo(&text, "%s" UINT64_FORMAT " %s", text.len > 0 ? ", " : "", skipped[i].n,
+							 skipped[i].what);
+	if (text.len > 0)
+		ereport(NOTICE, (errmsg("events that do not count: %s", text.data)));
+	pfree(text.data);
+}
+
+static void
+check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_users)
+{
+	if (source->users.n >= MIN_USERS && source->items.n >= MIN_ITEMS && source->n_events >= MIN_EVENTS &&
+		multi_users >= MIN_MULTI_USERS)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		 errmsg("too few events to train domain \"%s\"", domain->name),
+		 errdetail(
+			 "There are %zu users, %zu items and %zu events, and %zu users with two items or more; needed "
+			 "are at least %d users, %d items and %d events, and %d users with two items or more.",
+			 source->users.n, source->items.n, source->n_events, multi_users, MIN_USERS, MIN_ITEMS,
+			 MIN_EVENTS, MIN_MULTI_USERS)));
+}
+
+/* Pairs of user and item, and users with two or more of them; the events are sorted. */
+static size_t
+count_pairs(const UimlSource *source, size_t *multi_users)
+{
+	const UimlEvent *event = source->events;
+	size_t pairs = 0;
+	size_t of_user = 0;
+
+	*multi_users = 0;
+	for (size_t i = 0; i < source->n_events; i++)
+	{
+		bool same_user = i > 0 && event[i].user == event[i - 1].user;
+
+		if ((i & 0xfffff) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (same_user && event[i].item == event[i - 1].item)
+			continue;
+		of_user = same_user ? of_user + 1 : 1;
+		if (of_user == 2)
+			(*multi_users)++;
+		pairs++;
+	}
+	return pairs;
+}
+
+size_t
+uiml_source_check(const UimlDomain *domain, const UimlSource *source)
+{
+	size_t multi_users;
+	size_t pairs;
+
+	note_skipped(source);
+	pairs = count_pairs(source, &multi_users);
+	check_minimum(domain, source, multi_users);
+	return pairs;
+}
+
+typedef struct ItemHasher
+{
+	const UimlKeys *items;
+	MemoryContext scratch; /* text forms of keys */
+	unsigned count;
+} ItemHasher;
+
+static uint64_t
+hash_item(void *ctx, uint32_t item, uint64_t user_hash)
+{
+	ItemHasher *hasher = ctx;
+	MemoryContext old = MemoryContextSwitchTo(hasher->scratch);
+	uint64 hash = uiml_key_hash(hasher->items->type, hasher->items->key[item], user_hash);
+
+	MemoryContextSwitchTo(old);
+	if (++hasher->count % SCRATCH_RESET == 0)
+		MemoryContextReset(hasher->scratch);
+	return hash;
+}
+
+UimlSplitKeys
+uiml_source_split_keys(const UimlSource *source, MemoryContext context)
+{
+	ItemHasher *hasher = MemoryContextAlloc(context, sizeof(ItemHasher));
+
+	*hasher = (ItemHasher){&source->items,
+						   AllocSetContextCreate(context, "uiml item hashes", ALLOCSET_SMALL_SIZES), 0};
+	return (UimlSplitKeys){(const uint64_t *) source->users.hash, hash_item, hasher};
+}

@@ -1,0 +1,25 @@
+/*
+ * sourcecheck.h
+ *	  What training and evaluation ask of the events they have read.
+ */
+#ifndef UIML_PG_SOURCECHECK_H
+#define UIML_PG_SOURCECHECK_H
+
+#include "core/split.h"
+#include "pg/source.h"
+
+/*
+ * uiml_source_check
+ *		Tells in one NOTICE which rows do not count, and raises OBJECT_NOT_IN_PREREQUISITE_STATE, with how many users, items and
+ *		events there are and are needed, where there are too few.  Returns the number of (user, item) pairs.
+ */
+extern size_t uiml_source_check(const UimlDomain *domain, const UimlSource *source);
+
+/*
+ * uiml_source_split_keys
+ *		The hashes that splits follow: hashtextextended(user::text, seed), as the source has them, and
+ *		hashtextextended(item::text, hash of the user).  Lives in context.
+ */
+extern UimlSplitKeys uiml_source_split_keys(const UimlSource *source, MemoryContext context);
+
+#endif /* UIML_PG_SOURCECHECK_H */
