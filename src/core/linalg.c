@@ -36,6 +36,7 @@
 
 #define BLOCK_FLOPS       2.5e8
 #define GRAM_TILE         256
+#define CHECK_ROWS        4096
 #define MAX_ORTHO_PASSES  8
 #define UNIT_ROUNDOFF_F64 (DBL_EPSILON / 2)
 #define UNIT_ROUNDOFF_F32 (FLT_EPSILON / 2)
@@ -292,9 +293,14 @@ panel_prepare(const UimlEnv *env, Panel *panel)
 		extreme = extreme || (largest[j] > 0 && (largest[j] < 1e-100 || largest[j] > 1e100));
 	if (!extreme || panel->twofold == NULL)
 		return UIML_OK;
-	for (size_t i = 0; i < panel->m * n; i++)
-		if (largest[i % n] > 0)
-			panel->twofold[i] /= largest[i % n];
+	for (size_t i = 0; i < panel->m; i++)
+	{
+		if (i % CHECK_ROWS == 0 && uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		for (size_t j = 0; j < n; j++)
+			if (largest[j] > 0)
+				panel->twofold[i * n + j] /= largest[j];
+	}
 	return UIML_OK;
 }
 
@@ -399,18 +405,21 @@ panel_solve(const UimlEnv *env, Panel *panel)
 }
 
 /* Fills a column that has nothing of its own left. */
-static void
-panel_renew(Panel *panel, size_t j, UimlRng *rng)
+static UimlStatus
+panel_renew(const UimlEnv *env, Panel *panel, size_t j, UimlRng *rng)
 {
 	for (size_t i = 0; i < panel->m; i++)
 	{
 		double x = uiml_rng_normal(rng);
 
+		if (i % CHECK_ROWS == 0 && uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
 		if (panel->twofold != NULL)
 			panel->twofold[i * panel->n + j] = x;
 		else
 			panel->single[i * panel->n + j] = (float) x;
 	}
+	return UIML_OK;
 }
 
 /*
@@ -436,17 +445,15 @@ panel_pass(const UimlEnv *env, Panel *panel, int pass, UimlRng *rng, double *err
 		return status;
 
 	*error = (double) panel->n * UNIT_ROUNDOFF_F64 / smallest;
-	for (size_t j = 0; j < panel->n; j++)
+	for (size_t j = 0; status == UIML_OK && j < panel->n; j++)
 	{
 		if (!panel->dependent[j] && !panel->renew[j])
 			continue;
 		*error = 1;
 		if (panel->renew[j] || pass > 0)
-			panel_renew(panel, j, rng);
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
+			status = panel_renew(env, panel, j, rng);
 	}
-	return UIML_OK;
+	return status;
 }
 
 static UimlStatus

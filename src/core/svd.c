@@ -28,8 +28,9 @@
 
 #define NEGLIGIBLE     1e-6
 #define MAX_ITERATIONS 1000
-/* Multiply-adds between two interrupt checks: a few ms from the cache, below 50 from memory. */
-#define CHECK_OPERATIONS 10000000
+/* Multiply-adds between two interrupt checks: below 1 ms from the cache, below 50 where each row misses it. */
+#define CHECK_OPERATIONS 2000000
+#define CHECK_ROWS       4096
 /* Rows of AQ that are collected before they are added to the Gram matrix. */
 #define RITZ_ROWS 128
 
@@ -204,7 +205,7 @@ draw_sketch(Svd *svd, uint64_t seed)
 	{
 		float *row = svd->basis + i * svd->l;
 
-		if (i % 1024 == 0 && uiml_interrupted(svd->env))
+		if (i % CHECK_ROWS == 0 && uiml_interrupted(svd->env))
 			return UIML_EINTERRUPTED;
 		for (size_t j = 0; j < svd->l; j++)
 			row[j] = svd->count[i] > 0 ? (float) uiml_rng_normal(&rng) : 0;
@@ -370,7 +371,7 @@ fix_signs(Svd *svd, size_t d, float *v)
 	memset(largest, 0, d * sizeof(float));
 	for (size_t i = 0; i < n; i++)
 	{
-		if (i % 65536 == 0 && uiml_interrupted(svd->env))
+		if (i % CHECK_ROWS == 0 && uiml_interrupted(svd->env))
 			return UIML_EINTERRUPTED;
 		if (svd->count[i] == 0)
 			memset(v + i * d, 0, d * sizeof(float));
@@ -380,7 +381,7 @@ fix_signs(Svd *svd, size_t d, float *v)
 	}
 	for (size_t i = 0; i < n; i++)
 	{
-		if (i % 65536 == 0 && uiml_interrupted(svd->env))
+		if (i % CHECK_ROWS == 0 && uiml_interrupted(svd->env))
 			return UIML_EINTERRUPTED;
 		for (size_t j = 0; j < d; j++)
 			if (largest[j] < 0)
