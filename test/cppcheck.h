@@ -12,3 +12,14 @@
 #define PG_CATCH()         } else {
 #define PG_FINALLY()       } {
 #define PG_END_TRY()       }
+
+/* An error doesn't return. */
+#define DEBUG1                14
+#define LOG                   15
+#define INFO                  17
+#define NOTICE                18
+#define WARNING               19
+#define ERROR                 21
+#define FATAL                 22
+#define ereport(elevel, ...) do { if ((elevel) >= ERROR) abort(); } while (0)
+#define elog(elevel, ...)    do { if ((elevel) >= ERROR) abort(); } while (0)

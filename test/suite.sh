@@ -159,6 +159,7 @@ run_tap()
 	done
 }
 
+# At most two minutes each; the line tells how many runs it came to.
 run_fuzz() # runs
 {
 	local target name corpus
@@ -168,7 +169,7 @@ run_fuzz() # runs
 		mkdir -p "$out/corpus_$name"
 		corpus=test/fuzz/corpus/$name
 		[ -d "$corpus" ] || corpus=
-		if timeout 600 "build/fuzz/$name" -runs="$1" -seed=1 -timeout=10 -rss_limit_mb=2048 \
+		if timeout 600 "build/fuzz/$name" -runs="$1" -max_total_time=120 -seed=1 -timeout=10 -rss_limit_mb=2048 \
 			-artifact_prefix="$tree/build/fuzz/" "$out/corpus_$name" $corpus >"$out/$name.log" 2>&1; then
 			printf '%-12s %-28s %s\n' fuzz "$name" "$(grep -a '^Done' "$out/$name.log" || echo ok)"
 			pass

@@ -245,7 +245,7 @@ panel_read(Panel *panel, size_t first, size_t rows)
 {
 	const float *from;
 
-	if (panel->twofold != NULL)
+	if (panel->single == NULL)
 		return panel->twofold + first * panel->n;
 	from = panel->single + first * panel->n;
 	for (size_t i = 0; i < rows * panel->n; i++)
@@ -258,7 +258,7 @@ panel_write(Panel *panel, size_t first, size_t rows)
 {
 	float *to;
 
-	if (panel->twofold != NULL)
+	if (panel->single == NULL)
 		return;
 	to = panel->single + first * panel->n;
 	for (size_t i = 0; i < rows * panel->n; i++)

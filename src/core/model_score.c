@@ -201,7 +201,7 @@ lanes_survey(const Lanes *score, const Lanes *popularity, Lanes *best, Lanes *ma
 TWO_TARGETS static void
 survey(const float *score, const float *popularity, size_t n_items, Field *field)
 {
-	Lanes best = {0}, mass = {0}, items = {0}, s, p = {0};
+	Lanes best = {0}, mass = {0}, items = {0}, s = {0}, p = {0};
 	size_t i = 0;
 
 	for (; i + LANES <= n_items; i += LANES)
