@@ -21,5 +21,5 @@
 #define WARNING               19
 #define ERROR                 21
 #define FATAL                 22
-#define ereport(elevel, ...) do { if ((elevel) >= ERROR) abort(); } while (0)
-#define elog(elevel, ...)    do { if ((elevel) >= ERROR) abort(); } while (0)
+#define ereport(elevel, ...) ((elevel) >= ERROR ? abort() : (void) 0)
+#define elog(elevel, ...)    ((elevel) >= ERROR ? abort() : (void) 0)
