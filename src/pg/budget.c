@@ -47,7 +47,11 @@ budget_alloc(void *ctx, size_t size)
 	void *pointer;
 
 	if (used > limit || size > limit - used)
+	{
+		budget->refused = true;
+		budget->peak = Max(budget->peak, used);
 		return NULL;
+	}
 	pointer = budget->inner.alloc(budget->inner.ctx, size);
 	budget->peak = Max(budget->peak, used + size);
 	return pointer;

@@ -17,6 +17,7 @@ typedef struct UimlBudget
 	MemoryContext context;
 	size_t limit; /* bytes: maintenance_work_mem when the budget was made */
 	size_t peak;  /* the most that was seen */
+	bool refused; /* an allocation of the core was refused */
 	UimlEnv inner;
 } UimlBudget;
 

@@ -2,9 +2,10 @@
  * labels.c
  *	  What interests are called.
  *
- * An interest's words are those its items' texts use more than the texts of others do (class-based TF-IDF, core/terms.h); the
- * first three make its label.  Without texts the label lists its most typical items: those whose cosine to the centroid,
- * times the logarithm of their users, is highest.  The cosine alone would name items hardly anybody knows.
+ * Items are typical of their interest by their cosine to its centroid, times the logarithm of their users: the cosine
+ * alone would name items hardly anybody knows.  An interest's words are those that the texts of its typical items use more than
+ * the texts of others do (class-based TF-IDF, core/terms.h); the first three make its label.  Without texts the label
+ * lists the most typical items.
  *
  * The core counts UTF-8; in a database of another encoding texts are converted, and words that the encoding cannot
  * hold once they are folded are left out.
@@ -23,11 +24,12 @@
 #include "pg/env.h"
 #include "pg/labels.h"
 
-#define LABEL_TERMS   3
-#define STORED_TERMS  10
-#define TYPICAL_ITEMS 5
-#define LABEL_ITEMS   3
-#define TITLE_BYTES   500 /* longer titles are cut: they are shown in lists */
+#define LABEL_TERMS    3
+#define STORED_TERMS   10
+#define TYPICAL_ITEMS  5
+#define LABEL_ITEMS    3
+#define SPEAKING_ITEMS 30
+#define TITLE_BYTES    500 /* longer titles are cut: they are shown in lists */
 
 typedef struct LabelReader
 {
@@ -35,6 +37,10 @@ typedef struct LabelReader
 	UimlLabels *labels;
 	UimlTerms *terms;
 	MemoryContext titles;
+	MemoryContext work;
+	float *typicality; /* by item */
+	uint32 *order;     /* items by interest, most typical first */
+	uint32 *rank;      /* by item: its place in its interest */
 } LabelReader;
 
 /* --- texts ----------------------------------------------------------------------------------------------------- */
@@ -45,10 +51,19 @@ count_text(LabelReader *reader, uint32 interest, const char *text)
 	char *utf8 = (char *) pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 	UimlStatus status = uiml_terms_add(reader->terms, interest, utf8, strlen(utf8));
 
-	if (status == UIML_ELIMIT)
-		reader->labels->words_left_out = true;
-	else
+	/* A full table goes on counting the words it knows, the frequent ones among them. */
+	if (status != UIML_ELIMIT)
 		uiml_check(status, "words of item texts");
+}
+
+/*
+ * Words are counted over this many of an interest's most typical items: those at its fringe are what nobody would name it
+ * after, and among the rarely used ones the clustering itself is a guess.
+ */
+static uint32
+speaking_items(const LabelReader *reader, uint32 interest)
+{
+	return (uint32) Max(reader->labels->label[interest].n_items / 4, SPEAKING_ITEMS);
 }
 
 static void
@@ -60,7 +75,7 @@ add_text(void *ctx, uint32 item, const char *title, const char *text)
 	if (title[0] != '\0')
 		reader->labels->title[item] = MemoryContextStrdup(
 			reader->titles, pnstrdup(title, (Size) pg_mbcliplen(title, (int) strlen(title), TITLE_BYTES)));
-	if (interest != UINT32_MAX && !reader->labels->words_left_out)
+	if (interest != UINT32_MAX && reader->rank[item] < speaking_items(reader, interest))
 		count_text(reader, interest, text);
 }
 
@@ -125,57 +140,70 @@ typicality(const UimlModel *model, size_t item, uint32 users)
 	return square > 0 ? dot / sqrt(square) * log2(1 + (double) users) : 0;
 }
 
-typedef struct Typical
+static int
+compare_typical(const void *a, const void *b, void *arg)
 {
-	size_t n;
-	double score[TYPICAL_ITEMS];
-	uint32 item[TYPICAL_ITEMS];
-} Typical;
+	const LabelReader *reader = arg;
+	uint32 x = *(const uint32 *) a;
+	uint32 y = *(const uint32 *) b;
+	uint32 p = reader->model->interest[x];
+	uint32 q = reader->model->interest[y];
 
-/* Keeps the best few in order; of equal ones the one that came first. */
-static void
-insert_typical(Typical *typical, uint32 item, double score)
-{
-	size_t at = typical->n;
-
-	while (at > 0 && score > typical->score[at - 1])
-		at--;
-	if (at >= TYPICAL_ITEMS)
-		return;
-	typical->n = Min(typical->n + 1, TYPICAL_ITEMS);
-	memmove(&typical->score[at + 1], &typical->score[at], (typical->n - at - 1) * sizeof(double));
-	memmove(&typical->item[at + 1], &typical->item[at], (typical->n - at - 1) * sizeof(uint32));
-	typical->score[at] = score;
-	typical->item[at] = item;
+	if (p != q)
+		return p < q ? -1 : 1;
+	if (reader->typicality[x] != reader->typicality[y])
+		return reader->typicality[x] > reader->typicality[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
 }
 
+/* Orders items by interest, most typical first; those of no interest come last. */
 static void
-find_typical(const UimlSource *source, const UimlModel *model, const uint32 *item_users, UimlLabels *labels)
+rank_items(LabelReader *reader, const uint32 *item_users)
 {
-	Typical *typical = palloc0(labels->n * sizeof(Typical));
+	const UimlModel *model = reader->model;
+	UimlLabels *labels = reader->labels;
+	size_t n = model->n_items;
 
-	for (size_t i = 0; i < model->n_items; i++)
+	reader->typicality = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(float));
+	reader->order = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
+	reader->rank = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
+	for (size_t i = 0; i < n; i++)
 	{
-		uint32 interest = model->interest[i];
+		bool has_interest = model->interest[i] != UINT32_MAX;
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (interest == UINT32_MAX)
-			continue;
-		labels->label[interest].n_items++;
-		insert_typical(&typical[interest], (uint32) i, typicality(model, i, item_users[i]));
+		reader->order[i] = (uint32) i;
+		reader->typicality[i] = has_interest ? (float) typicality(model, i, item_users[i]) : 0;
+		if (has_interest)
+			labels->label[model->interest[i]].n_items++;
 	}
-	for (size_t j = 0; j < labels->n; j++)
-		for (size_t i = 0; i < typical[j].n; i++)
-		{
-			uint32 item = typical[j].item[i];
-			char *name = labels->title[item];
+	qsort_arg(reader->order, n, sizeof(uint32), compare_typical, reader);
+	for (size_t i = 0; i < n; i++)
+	{
+		bool first = i == 0 || model->interest[reader->order[i]] != model->interest[reader->order[i - 1]];
 
-			if (name == NULL)
-				name = text_to_cstring(uiml_key_as_text(source->items.type, source->items.key[item]));
-			labels->label[j].typical = lappend(labels->label[j].typical, name);
-		}
-	pfree(typical);
+		reader->rank[reader->order[i]] = first ? 0 : reader->rank[reader->order[i - 1]] + 1;
+	}
+}
+
+static void
+name_typical(LabelReader *reader, const UimlSource *source)
+{
+	UimlLabels *labels = reader->labels;
+
+	for (size_t i = 0; i < reader->model->n_items; i++)
+	{
+		uint32 item = reader->order[i];
+		uint32 interest = reader->model->interest[item];
+		char *name = labels->title[item];
+
+		if (interest == UINT32_MAX || reader->rank[item] >= TYPICAL_ITEMS)
+			continue;
+		if (name == NULL)
+			name = text_to_cstring(uiml_key_as_text(source->items.type, source->items.key[item]));
+		labels->label[interest].typical = lappend(labels->label[interest].typical, name);
+	}
 }
 
 /* --- labels ----------------------------------------------------------------------------------------------------- */
@@ -223,29 +251,26 @@ unique_label(const UimlLabels *labels, size_t interest)
 }
 
 static void
-read_texts(const UimlDomain *domain, const UimlSource *source, const UimlModel *model, UimlLabels *labels,
-		   UimlBudget *budget)
+read_texts(LabelReader *reader, const UimlDomain *domain, const UimlSource *source, UimlBudget *budget)
 {
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "uiml words", ALLOCSET_DEFAULT_SIZES);
+	UimlLabels *labels = reader->labels;
 	UimlPgEnv pg;
-	UimlEnv env = uiml_env_pg(&pg, work, NULL, NULL);
-	LabelReader reader = {model, labels, NULL, CurrentMemoryContext};
+	UimlEnv env = uiml_env_pg(&pg, reader->work, NULL, NULL);
 	size_t used = uiml_budget_used(budget);
 	size_t room = used < budget->limit ? budget->limit - used : 0;
 
 	/* Half of what is left, and enough for the words of a language whatever is left. */
-	reader.terms = uiml_terms_create(&env, labels->n, Max(room / 2, (size_t) 4 * 1024 * 1024));
-	if (reader.terms == NULL)
+	reader->terms = uiml_terms_create(&env, labels->n, Max(room / 2, (size_t) 4 * 1024 * 1024));
+	if (reader->terms == NULL)
 		uiml_check(UIML_ENOMEM, "labels");
-	uiml_source_texts(domain, source, add_text, &reader);
+	uiml_source_texts(domain, source, add_text, reader);
 	uiml_budget_used(budget);
 	for (size_t j = 0; j < labels->n; j++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		labels->label[j].terms = top_terms(reader.terms, (uint32) j);
+		labels->label[j].terms = top_terms(reader->terms, (uint32) j);
 	}
-	uiml_terms_destroy(reader.terms);
-	MemoryContextDelete(work);
+	uiml_terms_destroy(reader->terms);
 }
 
 UimlLabels *
@@ -254,15 +279,21 @@ uiml_labels_find(const UimlDomain *domain, const UimlSource *source, const UimlM
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	UimlLabels *labels = palloc0(sizeof(UimlLabels));
+	LabelReader reader = {.model = model,
+						  .labels = labels,
+						  .titles = context,
+						  .work = AllocSetContextCreate(context, "uiml labels", ALLOCSET_DEFAULT_SIZES)};
 
 	labels->n = model->n_interests;
 	labels->label = palloc0(Max(labels->n, 1) * sizeof(UimlLabel));
 	labels->title = MemoryContextAllocExtended(context, Max(model->n_items, 1) * sizeof(char *),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	read_texts(domain, source, model, labels, budget);
-	find_typical(source, model, item_users, labels);
+	rank_items(&reader, item_users);
+	read_texts(&reader, domain, source, budget);
+	name_typical(&reader, source);
 	for (size_t j = 0; j < labels->n; j++)
 		labels->label[j].label = unique_label(labels, j);
+	MemoryContextDelete(reader.work);
 	MemoryContextSwitchTo(old);
 	return labels;
 }

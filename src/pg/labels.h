@@ -20,9 +20,8 @@ typedef struct UimlLabel
 typedef struct UimlLabels
 {
 	size_t n;
-	UimlLabel *label;    /* n, by interest */
-	char **title;        /* n_items; NULL where an item has no text */
-	bool words_left_out; /* texts had more different words than memory allows */
+	UimlLabel *label; /* n, by interest */
+	char **title;     /* n_items; NULL where an item has no text */
 } UimlLabels;
 
 /*
@@ -30,7 +29,7 @@ typedef struct UimlLabels
  *		Reads the texts of the domain's items and names the model's interests.
  *
  * item_users: how many users each item has.  Everything is allocated in context; words are counted within what the
- * budget leaves, and texts beyond that do not count.
+ * budget leaves.
  */
 extern UimlLabels *uiml_labels_find(const UimlDomain *domain, const UimlSource *source,
 									const UimlModel *model, const uint32 *item_users, UimlBudget *budget,

@@ -111,29 +111,61 @@ note_rls(Training *training)
 					   "relation.")));
 }
 
+static void
+memory_exceeded(const Training *training, double needed)
+{
+	const UimlSource *source = training->source;
+
+	uiml_budget_exceeded(
+		&training->budget,
+		psprintf("%zu events of %zu users and %zu items", source->n_events, source->users.n, source->items.n),
+		needed);
+}
+
+/* As uiml_check, but for memory that maintenance_work_mem does not allow. */
+static void
+check_status(const Training *training, UimlStatus status, const char *what)
+{
+	if (status == UIML_ENOMEM && training->budget.refused)
+		memory_exceeded(training, 1.5 * (double) training->budget.peak);
+	uiml_check(status, what);
+}
+
+static double
+interactions_memory(size_t n_users, size_t pairs)
+{
+	return (double) pairs * (sizeof(uint32) + 2 * sizeof(float)) + (double) (n_users + 1) * sizeof(size_t);
+}
+
 /* Both moments of most memory: events beside their sums, and the fit. */
 static void
 check_memory(Training *training, size_t pairs)
 {
 	const UimlSource *source = training->source;
+	size_t n_users = source->users.n;
 	double used = (double) uiml_budget_used(&training->budget);
-	double sums =
-		(double) pairs * (sizeof(uint32) + 2 * sizeof(float)) + (double) source->users.n * 2 * sizeof(size_t);
-	double extra = (double) source->users.n * (sizeof(uint32) + sizeof(double)) +
-				   (double) source->items.n * sizeof(uint32);
-	double fit = (double) uiml_behaviour_memory(source->users.n, source->items.n, pairs, &training->params) -
+	double counts =
+		(double) n_users * (sizeof(uint32) + sizeof(double)) + (double) source->items.n * sizeof(uint32);
+	double fit = (double) uiml_behaviour_memory(n_users, source->items.n, pairs, &training->params) -
 				 (double) source->n_events * sizeof(UimlEvent);
-	double needed = used + extra + Max(sums, fit);
+	double needed = used + counts + Max(interactions_memory(n_users, pairs), fit);
 
 	if (needed > (double) training->budget.limit)
-		uiml_budget_exceeded(&training->budget,
-							 psprintf("%zu events of %zu users and %zu items", source->n_events,
-									  source->users.n, source->items.n),
-							 needed);
+		memory_exceeded(training, needed);
+}
 
-	/* Where dims is chosen, what is left may be spent on trying more of them. */
-	training->params.model.memory = (size_t) ((double) training->budget.limit - used - extra +
-											  (double) source->n_events * sizeof(UimlEvent));
+/* What a fit may take: more dimensions are tried only where they fit. */
+static void
+bound_fit(Training *training)
+{
+	const UimlInteractions *x = &training->interactions;
+	UimlBehaviourParams *params = &training->params;
+	double beside = (double) uiml_budget_used(&training->budget) -
+					interactions_memory(x->n_users, x->n_entries) +
+					(double) uiml_behaviour_memory(x->n_users, x->n_items, x->n_entries, params) -
+					(double) uiml_model_memory(x->n_users, x->n_items, x->n_entries, &params->model);
+
+	params->model.memory = (size_t) Max((double) training->budget.limit - beside, 1);
 }
 
 /* --- the work ---------------------------------------------------------------------------------------------------- */
@@ -186,11 +218,12 @@ read_source(Training *training)
 	pairs = uiml_source_check(domain, source);
 	check_memory(training, pairs);
 	count_events(training);
-	uiml_check(uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
-									   source->items.n, -INFINITY, INFINITY, source->until,
-									   source->has_time ? domain->half_life : INFINITY,
-									   &training->interactions),
-			   "interactions");
+	check_status(training,
+				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
+										 source->items.n, -INFINITY, INFINITY, source->until,
+										 source->has_time ? domain->half_life : INFINITY,
+										 &training->interactions),
+				 "interactions");
 	pfree(source->events);
 	source->events = NULL;
 	count_item_users(training);
@@ -203,10 +236,12 @@ fit_model(Training *training)
 	UimlJudgement judgement;
 
 	uiml_phases_enter(&training->phases, "split");
+	bound_fit(training);
 	uiml_blas_begin();
-	uiml_check(uiml_behaviour_train(&training->env, &training->interactions, &keys, &training->params,
-									&training->model, &judgement),
-			   "item space and interests");
+	check_status(training,
+				 uiml_behaviour_train(&training->env, &training->interactions, &keys, &training->params,
+									  &training->model, &judgement),
+				 "item space and interests");
 	uiml_blas_end();
 	training->n_figures = uiml_judgement_n_figures(&judgement);
 	training->figure =
