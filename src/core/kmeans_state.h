@@ -1,12 +1,23 @@
 /*
  * kmeans_state.h
- *	  The working state of a clustering: shared by kmeans.c and kmeans_choose.c, of no use elsewhere.
+ *	  The working state of a clustering: shared by the files kmeans*.c, of no use elsewhere.
  */
 #ifndef UIML_KMEANS_STATE_H
 #define UIML_KMEANS_STATE_H
 
 #include "core/kmeans.h"
 #include "core/rng.h"
+
+/* Points whose cosines to all centroids are computed together. */
+#define BLOCK_POINTS 512
+
+/* What clusters are numbered by. */
+typedef struct UimlKmeansRank
+{
+	double mass;
+	size_t first; /* member */
+	size_t cluster;
+} UimlKmeansRank;
 
 typedef struct Kmeans
 {
@@ -44,6 +55,9 @@ extern void uiml_kmeans_release(Kmeans *state);
 /* Loads state->n of the usable points, all or a random sample.  UIML_EEMPTY when they have no weight. */
 extern UimlStatus uiml_kmeans_load(Kmeans *state, const float *points, const float *weight, size_t n,
 								   size_t usable, UimlRng *rng);
+
+/* Draws the points that seeding looks at, all of them where there are few; returns how many. */
+extern size_t uiml_kmeans_sample(Kmeans *state, UimlRng *rng);
 
 /* The best of params->restarts clusterings with params->k <= max_k clusters. */
 extern UimlStatus uiml_kmeans_run(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng);
