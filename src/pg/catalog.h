@@ -121,6 +121,9 @@ extern void uiml_act_as_self(const UimlActing *saved);
  */
 extern void uiml_domain_lock(int32 domain_id);
 
+/* uiml_domain_get and the lock; the domain as it is once the lock is held, perhaps altered or made anew meanwhile. */
+extern UimlDomain *uiml_domain_get_locked(const char *name, UimlPrivilege privilege);
+
 /* A new row of uiml.version is active from here on, the one before is not; also uiml.training_log, uiml.evaluation. */
 typedef struct UimlVersionRow
 {

@@ -223,16 +223,6 @@ uiml_create_domain(PG_FUNCTION_ARGS)
  * Altering
  */
 
-/* The domain, which the caller owns, as it is once trainings and alterations that were under way have ended. */
-static UimlDomain *
-own_and_lock(const char *name)
-{
-	UimlDomain *domain = uiml_domain_get(name, UIML_OWN);
-
-	uiml_domain_lock(domain->domain_id);
-	return uiml_domain_get(name, UIML_OWN);
-}
-
 /* Takes away what the argument unset lists. */
 static void
 unset_fields(UimlDomain *domain, List *names)
@@ -358,7 +348,7 @@ uiml_alter_domain(PG_FUNCTION_ARGS)
 
 	uiml_domain_changes_read(fcinfo, 1, &args);
 	unset = PG_ARGISNULL(unset_at) ? NIL : uiml_text_list(PG_GETARG_ARRAYTYPE_P(unset_at), "unset");
-	domain = own_and_lock(name);
+	domain = uiml_domain_get_locked(name, UIML_OWN);
 	alter_domain(domain, &args, unset);
 	uiml_act_as_owner(domain, &saved);
 	uiml_domain_update(domain);
@@ -370,7 +360,7 @@ uiml_alter_domain(PG_FUNCTION_ARGS)
 Datum
 uiml_drop_domain(PG_FUNCTION_ARGS)
 {
-	UimlDomain *domain = own_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	UimlDomain *domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_OWN);
 	UimlActing saved;
 
 	uiml_act_as_owner(domain, &saved);

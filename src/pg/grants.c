@@ -85,16 +85,6 @@ warn_about_schema(const UimlDomain *domain, Oid grantee, const char *role)
 					OidIsValid(grantee) ? quote_identifier(role) : "PUBLIC"));
 }
 
-/* The domain, which the caller owns, locked against a training that would attach a partition without the new grant. */
-static UimlDomain *
-own_and_lock(const char *name)
-{
-	UimlDomain *domain = uiml_domain_get(name, UIML_OWN);
-
-	uiml_domain_lock(domain->domain_id);
-	return uiml_domain_get(name, UIML_OWN);
-}
-
 Datum
 uiml_grant(PG_FUNCTION_ARGS)
 {
@@ -105,7 +95,7 @@ uiml_grant(PG_FUNCTION_ARGS)
 	UimlActing saved;
 
 	check_privilege_word(privilege);
-	domain = own_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_OWN);
 	if (grantee == domain->owner)
 		ereport(ERROR, errcode(ERRCODE_INVALID_GRANT_OPERATION),
 				errmsg("role \"%s\" owns domain \"%s\" already", GetUserNameFromId(grantee, false),
@@ -123,7 +113,7 @@ uiml_revoke(PG_FUNCTION_ARGS)
 {
 	char *role = NameStr(*PG_GETARG_NAME(1));
 	Oid grantee = grantee_oid(role);
-	UimlDomain *domain = own_and_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	UimlDomain *domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_OWN);
 	UimlActing saved;
 	uint64 deleted;
 

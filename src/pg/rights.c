@@ -47,3 +47,19 @@ uiml_domain_lock(int32 domain_id)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.domain\" does not exist"));
 	LockDatabaseObject(catalog, (Oid) domain_id, 0, ExclusiveLock);
 }
+
+UimlDomain *
+uiml_domain_get_locked(const char *name, UimlPrivilege privilege)
+{
+	UimlDomain *domain = uiml_domain_get(name, privilege);
+
+	for (;;)
+	{
+		int32 locked = domain->domain_id;
+
+		uiml_domain_lock(locked);
+		domain = uiml_domain_get(name, privilege);
+		if (domain->domain_id == locked)
+			return domain;
+	}
+}

@@ -121,6 +121,13 @@ open_parent(const UimlDomain *domain, UimlTable which)
 	return parent;
 }
 
+void
+uiml_storage_check(const UimlDomain *domain)
+{
+	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+		(void) open_parent(domain, which);
+}
+
 /*
  * Creating
  */

@@ -39,6 +39,9 @@ extern void uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, O
 /* The views read uiml.version by domain_id, so they are made once that is known. */
 extern void uiml_storage_create_views(const UimlDomain *domain);
 
+/* OBJECT_NOT_IN_PREREQUISITE_STATE where a parent was dropped by hand; to be called before work that ends in a new partition. */
+extern void uiml_storage_check(const UimlDomain *domain);
+
 /* Drops views and tables; tolerates those dropped by hand. */
 extern void uiml_storage_drop(const UimlDomain *domain);
 

@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 
 #include "pg/sql.h"
+#include "pg/storage.h"
 #include "pg/trainargs.h"
 
 /* The defaults in sql/install/40-train.sql: they can't be told from an argument that was left out. */
@@ -148,16 +149,9 @@ uiml_train_domain(const UimlDomainArgs *args)
 		uiml_domain_lock(domain->domain_id);
 		return domain;
 	}
-	for (;;)
-	{
-		int32 locked = domain->domain_id;
-
-		/* What was read before the lock was granted may have been altered, or dropped, by whom we waited for. */
-		uiml_domain_lock(locked);
-		domain = uiml_domain_get(args->name, UIML_TRAIN);
-		if (domain->domain_id == locked)
-			break;
-	}
+	/* What was read before the lock was granted may have been altered, or dropped, by whom we waited for. */
+	domain = uiml_domain_get_locked(args->name, UIML_TRAIN);
+	uiml_storage_check(domain);
 	check_arguments(domain, args);
 	return domain;
 }
