@@ -14,6 +14,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -22,6 +24,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/env.h"
@@ -33,6 +36,7 @@
 #define MILLISECONDS     1e11 /* epochs beyond this are milliseconds: as seconds they lie after the year 5138 */
 #define UNIX_TO_POSTGRES ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 #define INTERRUPT_EVERY  0xfffff
+#define TELL_EVERY       0x3fff
 
 /* How a time column is turned into seconds since 2000-01-01 UTC. */
 typedef enum TimeKind
@@ -61,6 +65,10 @@ typedef struct EventReader
 	size_t capacity;
 	bool full;
 	uint64 overflow; /* events that found no room */
+	UimlProgressFn progress;
+	void *progress_ctx;
+	uint64 rows;
+	double expected_rows;
 } EventReader;
 
 /* --- one row -------------------------------------------------------------------------------------------------- */
@@ -225,6 +233,8 @@ read_event(TupleTableSlot *slot, void *ctx)
 	double weight;
 	bool skipped;
 
+	if (reader->progress != NULL && (reader->rows++ & TELL_EVERY) == 0)
+		reader->progress(reader->progress_ctx, "reading", (double) reader->rows, reader->expected_rows);
 	slot_getallattrs(slot);
 	if (slot->tts_isnull[0] || slot->tts_isnull[1])
 	{
@@ -395,15 +405,36 @@ finish_events(EventReader *reader, uint64 seed)
 		source->data_until = (TimestampTz) rint(source->until * USECS_PER_SEC);
 }
 
+/* How many rows the statistics of the table tell; 0 for a view, or where it was never analysed. */
+static double
+expected_rows(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	double rows = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	return Max(rows, 0);
+}
+
 UimlSource *
-uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
+uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context, UimlProgressFn progress,
+					  void *progress_ctx)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MemoryContext work = AllocSetContextCreate(context, "uiml events", ALLOCSET_DEFAULT_SIZES);
 	UimlSource *source = palloc0(sizeof(UimlSource));
 	Oid user_type = stored_key_type(domain->users_table, "user_id");
 	Oid item_type = stored_key_type(domain->items_table, "item_id");
-	EventReader reader = {.domain = domain, .source = source, .context = context};
+	EventReader reader = {.domain = domain,
+						  .source = source,
+						  .context = context,
+						  .progress = progress,
+						  .progress_ctx = progress_ctx,
+						  .expected_rows = expected_rows(domain->events)};
 
 	uiml_budget_init(&reader.budget, context);
 	reader.users =
@@ -425,4 +456,10 @@ uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
 	return source;
+}
+
+UimlSource *
+uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
+{
+	return uiml_source_read_told(domain, seed, context, NULL, NULL);
 }

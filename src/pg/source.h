@@ -7,6 +7,7 @@
 
 #include "core/interactions.h"
 #include "pg/catalog.h"
+#include "pg/env.h"
 #include "pg/keys.h"
 
 /* A domain's events, sorted, with dense numbers for users and items. */
@@ -32,8 +33,13 @@ typedef struct UimlSource
  * seed goes into the hashes.  Everything is allocated in context, whose other contents count against
  * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0 is left
  * out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
+ *
+ * uiml_source_read_told tells progress of the phase "reading", in rows; its total is the planner's estimate for the
+ * table, 0 where there is none.
  */
 extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
+extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context,
+										 UimlProgressFn progress, void *progress_ctx);
 
 /*
  * uiml_source_texts

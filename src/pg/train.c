@@ -214,7 +214,8 @@ read_source(Training *training)
 	size_t pairs;
 
 	uiml_phases_enter(&training->phases, "reading");
-	source = training->source = uiml_source_read(domain, training->seed, training->context);
+	source = training->source = uiml_source_read_told(domain, training->seed, training->context,
+													  uiml_phases_progress, &training->phases);
 	pairs = uiml_source_check(domain, source);
 	check_memory(training, pairs);
 	count_events(training);
