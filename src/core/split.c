@@ -295,6 +295,14 @@ uiml_split_time(const UimlEnv *env, const UimlInteractions *before, const UimlIn
 }
 
 void
+uiml_split_time_eligible(const UimlInteractions *before, const UimlInteractions *after, uint8_t *flag)
+{
+	for (size_t u = 0; u < before->n_users; u++)
+		flag[u] = before->row_start[u + 1] > before->row_start[u] &&
+				  new_items(before, after, (uint32_t) u, NULL, 0) > 0;
+}
+
+void
 uiml_holdout_free(const UimlEnv *env, UimlHoldout *holdout)
 {
 	uiml_interactions_free(env, &holdout->seen);

@@ -70,4 +70,8 @@ extern UimlStatus uiml_split_time(const UimlEnv *env, const UimlInteractions *be
 								  const UimlInteractions *after, const uint8_t *role, UimlRole which,
 								  UimlHoldout *out, uint32_t **user);
 
+/* flag[u]: user u has items before the cut-off, and after it items that he had not before. */
+extern void uiml_split_time_eligible(const UimlInteractions *before, const UimlInteractions *after,
+									 uint8_t *flag);
+
 #endif /* UIML_SPLIT_H */

@@ -120,6 +120,12 @@ test_time(void **state)
 	assert_int_equal(holdout.hidden.row_start[2], 3);
 	assert_int_equal(holdout.hidden.item[2], 7);
 	uiml_holdout_free(&env, &holdout);
+	{
+		uint8_t flag[5];
+
+		uiml_split_time_eligible(&x, &after, flag);
+		assert_memory_equal(flag, ((uint8_t[]){0, 1, 0, 0, 0}), 5);
+	}
 	after.n_users = 4;
 	assert_int_equal(uiml_split_time(&env, &x, &after, role, UIML_JUDGE, &holdout, NULL), UIML_EINVALID);
 }

@@ -1,0 +1,23 @@
+/*
+ * 60-evaluate.sql
+ *	  How good a model is on users, or a time, that it was not trained on.
+ *
+ * VOLATILE and PARALLEL UNSAFE although it changes nothing: it trains for as long as uiml_train does, so the planner must not
+ * move it to where it could run twice, and the threads of BLAS belong to the leader.
+ */
+CREATE FUNCTION uiml_evaluate(
+	domain text,
+	holdout text DEFAULT 'users',
+	at integer[] DEFAULT '{10,20}',
+	fold_in double precision DEFAULT 0.8,
+	users integer DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	dims integer DEFAULT NULL,
+	interests integer DEFAULT NULL)
+	RETURNS TABLE (
+		metric text, k integer, value double precision, low double precision, high double precision, baseline text,
+		baseline_value double precision, users bigint)
+	AS 'MODULE_PATHNAME', 'uiml_evaluate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 16 COST 100000;
+COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer) IS
+	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden) or ''time'' (the newest tenth of the events is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items. seed: of the split and the training. dims, interests: NULL for the domain''s. Returns recall, precision, hr, ndcg, mrr, map and coverage at each k, logloss and accuracy of the interests, each with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users';

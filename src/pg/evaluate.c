@@ -1,0 +1,403 @@
+/*
+ * evaluate.c
+ *	  uiml_evaluate: how good a domain's model is on users, or a time, that it was not trained on.
+ *
+ * Nothing is stored: the events are read as the caller, split, fitted and judged in the core, and all memory is given back.
+ *
+ * holdout 'users': test users (at most a quarter of those with two items or more) are in no fit; the first part of their
+ * items, in an order that hashes give, is folded in, the rest hidden.  As many other users tune and return to the final fit.
+ *
+ * holdout 'time': the final fit sees the events before the time below which 90 % of them lie.  Test users' events before it are
+ * folded in; what they did after it, to items that are new to them, is hidden.  Tuning repeats this inside the past: fit before
+ * the 80 % quantile, tune on what comes up to the 90 % quantile, so nothing of the future reaches the model.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/behaviour.h"
+#include "pg/env.h"
+#include "pg/phases.h"
+#include "pg/prediction.h"
+#include "pg/sourcecheck.h"
+#include "pg/trainargs.h"
+
+#define MAX_CUT_OFFS       100
+#define MAX_CUT_OFF        10000
+#define MAX_TEST_USERS     1000000
+#define MAX_DIMS           1024
+#define MAX_INTERESTS      4096
+#define SMALLEST_FIT_SHARE 4 /* test users are at most one in so many, and so are tuning users */
+#define FINAL_QUANTILE     .9
+#define TUNING_QUANTILE    .8
+#define RESULT_COLUMNS     8
+
+typedef struct Evaluation
+{
+	UimlDomain *domain;
+	bool by_time;
+	double fold_in;
+	size_t users;
+	uint64 seed;
+	size_t n_k;
+	size_t *k;
+	UimlModelParams params;
+	MemoryContext context; /* "uiml evaluation" */
+	UimlBudget budget;
+	UimlPhases phases;
+	UimlPgEnv pg;
+	UimlEnv inner;
+	UimlEnv env; /* inner, watched by budget */
+	UimlSource *source;
+	UimlSplitKeys keys;
+	uint8_t *role;
+	uint8_t *rows;
+	UimlHoldout tuning;
+	UimlHoldout judging;
+	UimlJudgement judgement;
+} Evaluation;
+
+/* --- arguments --------------------------------------------------------------------------------------------------- */
+
+static void
+check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name));
+}
+
+static int
+count_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max)
+{
+	int value = PG_GETARG_INT32(argument);
+
+	if (value < 1 || value > max)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("%s must be between 1 and %d", name, max));
+	return value;
+}
+
+/* The argument, or what the domain was registered with; 0: chosen. */
+static size_t
+size_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max, int of_domain)
+{
+	return (size_t) (PG_ARGISNULL(argument) ? of_domain : count_arg(fcinfo, argument, name, max));
+}
+
+static bool
+holdout_arg(FunctionCallInfo fcinfo, int argument)
+{
+	char *holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+
+	if (strcmp(holdout, "users") != 0 && strcmp(holdout, "time") != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized holdout: \"%s\"", holdout),
+				errhint("Use \"users\" to hold out users, or \"time\" to hold out the newest events."));
+	return strcmp(holdout, "time") == 0;
+}
+
+static void
+cut_offs_arg(FunctionCallInfo fcinfo, int argument, Evaluation *e)
+{
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(argument);
+	Datum *element;
+	bool *null;
+	int n;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("at must be a one-dimensional array"));
+	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &element, &null, &n);
+	if (n < 1 || n > MAX_CUT_OFFS)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("at must have between 1 and %d elements", MAX_CUT_OFFS));
+	e->n_k = (size_t) n;
+	e->k = palloc((size_t) n * sizeof(size_t));
+	for (int i = 0; i < n; i++)
+	{
+		if (null[i] || DatumGetInt32(element[i]) < 1 || DatumGetInt32(element[i]) > MAX_CUT_OFF)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("elements of at must be between 1 and %d", MAX_CUT_OFF));
+		e->k[i] = (size_t) DatumGetInt32(element[i]);
+	}
+}
+
+static void
+read_arguments(FunctionCallInfo fcinfo, Evaluation *e)
+{
+	static const char *const name[] = {"domain", "holdout", "at", "fold_in", "users", "seed"};
+
+	for (int i = 0; i < (int) lengthof(name); i++)
+		check_not_null(fcinfo, i, name[i]);
+	e->by_time = holdout_arg(fcinfo, 1);
+	cut_offs_arg(fcinfo, 2, e);
+	e->fold_in = PG_GETARG_FLOAT8(3);
+	if (!(e->fold_in > 0 && e->fold_in < 1))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("fold_in must be greater than 0 and less than 1"));
+	e->users = (size_t) count_arg(fcinfo, 4, "users", MAX_TEST_USERS);
+	e->seed = (uint64) PG_GETARG_INT64(5);
+	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_PREDICT);
+	e->params = uiml_model_defaults();
+	e->params.dims = size_arg(fcinfo, 6, "dims", MAX_DIMS, e->domain->dims);
+	e->params.interests = size_arg(fcinfo, 7, "interests", MAX_INTERESTS, e->domain->interests);
+	e->params.row_scale = uiml_domain_option(e->domain, "row_scale", e->params.row_scale);
+	e->params.col_scale = uiml_domain_option(e->domain, "col_scale", e->params.col_scale);
+	e->params.seed = e->seed;
+	if (e->by_time && e->domain->time_col == NULL)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("domain \"%s\" has no time column", e->domain->name),
+				errdetail("Holding out a time needs the times of the events."),
+				errhint("Name the column with uiml_alter_domain, or use holdout => 'users'."));
+}
+
+/* --- events ------------------------------------------------------------------------------------------------------ */
+
+static void
+read_source(Evaluation *e)
+{
+	UimlBehaviourParams behaviour = uiml_behaviour_defaults();
+	size_t pairs;
+	double used, needed;
+
+	uiml_phases_enter(&e->phases, "reading");
+	e->source = uiml_source_read(e->domain, e->seed, e->context);
+	pairs = uiml_source_check(e->domain, e->source);
+	e->keys = uiml_source_split_keys(e->source, e->context);
+
+	/* By time, interactions before both cut-offs are held at once. */
+	behaviour.model = e->params;
+	behaviour.max_users = e->users;
+	behaviour.n_k = e->n_k;
+	used = (double) uiml_budget_used(&e->budget);
+	needed = used + (double) uiml_behaviour_memory(e->source->users.n, e->source->items.n, pairs, &behaviour);
+	if (e->by_time)
+		needed += (double) pairs * (sizeof(uint32) + 2 * sizeof(float)) +
+				  3 * (double) e->source->users.n * sizeof(size_t);
+	if (needed > (double) e->budget.limit)
+		uiml_budget_exceeded(&e->budget,
+							 psprintf("%zu events of %zu users and %zu items", e->source->n_events,
+									  e->source->users.n, e->source->items.n),
+							 needed);
+	e->params.memory = (size_t) ((double) e->budget.limit - used);
+	e->role = MemoryContextAllocHuge(e->context, e->source->users.n);
+	e->rows = MemoryContextAllocHuge(e->context, e->source->users.n);
+}
+
+/* Interactions in from <= at < before, decayed to until. */
+static void
+build(Evaluation *e, double from, double before, double until, UimlInteractions *x)
+{
+	const UimlSource *source = e->source;
+
+	uiml_check(uiml_interactions_build(&e->env, source->events, source->n_events, source->users.n,
+									   source->items.n, from, before, until,
+									   source->has_time ? e->domain->half_life : INFINITY, x),
+			   "interactions");
+}
+
+static void
+free_events(Evaluation *e)
+{
+	pfree(e->source->events);
+	e->source->events = NULL;
+}
+
+static void
+no_test_users(const Evaluation *e, const char *detail)
+{
+	ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("no user of domain \"%s\" can be tested", e->domain->name), errdetail("%s", detail));
+}
+
+/* --- the two splits ---------------------------------------------------------------------------------------------- */
+
+static void
+run_trial(Evaluation *e, const UimlTrial *trial)
+{
+	uiml_phases_enter(&e->phases, "item space");
+	uiml_check(uiml_trial_run(&e->env, trial, &e->params, e->k, e->n_k, NULL, &e->judgement),
+			   "item space and interests");
+}
+
+static size_t
+count_flags(const uint8_t *flag, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += flag[i] != 0;
+	return count;
+}
+
+static void
+evaluate_users(Evaluation *e)
+{
+	UimlInteractions x;
+	size_t n_users = e->source->users.n;
+	size_t n_test;
+
+	build(e, -INFINITY, INFINITY, e->source->until, &x);
+	free_events(e);
+	for (size_t u = 0; u < n_users; u++)
+		e->rows[u] = x.row_start[u + 1] - x.row_start[u] >= 2;
+	n_test = Min(e->users, count_flags(e->rows, n_users) / SMALLEST_FIT_SHARE);
+	if (n_test == 0)
+		no_test_users(
+			e, psprintf("Of %zu users, fewer than %d have two items or more.", n_users, SMALLEST_FIT_SHARE));
+	uiml_check(uiml_split_roles(&e->env, &e->keys, n_users, e->rows, n_test, n_test, e->role), "split");
+	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
+			   "split");
+	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
+			   "split");
+	uiml_split_fit_rows(e->role, n_users, e->rows);
+
+	/* For the final fit, all but the test users. */
+	for (size_t u = 0; u < n_users; u++)
+		e->role[u] = e->role[u] != UIML_JUDGE;
+	run_trial(e, &(UimlTrial){.fit = &x,
+							  .fit_rows = e->rows,
+							  .tuning = &e->tuning,
+							  .refit = &x,
+							  .refit_rows = e->role,
+							  .judging = &e->judging});
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie. */
+static void
+find_cuts(const Evaluation *e, double *tuning, double *final)
+{
+	size_t n = e->source->n_events;
+	double *at = MemoryContextAllocHuge(e->context, n * sizeof(double));
+
+	for (size_t i = 0; i < n; i++)
+		at[i] = e->source->events[i].at;
+	qsort(at, n, sizeof(double), compare_times);
+	*tuning = at[(size_t) (TUNING_QUANTILE * (double) n)];
+	*final = at[(size_t) (FINAL_QUANTILE * (double) n)];
+	pfree(at);
+}
+
+/* The holdout of up to e->users users with old and new items; taken (may be NULL) flags users to leave out. */
+static void
+split_at(Evaluation *e, const UimlInteractions *before, const UimlInteractions *after, const uint8_t *taken,
+		 UimlHoldout *holdout)
+{
+	size_t n_users = before->n_users;
+
+	uiml_split_time_eligible(before, after, e->rows);
+	for (size_t u = 0; taken != NULL && u < n_users; u++)
+		e->rows[u] = e->rows[u] && taken[u] != UIML_JUDGE;
+	uiml_check(uiml_split_roles(&e->env, &e->keys, n_users, e->rows, e->users, 0, e->role), "split");
+	uiml_check(uiml_split_time(&e->env, before, after, e->role, UIML_JUDGE, holdout, NULL), "split");
+}
+
+static void
+evaluate_time(Evaluation *e)
+{
+	UimlInteractions fit, refit, after;
+	uint8_t *judges = MemoryContextAllocHuge(e->context, e->source->users.n);
+	double tuning, final;
+
+	find_cuts(e, &tuning, &final);
+	build(e, -INFINITY, final, final, &refit);
+	build(e, final, INFINITY, final, &after);
+	split_at(e, &refit, &after, NULL, &e->judging);
+	if (e->judging.seen.n_users == 0)
+		no_test_users(e, "No user has events both before and after the time below which 90 % of the events "
+						 "lie, with an item after it that is new.");
+	memcpy(judges, e->role, e->source->users.n);
+	uiml_interactions_free(&e->env, &after);
+
+	build(e, -INFINITY, tuning, tuning, &fit);
+	build(e, tuning, final, tuning, &after);
+	free_events(e);
+	split_at(e, &fit, &after, judges, &e->tuning);
+	uiml_interactions_free(&e->env, &after);
+	run_trial(e, &(UimlTrial){.fit = fit.n_entries > 0 ? &fit : &refit,
+							  .tuning = &e->tuning,
+							  .refit = &refit,
+							  .judging = &e->judging});
+}
+
+/* --- the result -------------------------------------------------------------------------------------------------- */
+
+static void
+put_figure(UimlResult *result, const UimlFigure *figure)
+{
+	Datum value[RESULT_COLUMNS] = {
+		CStringGetTextDatum(figure->metric),    Int32GetDatum((int32) figure->k),
+		Float8GetDatum(figure->value),          Float8GetDatum(figure->low),
+		Float8GetDatum(figure->high),           CStringGetTextDatum(figure->baseline),
+		Float8GetDatum(figure->baseline_value), Int64GetDatum((int64) figure->users)};
+	bool null[RESULT_COLUMNS] = {false,
+								 figure->k == 0,
+								 isnan(figure->value),
+								 isnan(figure->low),
+								 isnan(figure->high),
+								 false,
+								 isnan(figure->baseline_value),
+								 false};
+
+	uiml_result_put(result, value, null);
+}
+
+static void
+run_evaluation(Evaluation *e, UimlResult *result)
+{
+	size_t n;
+	UimlFigure *figure;
+
+	uiml_phases_begin(&e->phases, e->domain->name);
+	uiml_budget_init(&e->budget, e->context);
+	e->inner = uiml_env_pg(&e->pg, e->context, uiml_phases_progress, &e->phases);
+	e->env = uiml_budget_env(&e->budget, &e->inner);
+	read_source(e);
+	uiml_blas_begin();
+	if (e->by_time)
+		evaluate_time(e);
+	else
+		evaluate_users(e);
+	uiml_blas_end();
+	n = uiml_judgement_n_figures(&e->judgement);
+	figure = palloc(n * sizeof(UimlFigure));
+	uiml_check(uiml_judgement_figures(&e->env, &e->judgement, e->seed, figure), "evaluation");
+	for (size_t i = 0; i < n; i++)
+		put_figure(result, &figure[i]);
+}
+
+/* Not STRICT: dims and interests may be NULL. */
+PG_FUNCTION_INFO_V1(uiml_evaluate);
+Datum
+uiml_evaluate(PG_FUNCTION_ARGS)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "uiml evaluation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	UimlResult result;
+	Evaluation *e;
+
+	uiml_result_begin(fcinfo, RESULT_COLUMNS, &result);
+	old = MemoryContextSwitchTo(context);
+	e = palloc0(sizeof(Evaluation));
+	e->context = context;
+	read_arguments(fcinfo, e);
+	run_evaluation(e, &result);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	PG_RETURN_NULL();
+}
