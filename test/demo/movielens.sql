@@ -17,9 +17,10 @@ FROM ratings;
 CREATE EXTENSION uiml;
 \set ECHO queries
 SELECT domain, version, users, items, events, dims, interests, elapsed
-FROM uiml_train('movies', 'ratings', items => 'movies', item_text => '{title,genres}');
-SELECT interest_id AS id, left(label, 60) AS label, round(100 * share) AS "%", items
-FROM uiml_interests('movies');
+FROM uiml_train('movies', 'ratings', items => 'movies', item_text => '{title,genres}',
+				half_life => NULL); -- what one liked years ago still counts
+SELECT left(label, 28) AS label, round(100 * share) AS "%", items, left(typical[1], 32) AS "for example"
+FROM uiml_interests('movies') ORDER BY share DESC LIMIT 12;
 \set ECHO none
 
 SELECT user_id AS known FROM ratings GROUP BY user_id ORDER BY abs(count(*) - 60), user_id LIMIT 1 \gset
