@@ -149,8 +149,9 @@ mapping_touch(ItemMapping *mapping)
 static void
 file_path(char *path, const UimlServing *serving, bool temporary)
 {
-	int length = snprintf(path, MAXPGPATH, CACHE_DIRECTORY "/%u-%u-%016" INT64_MODIFIER "x", MyDatabaseId,
-						  serving->items_table, (uint64) serving->digest);
+	uint64 digest = (uint64) serving->digest;
+	int length = snprintf(path, MAXPGPATH, CACHE_DIRECTORY "/%u-%u-%08x%08x", MyDatabaseId,
+						  serving->items_table, (uint32) (digest >> 32), (uint32) digest);
 
 	if (temporary)
 		snprintf(path + length, MAXPGPATH - length, ".%d.tmp", MyProcPid);

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -126,12 +127,19 @@ uiml_arg_domains(FunctionCallInfo fcinfo, int argument)
 	return domains;
 }
 
+/* What is shown of a key in an error, in bytes. */
+#define SHOWN_BYTES 80
+
 static void
 refuse_key(const UimlServing *serving, const char *what, Oid type, Datum value, Oid key_type)
 {
+	char *written = uiml_userkey_text(type, value);
+	int shown = pg_mbcliplen(written, (int) strlen(written), SHOWN_BYTES);
+
+	if (written[shown] != '\0')
+		written = psprintf("%.*s...", shown, written);
 	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("\"%s\" is not %s key of domain \"%s\"", uiml_userkey_text(type, value), what,
-						   serving->domain),
+					errmsg("\"%s\" is not %s key of domain \"%s\"", written, what, serving->domain),
 					errdetail("The key type is %s.", format_type_be(key_type))));
 }
 
@@ -183,6 +191,9 @@ uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlS
 	return number;
 }
 
+/* Leaves room for products of weights and vectors in float. */
+#define MAX_TOTAL_WEIGHT 1e30
+
 static void
 refuse_weights(const char *message)
 {
@@ -193,6 +204,7 @@ refuse_weights(const char *message)
 static void
 read_weights(ArrayType *array, UimlHistory *history)
 {
+	double total = 0;
 	Datum *value;
 	bool *null;
 	int n;
@@ -207,7 +219,10 @@ read_weights(ArrayType *array, UimlHistory *history)
 		if (!(weight >= 0) || isinf(weight))
 			refuse_weights("weights must be finite and greater than or equal to zero");
 		history->weight[i] = weight;
+		total += weight;
 	}
+	if (total > MAX_TOTAL_WEIGHT)
+		refuse_weights("weights must add up to at most 1e30");
 }
 
 UimlHistory

@@ -127,12 +127,16 @@ admit_array(const Recommendation *recommendation, ArrayType *array)
 static char *
 candidate_column(Oid relid, Oid *type)
 {
-	Relation rel = relation_open(relid, AccessShareLock);
-	TupleDesc desc = RelationGetDescr(rel);
+	Relation rel = try_relation_open(relid, AccessShareLock);
 	Form_pg_attribute chosen = NULL;
 	int n_columns = 0;
+	TupleDesc desc;
 	char *name;
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid)));
+	desc = RelationGetDescr(rel);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -63,7 +65,7 @@ parse_integer(const char *text, int64 *number)
 	char *end;
 
 	errno = 0;
-	*number = strtoi64(text, &end, 10);
+	*number = strtoll(text, &end, 10);
 	if (errno != 0 || end == text)
 		return false;
 	while (isspace((unsigned char) *end))

@@ -66,6 +66,8 @@ SELECT count(*), min(basis) AS basis FROM uiml_predict('user 3', 'notes', 1);
 SELECT count(*), min(basis) AS basis FROM uiml_predict('user 3'::char(20), 'notes', 1);
 SELECT count(*), min(basis) AS basis FROM uiml_predict(3, 'notes', 1);
 
+SELECT refused(format('SELECT * FROM uiml_predict(repeat(%L, 1000), %L)', 'x', 'shop'));
+
 -- A key that can't be of the domain's type: an error where the domain is named, else the domain is skipped.
 SELECT refused($$SELECT * FROM uiml_predict('ann', 'shop')$$);
 SELECT refused($$SELECT * FROM uiml_predict(3000000000, 'shop')$$);
@@ -116,6 +118,11 @@ SELECT refused($$SELECT * FROM uiml_predict_from('{{3},{4}}', 'books')$$);
 SELECT refused($$SELECT * FROM uiml_predict_from('{3,4}', 'books', weights => '{1}')$$);
 SELECT refused($$SELECT * FROM uiml_predict_from('{3,4}', 'books', weights => '{1,-1}')$$);
 SELECT refused($$SELECT * FROM uiml_predict_from('{3,4}', 'books', weights => '{1,NaN}')$$);
+
+SELECT refused($$SELECT * FROM uiml_predict_from('{3,4}', 'books', weights => '{1e30,1e30}')$$);
+SELECT bool_or(score = 'NaN') AS nan FROM uiml_predict_from('{3,4}', 'books', weights => '{4e29,4e29}');
+SELECT bool_or(score = 'NaN') AS nan, count(*) FROM uiml_recommend_from('{3,4}', 'books', weights => '{4e29,4e29}');
+SELECT bool_or(score = 'NaN') AS nan, count(*) FROM uiml_recommend_from('{3,4}', 'books', weights => '{1e-40,0}');
 
 -- All users, in one statement, as one by one; rows that spill to disk.
 SET work_mem = '64kB';

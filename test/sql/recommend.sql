@@ -76,6 +76,7 @@ SELECT item_id FROM uiml_recommend(7, 'shop', candidates_from => 'stock', exclud
 SELECT item_id FROM uiml_recommend(7, 'shop', candidates_from => 'sale', exclude_seen => false) ORDER BY item_id;
 SELECT refused($$SELECT * FROM uiml_recommend(7, 'shop', candidates_from => 'two_columns')$$);
 SELECT refused($$SELECT * FROM uiml_recommend(7, 'shop', candidates => '{item-02}', candidates_from => 'stock')$$);
+SELECT refused($$SELECT * FROM uiml_recommend(7, 'shop', candidates_from => 1)$$);
 SELECT refused($$SELECT * FROM uiml_recommend(7, 'shop', exclude_seen => NULL)$$);
 
 -- Bounds of k.
