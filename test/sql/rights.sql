@@ -86,7 +86,7 @@ SET ROLE regress_uiml_bob;
 SELECT version FROM uiml_train('shop');
 RESET client_min_messages;
 SELECT version, owner, trained_by, active FROM uiml.version WHERE domain_id = :shop ORDER BY version;
-SELECT relowner::regrole FROM pg_class WHERE relname = 'shop_users_v2';
+SELECT relowner::regrole FROM pg_class WHERE relname = 'shop_users_v2' AND relnamespace = 'rights_test'::regnamespace;
 SELECT count(*) > 0 AS reads FROM rights_test.shop_users_v2;
 SELECT current_user, current_setting('search_path');
 SELECT uiml_alter_domain('shop', dims => 5); \echo :SQLSTATE

@@ -1,7 +1,10 @@
 -- The tables of trained state: versions as partitions, the view of the active one, clean-up, failures.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS uiml;
-CREATE SCHEMA storage_test;
+CREATE ROLE regress_uiml_storage;
+CREATE SCHEMA storage_test AUTHORIZATION regress_uiml_storage;
+CREATE SCHEMA storage_other AUTHORIZATION regress_uiml_storage;
+SET ROLE regress_uiml_storage;
 SET search_path = storage_test, public;
 
 CREATE TABLE events (user_id text, item_id int, ts timestamptz, title text);
@@ -94,17 +97,16 @@ SELECT version FROM uiml_train('shop'); \echo :SQLSTATE
 ROLLBACK;
 
 -- The tables may move to another schema; later versions follow
-CREATE SCHEMA storage_other;
 ALTER TABLE shop_users_versions SET SCHEMA storage_other;
 SELECT version FROM uiml_train('shop');
-SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'shop_users_v13';
+SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'shop_users_v13' AND relowner = 'regress_uiml_storage'::regrole;
 ALTER TABLE storage_other.shop_users_versions SET SCHEMA storage_test;
 
 -- Without a parent there is nothing to add a version to
 DROP TABLE shop_items_versions CASCADE;
 SELECT version FROM uiml_train('shop'); \echo :SQLSTATE
 SELECT uiml_drop_domain('shop');
-SELECT relname FROM pg_class WHERE relname LIKE 'shop%';
+SELECT relname FROM pg_class WHERE relname LIKE 'shop%' AND relowner = 'regress_uiml_storage'::regrole;
 
 -- Keys: collations of the source are kept where they are deterministic
 CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -115,4 +117,6 @@ WHERE attrelid IN ('collated_users_versions'::regclass, 'collated_items_versions
 ORDER BY 1;
 SELECT uiml_drop_domain('collated');
 
+RESET ROLE;
 DROP SCHEMA storage_test, storage_other CASCADE;
+DROP ROLE regress_uiml_storage;
