@@ -342,8 +342,8 @@ report_overflow(EventReader *reader)
 	double growth = (stored + (double) reader->overflow) / stored;
 	double needed = (double) uiml_budget_used(&reader->budget) * growth;
 
-	/* Sums by user and item, and the work arrays of a fit, come to about as much again as the events. */
-	needed += (stored + (double) reader->overflow) * 2 * sizeof(UimlEvent);
+	/* Sums by user and item, and the work arrays of a fit, come to no more again than the events. */
+	needed += (stored + (double) reader->overflow) * sizeof(UimlEvent);
 	uiml_budget_exceeded(&reader->budget, psprintf("%.0f events", stored + (double) reader->overflow),
 						 needed);
 }
