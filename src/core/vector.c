@@ -252,7 +252,7 @@ uiml_vector_cosine_distance(const float *a, const float *b, size_t dim)
 
 	/* the product stays far inside double, and one root makes the distance of a vector to itself exactly 0 */
 	cosine = ab / sqrt(aa * bb);
-	return 1 - fmin(fmax(cosine, -1), 1);
+	return cosine > 1 ? 0 : cosine < -1 ? 2 : 1 - cosine;
 }
 
 UIML_CLONES double

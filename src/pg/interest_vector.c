@@ -26,7 +26,6 @@
 #include "utils/syscache.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
-#include "varatt.h"
 #endif
 
 #include "core/vector.h"
@@ -49,17 +48,11 @@
 
 /* ---------- construction and checks ---------- */
 
-InterestVector *
-uiml_vector_detoast(Datum d)
+void
+uiml_vector_corrupt(const InterestVector *vector)
 {
-	InterestVector *vector = (InterestVector *) PG_DETOAST_DATUM(d);
-	Size size = VARSIZE(vector);
-
-	if (size < UIML_VECTOR_SIZE(1) || vector->dim < 1 || vector->dim > UIML_VECTOR_MAX_DIM ||
-		vector->unused != 0 || size != UIML_VECTOR_SIZE(vector->dim))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type interest_vector"),
-						errdetail("The value has %zu bytes.", size)));
-	return vector;
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type interest_vector"),
+					errdetail("The value has %zu bytes.", (Size) VARSIZE(vector))));
 }
 
 InterestVector *

@@ -8,6 +8,9 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #define UIML_VECTOR_MAX_DIM 16000
 
@@ -24,8 +27,21 @@ typedef struct InterestVector
 #define PG_GETARG_INTEREST_VECTOR_P(n) DatumGetInterestVector(PG_GETARG_DATUM(n))
 #define PG_RETURN_INTEREST_VECTOR_P(v) PG_RETURN_POINTER(v)
 
-/* Detoasts and checks size against dim: bytes from a table are never trusted. */
-extern InterestVector *uiml_vector_detoast(Datum d);
+/* Reports a value whose size and dimensions disagree. */
+extern void uiml_vector_corrupt(const InterestVector *vector) pg_attribute_noreturn();
+
+/* Detoasts and checks size against dim: bytes from a table are never trusted.  Inline, as it runs once a row. */
+static inline InterestVector *
+uiml_vector_detoast(Datum d)
+{
+	InterestVector *vector = (InterestVector *) PG_DETOAST_DATUM(d);
+	Size size = VARSIZE(vector);
+
+	if (unlikely(size < UIML_VECTOR_SIZE(1) || vector->dim < 1 || vector->dim > UIML_VECTOR_MAX_DIM ||
+				 vector->unused != 0 || size != UIML_VECTOR_SIZE(vector->dim)))
+		uiml_vector_corrupt(vector);
+	return vector;
+}
 
 /* A zeroed vector in the current memory context; dim is checked against 1 .. UIML_VECTOR_MAX_DIM. */
 extern InterestVector *uiml_vector_new(int dim);

@@ -8,9 +8,6 @@
 
 #include "common/hashfn.h"
 #include "utils/fmgrprotos.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #include "core/vector.h"
 #include "pg/interest_vector.h"
@@ -142,14 +139,16 @@ uiml_normalise(PG_FUNCTION_ARGS)
 
 /* ---------- products and distances ---------- */
 
-static double
+/* Inline, so that function is called directly. */
+static pg_attribute_always_inline double
 distance(FunctionCallInfo fcinfo, DistanceFn function)
 {
 	InterestVector *a = PG_GETARG_INTEREST_VECTOR_P(0);
 	InterestVector *b = PG_GETARG_INTEREST_VECTOR_P(1);
 	double result;
 
-	uiml_vector_check_same_dim(a, b);
+	if (unlikely(a->dim != b->dim))
+		uiml_vector_check_same_dim(a, b);
 	result = function(a->x, b->x, (size_t) a->dim);
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);
