@@ -48,8 +48,13 @@ typedef struct LabelReader
 static void
 count_text(LabelReader *reader, uint32 interest, const char *text)
 {
-	char *utf8 = (char *) pg_server_to_any(text, (int) strlen(text), PG_UTF8);
-	UimlStatus status = uiml_terms_add(reader->terms, interest, utf8, strlen(utf8));
+	const char *utf8 = text;
+	UimlStatus status;
+
+	/* Bytes of unknown encoding may be UTF-8; the core passes over those that are not. */
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		utf8 = (const char *) pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	status = uiml_terms_add(reader->terms, interest, utf8, strlen(utf8));
 
 	/* A full table goes on counting the words it knows, the frequent ones among them. */
 	if (status != UIML_ELIMIT)
