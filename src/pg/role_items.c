@@ -9,7 +9,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -42,6 +41,9 @@ references_of(Relation events, const char *item_col, Oid table)
 
 		if (fk->nkeys != 1 || fk->conkey[0] != item || (OidIsValid(table) && fk->confrelid != table))
 			continue;
+		/* A reference to a partitioned table is there once more for each partition. */
+		if (!OidIsValid(table) && get_rel_relispartition(fk->confrelid))
+			continue;
 		reference = palloc(sizeof(Reference));
 		reference->table = fk->confrelid;
 		reference->key = get_attname(fk->confrelid, fk->confkey[0], false);
@@ -54,15 +56,12 @@ references_of(Relation events, const char *item_col, Oid table)
 static char *
 primary_key_column(Relation rel)
 {
-	Oid index = RelationGetPrimaryKeyIndex(rel
-#if PG_VERSION_NUM >= 180000
-										   ,
-										   false
-#endif
-	);
+	Oid index;
 	Relation index_rel;
 	char *name = NULL;
 
+	list_free(RelationGetIndexList(rel)); /* finds the primary key by the way */
+	index = rel->rd_pkindex;
 	if (!OidIsValid(index))
 		return NULL;
 	index_rel = index_open(index, AccessShareLock);

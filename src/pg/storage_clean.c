@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
@@ -50,13 +50,13 @@ is_partition_of(Oid table, Oid parent)
 static bool
 retirement_is_old(const UimlRetired *retired, Oid relation)
 {
-	Relation rel = try_table_open(relation, AccessShareLock);
+	Relation rel = try_relation_open(relation, AccessShareLock);
 	TransactionId horizon;
 
 	if (rel == NULL)
 		return false;
 	horizon = GetOldestNonRemovableTransactionId(rel);
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 	return !TransactionIdIsNormal(retired->retired_by) || TransactionIdPrecedes(retired->retired_by, horizon);
 }
 

@@ -102,6 +102,14 @@ SELECT uiml_create_domain('d', 'plain', items => 'item', item_key => 'number'); 
 SELECT uiml_create_domain('d', 'plain', items => 'item_none'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', item_text => '{name}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', items => 'item_pk', item_text => '{number}'); \echo :SQLSTATE
+CREATE TABLE item_parted (id int PRIMARY KEY, title text) PARTITION BY RANGE (id);
+CREATE TABLE item_parted_1 PARTITION OF item_parted FOR VALUES FROM (0) TO (10);
+CREATE TABLE item_parted_2 PARTITION OF item_parted FOR VALUES FROM (10) TO (20);
+CREATE TABLE of_parted (uid int, product int REFERENCES item_parted) PARTITION BY RANGE (uid);
+SELECT uiml_create_domain('i3', 'of_parted');
+CREATE TABLE tag (name text PRIMARY KEY);
+CREATE TABLE of_tag (uid int, item text REFERENCES tag);
+SELECT uiml_create_domain('i4', 'of_tag');
 
 -- Sources of every kind
 
