@@ -4,8 +4,8 @@
  *
  * Reductions name their lanes (GNU vector types, which every target of gcc and clang lowers to what it has) instead of
  * leaving them to -fassociative-math: so the order of a sum is fixed by this file, and only the fusing of
- * multiply and add differs between CPUs.  Lanes are float; every BLOCK elements they are added up in double, so the
- * error does not grow with the dimensions.
+ * multiply and add differs between CPUs.  Lanes are float; every BLOCK elements their sum is added to a double, so
+ * the error does not grow with the dimensions.
  */
 #include "core/vector.h"
 
@@ -40,17 +40,16 @@ typedef double WideHalf __attribute__((vector_size(4 * LANES)));
 /* |x| by clearing sign bits. */
 #define ABSOLUTE(lanes) ((Lanes) ((IntLanes) (lanes) &0x7fffffff))
 
-/* The sum of all lanes, as a tree: eight additions in a row would take longer than a short vector does. */
+/* The sum of all lanes, as a tree: converting each to double first would take longer than a short vector does. */
 static inline double
 total(const Lanes *lanes)
 {
 	UnalignedHalf low, high;
-	WideHalf half;
 
 	memcpy(&low, lanes, sizeof(low));
 	memcpy(&high, (const char *) lanes + sizeof(low), sizeof(high));
-	half = __builtin_convertvector(low, WideHalf) + __builtin_convertvector(high, WideHalf);
-	return (half[0] + half[2]) + (half[1] + half[3]);
+	low += high;
+	return (double) ((low[0] + low[2]) + (low[1] + low[3]));
 }
 
 /* Where the block that starts at i ends: whole lanes away, at most BLOCK. */
