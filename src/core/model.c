@@ -31,6 +31,12 @@
 
 #define DEFAULT_DIMS 64
 
+/*
+ * Recall@20 / NDCG@100 on two splits of movielens-1m, 64 dims, by iterations: 2 .358 / .435 and .359 / .436, 4 .367 / .446 and
+ * .371 / .444, 6 .368 / .447 and .374 / .445, 10 .368 / .448 and .376 / .447; exact (ARPACK) .370 / .446 and .374 / .445.
+ */
+#define SUBSPACE_ITERATIONS 6
+
 /* Singular values below this share of the first are noise of rounding. */
 #define RANK_TOLERANCE 1e-6
 
@@ -137,6 +143,7 @@ fit_svd(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, 
 
 	svd.row_scale = params->row_scale;
 	svd.col_scale = params->col_scale;
+	svd.iterations = SUBSPACE_ITERATIONS;
 	svd.seed = params->seed;
 	matrix.value = uiml_alloc(env, x->n_entries, sizeof(float));
 	if (matrix.value == NULL)
