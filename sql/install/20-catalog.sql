@@ -3,8 +3,8 @@
  *	  What uiml remembers: domains, their versions, grants, and the log of trainings.
  *
  * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy looks at its own
- * row and at uiml.grants only (whose policies look at nothing else, so that none recurses), and nobody can write a row
- * in another's name.  Reading needs ownership or a grant; writing needs the privileges of the owner.  uiml's functions run
+ * row and at uiml.grants only (whose policies look at nothing else, so that none recurses), and nobody can write a row in
+ * another's name.  Reading needs ownership or a grant; writing needs the privileges of the owner.  uiml's functions run
  * their writes as the domain's owner, after checking the caller's grant (pg/rights.c).
  *
  * Ids come from sequences only: INSERT and UPDATE are granted column by column, without the ids, so that nobody can take
@@ -174,14 +174,17 @@ CREATE POLICY owner ON uiml.version USING (pg_catalog.pg_has_role(owner, 'USAGE'
 CREATE POLICY owner ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 CREATE POLICY owner ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 
--- The subqueries need not name the caller: the policy on uiml.grants leaves only the rows that concern them.
+CREATE FUNCTION uiml_is_grantee(domain_id integer)
+	RETURNS boolean
+	AS 'MODULE_PATHNAME', 'uiml_is_grantee'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION uiml_is_grantee(integer) IS
+	'Whether the domain of that id was granted to you, to a role whose privileges you have, or to everybody';
+
 CREATE POLICY grantee ON uiml.grants FOR SELECT
 	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
-CREATE POLICY grantee ON uiml.domain FOR SELECT
-	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) domain.domain_id));
-CREATE POLICY grantee ON uiml.version FOR SELECT
-	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) version.domain_id));
+CREATE POLICY grantee ON uiml.domain FOR SELECT USING (uiml_is_grantee(domain_id));
+CREATE POLICY grantee ON uiml.version FOR SELECT USING (uiml_is_grantee(domain_id));
+CREATE POLICY grantee ON uiml.training_log FOR SELECT USING (uiml_is_grantee(domain_id));
 CREATE POLICY grantee ON uiml.evaluation FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
-CREATE POLICY grantee ON uiml.training_log FOR SELECT
-	USING (EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) training_log.domain_id));

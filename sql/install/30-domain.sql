@@ -66,8 +66,7 @@ CREATE VIEW uiml.domains WITH (security_barrier) AS
 				(ARRAY[d.items_table::pg_catalog.oid, d.interests_table::pg_catalog.oid, d.users_table::pg_catalog.oid]))) AS size
 	FROM uiml.domain d LEFT JOIN uiml.version v ON v.domain_id OPERATOR(pg_catalog.=) d.domain_id AND v.active
 	WHERE pg_catalog.pg_has_role(d.owner, 'USAGE')
-		OR EXISTS (SELECT FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) d.domain_id
-			AND (g.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(g.grantee, 'USAGE')));
+		OR uiml_is_grantee(d.domain_id);
 COMMENT ON VIEW uiml.domains IS
 	'The domains the caller may use, with the columns they read and the figures of the active version (NULL: not trained yet)';
 GRANT SELECT ON uiml.domains TO PUBLIC;
