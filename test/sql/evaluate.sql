@@ -34,6 +34,33 @@ SELECT uiml_create_domain('shuffled', 'shuffled', interests => 4);
 SELECT count(*) AS differ FROM (SELECT * FROM by_users EXCEPT SELECT * FROM uiml_evaluate('shuffled')) x;
 SELECT count(*) > 0 AS differ FROM (SELECT * FROM by_users EXCEPT SELECT * FROM uiml_evaluate('judged', seed => 1)) x;
 
+-- The split and the popularity baseline, repeated in SQL.
+WITH pair AS (
+	SELECT user_id, article_id, sum(CASE kind WHEN 'like' THEN 3 ELSE 1 END
+		* 2 ^ (extract(epoch FROM read_at - (SELECT max(read_at) FROM reads)) / (30 * 86400))) AS mass
+	FROM reads GROUP BY user_id, article_id
+), judge AS (
+	SELECT user_id, hashtextextended(user_id::text, 5) AS hash, count(*) AS items
+	FROM pair GROUP BY user_id HAVING count(*) >= 2 ORDER BY 2 LIMIT 50
+), split AS (
+	SELECT user_id, article_id, greatest(1, floor(.25 * items)) AS n,
+		row_number() OVER (PARTITION BY user_id ORDER BY hashtextextended(article_id::text, hash))
+			<= greatest(1, floor(.25 * items)) AS hidden
+	FROM pair JOIN judge USING (user_id)
+), popularity AS (
+	SELECT article_id, sum(mass) AS mass FROM pair WHERE user_id NOT IN (SELECT user_id FROM judge) GROUP BY article_id
+), ranked AS (
+	SELECT j.user_id, p.article_id, row_number() OVER (PARTITION BY j.user_id ORDER BY p.mass DESC) AS rank
+	FROM judge j CROSS JOIN popularity p
+	WHERE NOT EXISTS (SELECT FROM split s WHERE s.user_id = j.user_id AND s.article_id = p.article_id AND NOT s.hidden)
+), recall AS (
+	SELECT s.user_id, count(r.rank)::float8 / least(10, max(s.n)) AS value
+	FROM split s LEFT JOIN ranked r ON r.user_id = s.user_id AND r.article_id = s.article_id AND r.rank <= 10
+	WHERE s.hidden GROUP BY s.user_id
+)
+SELECT count(*) AS users, abs(avg(r.value) - max(e.baseline_value)) < 1e-9 AS same
+FROM recall r, uiml_evaluate('judged', fold_in => .75, seed => 5) e WHERE e.metric = 'recall' AND e.k = 10;
+
 -- By time: what comes after the oldest nine tenths of the events.
 CREATE TABLE by_time AS SELECT * FROM uiml_evaluate('judged', holdout => 'time', at => '{5}');
 SELECT metric, k, users > 100 AS users, value > baseline_value AS above_baseline FROM by_time;
@@ -86,7 +113,9 @@ SELECT uiml_create_domain('few', 'few');
 SELECT * FROM uiml_evaluate('few'); \echo :SQLSTATE
 SET maintenance_work_mem = '1MB';
 INSERT INTO untimed SELECT g % 3000, g / 3000 FROM generate_series(1, 60000) g;
+\set VERBOSITY terse
 SELECT * FROM uiml_evaluate('untimed'); \echo :SQLSTATE
+\set VERBOSITY default
 RESET maintenance_work_mem;
 
 -- The caller needs the right to predict, and to read the events.
