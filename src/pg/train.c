@@ -35,6 +35,9 @@
 #include "pg/trainargs.h"
 #include "pg/trainstore.h"
 
+/* A user's history that has decayed below this share of its weight is as good as gone. */
+#define FADED .01
+
 #define METRICS_K 20
 
 typedef struct Training
@@ -206,6 +209,40 @@ count_item_users(Training *training)
 		training->item_users[x->item[i]]++;
 }
 
+/* Tells where decay has taken most users' history: a half-life of days on a history of years. */
+static void
+note_decay(const Training *training)
+{
+	const UimlInteractions *x = &training->interactions;
+	double half_life = training->domain->half_life;
+	size_t faded = 0;
+
+	if (isinf(half_life))
+		return;
+	for (size_t u = 0; u < x->n_users; u++)
+	{
+		double strength = 0;
+		double mass = 0;
+
+		for (size_t i = x->row_start[u]; i < x->row_start[u + 1]; i++)
+		{
+			strength += x->strength[i];
+			mass += x->mass[i];
+		}
+		faded += mass < FADED * strength;
+	}
+	if (faded * 2 > x->n_users)
+		ereport(
+			NOTICE,
+			(errmsg("the history of %.0f %% of the users has decayed to less than %.0f %% of its weight",
+					100.0 * (double) faded / (double) x->n_users, 100 * FADED),
+			 errdetail(
+				 "The half-life is %g days, counted from the newest event. Predictions for these users are "
+				 "little more than what the domain's users do in general.",
+				 half_life / SECS_PER_DAY),
+			 errhint("Where tastes last longer, give a longer half_life, or NULL for no decay.")));
+}
+
 static void
 read_source(Training *training)
 {
@@ -228,6 +265,7 @@ read_source(Training *training)
 	pfree(source->events);
 	source->events = NULL;
 	count_item_users(training);
+	note_decay(training);
 }
 
 static void

@@ -123,6 +123,14 @@ SELECT d.name, v.half_life IS NOT NULL AS decay, CASE d.name
 	WHEN 'dates' THEN v.data_until AT TIME ZONE 'UTC' = (SELECT max(day) FROM date_reads)
 	ELSE v.data_until IS NULL END AS until
 FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name IN ('epochs', 'dates', 'timeless') ORDER BY 1;
+
+-- Where most of the history has decayed, that is told.
+CREATE VIEW old_reads AS SELECT user_id, article_id AS item_id, read_at - (user_id % 20) * interval '1 year' AS read_at FROM reads;
+SELECT FROM uiml_create_domain('old', 'old_reads', items => 'articles');
+SET client_min_messages = notice;
+SELECT users FROM uiml_train('old');
+SET client_min_messages = warning;
+
 CREATE TABLE no_times AS SELECT user_id, article_id AS item_id, 1e30::float8 AS at FROM reads;
 SELECT users FROM uiml_train('no_times', 'no_times', time_col => 'at');
 
