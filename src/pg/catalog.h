@@ -2,8 +2,8 @@
  * catalog.h
  *	  Domains and versions as C structs, read from schema uiml under the caller's rights.
  *
- * Whatever comes from the catalog could have been written by a table's owner by hand: numbers are range-checked here, and
- * relations are checked where they are opened.
+ * Whatever comes from the catalog could have been written by a table's owner by hand: numbers are
+ * range-checked here, and relations are checked where they are opened.
  */
 #ifndef UIML_PG_CATALOG_H
 #define UIML_PG_CATALOG_H
@@ -76,34 +76,37 @@ typedef struct UimlServing
  * uiml_domain_get
  *		The domain of a name, for a caller that needs a privilege.
  *
- * name: 'shop' or 'owner.shop'.  A bare name is one's own domain, else the only one on which the caller has the
- * privilege.  Errors: UNDEFINED_OBJECT (hint: the domains there are), AMBIGUOUS_ALIAS when several owners share a name
- * (hint: write owner.name), INSUFFICIENT_PRIVILEGE when the caller sees the domain but lacks the privilege.
- * uiml_domain_find returns NULL instead of UNDEFINED_OBJECT and INSUFFICIENT_PRIVILEGE: another's domain that the caller
- * may only read doesn't keep him from registering his own of the same name.
+ * name: 'shop' or 'owner.shop'.  A bare name is one's own domain, else the only one on which the caller has
+ * the privilege.  Errors: UNDEFINED_OBJECT (hint: the domains there are), AMBIGUOUS_ALIAS when several owners
+ * share a name (hint: write owner.name), INSUFFICIENT_PRIVILEGE when the caller sees the domain but lacks the
+ * privilege. uiml_domain_find returns NULL instead of UNDEFINED_OBJECT and INSUFFICIENT_PRIVILEGE: another's
+ * domain that the caller may only read doesn't keep him from registering his own of the same name.
  */
 extern UimlDomain *uiml_domain_get(const char *name, UimlPrivilege privilege);
 extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
 
 /*
  * uiml_serving_list
- *		The domains the caller may predict from, in order of name and owner: all that are trained (domain NULL),
- *		or the one of that name, resolved as uiml_domain_get does but among trained ones.  Where a named one isn't
- *		trained: OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of UimlServing *, in the current memory
- *		context.  One indexed statement from a saved plan: this is on the path of every prediction.
+ *		The domains the caller may predict from, in order of name and owner: all that are trained (domain
+ *		NULL), or the one of that name, resolved as uiml_domain_get does but among trained ones.  Where a
+ *		named one isn't trained: OBJECT_NOT_IN_PREREQUISITE_STATE (hint: the uiml_train call).  List of
+ *		UimlServing *, in the current memory context.  One indexed statement from a saved plan: this is on the
+ *		path of every prediction.
  *
- * Checked here: numbers are in range, the three partitions are plain tables of the domain's owner without row-level security
- * (so that reading them runs nobody's code), and the caller may SELECT from them.  A domain that fails raises an error
- * (DATA_CORRUPTED, INSUFFICIENT_PRIVILEGE) where it was named or is one's own; in a list of all it is left out otherwise, so
- * that nobody can break the predictions of others by granting them a broken domain.
+ * Checked here: numbers are in range, the three partitions are plain tables of the domain's owner without
+ * row-level security (so that reading them runs nobody's code), and the caller may SELECT from them.  A
+ * domain that fails raises an error (DATA_CORRUPTED, INSUFFICIENT_PRIVILEGE) where it was named or is one's
+ * own; in a list of all it is left out otherwise, so that nobody can break the predictions of others by
+ * granting them a broken domain.
  */
 extern List *uiml_serving_list(const char *domain);
 
 /*
  * uiml_act_as_owner / uiml_act_as_self
- *		Catalog writes and storage run as the domain's owner, in a security-restricted operation, after the caller's
- *		privilege has been checked by uiml_domain_get: tables then belong to the owner whoever trains, and no
- *		code of the owner's runs with the caller's rights.  An error restores the caller by itself.
+ *		Catalog writes and storage run as the domain's owner, in a security-restricted operation, after the
+ *		caller's privilege has been checked by uiml_domain_get: tables then belong to the owner whoever
+ *		trains, and no code of the owner's runs with the caller's rights.  An error restores the caller by
+ *		itself.
  */
 typedef struct UimlActing
 {
@@ -121,10 +124,16 @@ extern void uiml_act_as_self(const UimlActing *saved);
  */
 extern void uiml_domain_lock(int32 domain_id);
 
-/* uiml_domain_get and the lock; the domain as it is once the lock is held, perhaps altered or made anew meanwhile. */
+/*
+ * uiml_domain_get and the lock; the domain as it is once the lock is held, perhaps altered or made anew
+ * meanwhile.
+ */
 extern UimlDomain *uiml_domain_get_locked(const char *name, UimlPrivilege privilege);
 
-/* A new row of uiml.version is active from here on, the one before is not; also uiml.training_log, uiml.evaluation. */
+/*
+ * A new row of uiml.version is active from here on, the one before is not; also uiml.training_log,
+ * uiml.evaluation.
+ */
 typedef struct UimlVersionRow
 {
 	int32 version;
@@ -191,7 +200,10 @@ extern void uiml_version_forget(const UimlDomain *domain, int64 version_id);
 /* Registers a domain (its storage exists already) and returns its id.  Call as the owner-to-be. */
 extern int32 uiml_domain_insert(const UimlDomain *domain);
 
-/* Writes back what an owner may change: all but id, name, owner and tables.  Delete takes versions and grants along. */
+/*
+ * Writes back what an owner may change: all but id, name, owner and tables.  Delete takes versions and grants
+ * along.
+ */
 extern void uiml_domain_update(const UimlDomain *domain);
 extern void uiml_domain_delete(const UimlDomain *domain);
 

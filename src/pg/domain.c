@@ -2,8 +2,8 @@
  * domain.c
  *	  uiml_create_domain, uiml_alter_domain, uiml_drop_domain.
  *
- * Creating and altering resolve the columns in the same way; an alteration hands over the columns it leaves alone as if they
- * had been given.
+ * Creating and altering resolve the columns in the same way; an alteration hands over the columns it leaves
+ * alone as if they had been given.
  */
 #include "postgres.h"
 

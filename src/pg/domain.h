@@ -20,9 +20,9 @@
 #define UIML_DOMAIN_ARGS 17
 
 /*
- * What a caller said of a domain.  Absent (SQL NULL) arguments are InvalidOid, NULL, NIL or 0, and ask for recognition or a
- * default; has_text_cols and has_item_text tell an empty array, which asks for none, from an absent one, as does '' for the
- * columns of time, kind and weight.
+ * What a caller said of a domain.  Absent (SQL NULL) arguments are InvalidOid, NULL, NIL or 0, and ask for
+ * recognition or a default; has_text_cols and has_item_text tell an empty array, which asks for none, from an
+ * absent one, as does '' for the columns of time, kind and weight.
  */
 typedef struct UimlDomainArgs
 {
@@ -51,10 +51,10 @@ typedef struct UimlDomainArgs
 
 /*
  * uiml_domain_args_read
- *		Reads and checks the UIML_DOMAIN_ARGS function arguments from position first (0-based) on, in the order of
- *		uiml_create_domain: events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items,
- *		item_key, item_text, kind_weights, half_life, features, dims, interests, schema, options.  name is left to the caller.
- *		Errors (INVALID_PARAMETER_VALUE and the like) name the argument.
+ *		Reads and checks the UIML_DOMAIN_ARGS function arguments from position first (0-based) on, in the
+ *		order of uiml_create_domain: events, user_col, item_col, time_col, kind_col, weight_col, text_cols,
+ *		items, item_key, item_text, kind_weights, half_life, features, dims, interests, schema, options.  name
+ *		is left to the caller. Errors (INVALID_PARAMETER_VALUE and the like) name the argument.
  */
 extern void uiml_domain_args_read(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args);
 
@@ -63,8 +63,8 @@ extern void uiml_domain_changes_read(FunctionCallInfo fcinfo, int first, UimlDom
 
 /*
  * uiml_domain_create
- *		Recognises the columns that were not given, tells the choice in a NOTICE, creates the storage and registers
- *		the domain, owned by the current user.
+ *		Recognises the columns that were not given, tells the choice in a NOTICE, creates the storage and
+ *		registers the domain, owned by the current user.
  *
  * Errors: INVALID_NAME, DUPLICATE_OBJECT, AMBIGUOUS_COLUMN and UNDEFINED_COLUMN (hint: the argument to pass),
  * DATATYPE_MISMATCH, WRONG_OBJECT_TYPE, DUPLICATE_TABLE (hint: the argument schema), INSUFFICIENT_PRIVILEGE.
@@ -72,14 +72,17 @@ extern void uiml_domain_changes_read(FunctionCallInfo fcinfo, int first, UimlDom
 extern UimlDomain *uiml_domain_create(const UimlDomainArgs *args);
 
 /*
- * Checks of values that come from arguments or from the catalog: NULL where the value is fine, else what is wrong with it, as an
- * error detail.
+ * Checks of values that come from arguments or from the catalog: NULL where the value is fine, else what is
+ * wrong with it, as an error detail.
  */
 extern char *uiml_kind_weights_problem(Jsonb *kind_weights);
 extern char *uiml_options_problem(Jsonb *options);
 extern bool uiml_features_known(const char *features);
 
-/* An array of text or name as a List of char *, and back to text[].  NULL elements are refused, naming the argument. */
+/*
+ * An array of text or name as a List of char *, and back to text[].  NULL elements are refused, naming the
+ * argument.
+ */
 extern List *uiml_text_list(ArrayType *array, const char *argument);
 extern Datum uiml_text_array(List *texts);
 

@@ -2,8 +2,8 @@
  * domain_args.c
  *	  The arguments that describe a domain, read and checked.
  *
- * What is checked here needs no table: ranges, known words, JSON of the right shape.  The same checks serve values that come
- * back from the catalog, where they could have been written by hand.
+ * What is checked here needs no table: ranges, known words, JSON of the right shape.  The same checks serve
+ * values that come back from the catalog, where they could have been written by hand.
  */
 #include "postgres.h"
 

@@ -2,8 +2,9 @@
  * grantee.c
  *	  uiml_is_grantee: the condition of the catalog's policies for readers.
  *
- * Every prediction of a role that isn't the owner evaluates it.  As a subquery on uiml.grants it took more than half of the time of finding the
- * domain, most of it starting and ending a plan; the same look-up through the index by hand takes a few microseconds.
+ * Every prediction of a role that isn't the owner evaluates it.  As a subquery on uiml.grants it took more
+ * than half of the time of finding the domain, most of it starting and ending a plan; the same look-up
+ * through the index by hand takes a few microseconds.
  *
  * It looks past the row-level security of uiml.grants, and tells the caller of nothing but his own rights.
  */
@@ -62,7 +63,10 @@ uiml_is_grantee(PG_FUNCTION_ARGS)
 	bool found = false;
 
 	ScanKeyInit(&key, GRANTS_DOMAIN_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(domain_id));
-	/* The snapshot of the query, not the newest catalog's: what it sees of rights agrees with what it sees of domains. */
+	/*
+	 * The snapshot of the query, not the newest catalog's: what it sees of rights agrees with what it sees of
+	 * domains.
+	 */
 	scan = systable_beginscan(grants, catalog_relation("grants_pkey"), true, GetActiveSnapshot(), 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 		found = row_is_for(tuple, RelationGetDescr(grants), GetUserId());

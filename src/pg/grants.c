@@ -2,8 +2,8 @@
  * grants.c
  *	  uiml_grant and uiml_revoke: who besides the owner may use a domain.
  *
- * A grant is two things that are made and ended together: a row of uiml.grants, which the catalog's policies admit readers by,
- * and PostgreSQL's own SELECT on the derived tables, which every read of them checks.
+ * A grant is two things that are made and ended together: a row of uiml.grants, which the catalog's policies
+ * admit readers by, and PostgreSQL's own SELECT on the derived tables, which every read of them checks.
  */
 #include "postgres.h"
 
@@ -70,7 +70,10 @@ delete_grant(const UimlDomain *domain, Oid grantee)
 #define schema_usage(schema, role) pg_namespace_aclcheck(schema, role, ACL_USAGE)
 #endif
 
-/* SELECT on a table is worth nothing without USAGE on its schema, which may not be the domain's owner's to give. */
+/*
+ * SELECT on a table is worth nothing without USAGE on its schema, which may not be the domain's owner's to
+ * give.
+ */
 static void
 warn_about_schema(const UimlDomain *domain, Oid grantee, const char *role)
 {

@@ -13,8 +13,9 @@
 #include "pg/catalog.h"
 
 /*
- * As in PostgreSQL's own maintenance commands: nothing that the owner defined on his tables (an index expression, a trigger) can
- * leave the restricted operation or look names up through the caller's search_path.
+ * As in PostgreSQL's own maintenance commands: nothing that the owner defined on his tables (an index
+ * expression, a trigger) can leave the restricted operation or look names up through the caller's
+ * search_path.
  */
 void
 uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved)
@@ -35,8 +36,8 @@ uiml_act_as_self(const UimlActing *saved)
 }
 
 /*
- * A lock on the domain as an object: its tag is the catalog table and the domain's id.  Unlike a row lock it needs no right
- * to UPDATE, which a grantee who trains doesn't have.
+ * A lock on the domain as an object: its tag is the catalog table and the domain's id.  Unlike a row lock it
+ * needs no right to UPDATE, which a grantee who trains doesn't have.
  */
 void
 uiml_domain_lock(int32 domain_id)

@@ -2,7 +2,8 @@
  * role_items.c
  *	  The items table of a domain: its key and its texts.
  *
- * Found by the foreign key of the events' item column where none is given; a foreign key tells the key as well.
+ * Found by the foreign key of the events' item column where none is given; a foreign key tells the key as
+ * well.
  */
 #include "postgres.h"
 
@@ -88,7 +89,10 @@ check_key_types(Relation events, const char *item_col, Relation items, const cha
 			errhint("Pass the key's column in the argument item_key."));
 }
 
-/* As given, else by the foreign key, the primary key, the name of the events' column, or the names of an item's key. */
+/*
+ * As given, else by the foreign key, the primary key, the name of the events' column, or the names of an
+ * item's key.
+ */
 static char *
 items_key(Relation events, Relation items, const UimlDomainArgs *args, const char *item_col)
 {

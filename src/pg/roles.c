@@ -2,9 +2,9 @@
  * roles.c
  *	  Recognising the columns of an event table.
  *
- * Names are compared without case and punctuation ("userId" = "user_id"), in tiers: a column of a better tier wins,
- * two of the same tier are ambiguous and the caller decides.  Only columns whose type suits the role count.  A wrong guess
- * costs more than a question: nothing is taken on a partial match.
+ * Names are compared without case and punctuation ("userId" = "user_id"), in tiers: a column of a better tier
+ * wins, two of the same tier are ambiguous and the caller decides.  Only columns whose type suits the role
+ * count.  A wrong guess costs more than a question: nothing is taken on a partial match.
  */
 #include "postgres.h"
 

@@ -32,7 +32,9 @@ typedef enum UimlRole
  */
 extern char *uiml_role_column(Relation rel, UimlRole role, const char *given, List *taken);
 
-/* All columns of role text, best title first, or the given ones, checked (argument: text_cols or item_text). */
+/*
+ * All columns of role text, best title first, or the given ones, checked (argument: text_cols or item_text).
+ */
 extern List *uiml_role_texts(Relation rel, bool has_given, List *given, const char *argument, List *taken);
 
 /* The type of a column; UNDEFINED_COLUMN tells the columns there are. */
@@ -43,8 +45,8 @@ extern Relation uiml_role_open(Oid relid, const char *argument);
 
 /*
  * uiml_role_items
- *		Sets items, item_key and item_text of domain, whose item_col is known: as given, or the table that a foreign
- *		key of the item column refers to, if it has columns of text.
+ *		Sets items, item_key and item_text of domain, whose item_col is known: as given, or the table that a
+ *		foreign key of the item column refers to, if it has columns of text.
  */
 extern void uiml_role_items(Relation events, const UimlDomainArgs *args, UimlDomain *domain);
 

@@ -2,8 +2,9 @@
  * serving.c
  *	  Which domains a caller may predict from, and what their active versions look like.
  *
- * On the path of every prediction: one saved, generic plan over two small indexes, and checks against the relation cache.
- * What the catalog says was possibly written by hand, so that nothing of it is believed (catalog.h).
+ * On the path of every prediction: one saved, generic plan over one small index, and checks against the
+ * relation cache. What the catalog says was possibly written by hand, so that nothing of it is believed
+ * (catalog.h).
  */
 #include "postgres.h"
 
@@ -80,8 +81,8 @@ numbers_in_range(const UimlServing *serving)
 }
 
 /*
- * A table that training could have made: reading a view, a foreign table or a table with policies could run code of whoever
- * wrote its OID into the catalog.
+ * A table that training could have made: reading a view, a foreign table or a table with policies could run
+ * code of whoever wrote its OID into the catalog.
  */
 static bool
 table_is_sound(Oid relid, Oid owner)

@@ -2,12 +2,12 @@
  * sql.c
  *	  The only door to SPI.
  *
- * Rows stream through a DestReceiver of our own instead of SPI's tuple table, so that a scan of all events needs no memory
- * beyond what the callback keeps.  Statements run to their end, without a cursor and with tcount 0, because the executor
- * gives parallel workers to such a run only.
+ * Rows stream through a DestReceiver of our own instead of SPI's tuple table, so that a scan of all events
+ * needs no memory beyond what the callback keeps.  Statements run to their end, without a cursor and with
+ * tcount 0, because the executor gives parallel workers to such a run only.
  *
- * PostgreSQL 14 to 18 agree in all that is used here: SPI_execute_extended, SPI_execute_plan_extended and their options came
- * with 14.
+ * PostgreSQL 14 to 18 agree in all that is used here: SPI_execute_extended, SPI_execute_plan_extended and
+ * their options came with 14.
  */
 #include "postgres.h"
 
@@ -77,7 +77,10 @@ row_receiver(UimlRowFn row_fn, void *ctx)
 	receiver.pub.rStartup = receiver_startup;
 	receiver.pub.rShutdown = receiver_done;
 	receiver.pub.rDestroy = receiver_done;
-	/* Any destination but DestNone, which would skip result rows, and DestSPI, whose rows SPI counts in its table. */
+	/*
+	 * Any destination but DestNone, which would skip result rows, and DestSPI, whose rows SPI counts in its
+	 * table.
+	 */
 	receiver.pub.mydest = DestTuplestore;
 	receiver.row_fn = row_fn;
 	receiver.ctx = ctx;
@@ -163,8 +166,8 @@ uiml_sql_run(const char *sql, const UimlSqlParams *params)
 
 /*
  * uiml_plan_prepare
- *		A generic plan from the first execution on: these statements look rows up by key, for which five rounds of custom
- *		planning would cost a new connection more than they could ever save.
+ *		A generic plan from the first execution on: these statements look rows up by key, for which five
+ *		rounds of custom planning would cost a new connection more than they could ever save.
  */
 UimlPlan *
 uiml_plan_prepare(const char *sql, int n_params, const Oid *types)

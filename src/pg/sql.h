@@ -3,7 +3,8 @@
  *	  The only door to SPI: statements run by C, as the current user.
  *
  * Statements are written with qualified names and operators, identifiers through quote_identifier, values as
- * parameters.  Each call connects and disconnects by itself; results are copied into the caller's memory context.
+ * parameters.  Each call connects and disconnects by itself; results are copied into the caller's memory
+ * context.
  */
 #ifndef UIML_PG_SQL_H
 #define UIML_PG_SQL_H
@@ -34,8 +35,8 @@ extern void uiml_sql_param_text(UimlSqlParams *params, const char *value); /* NU
  *		Runs one statement and streams its rows through row_fn (NULL: rows are dropped), without a tuple
  *		table, so that memory stays bounded and parallel plans are allowed.
  *
- * read_only uses the caller's snapshot (STABLE functions); otherwise a new snapshot sees all that this transaction
- * did.  Returns the number of rows processed.
+ * read_only uses the caller's snapshot (STABLE functions); otherwise a new snapshot sees all that this
+ * transaction did.  Returns the number of rows processed.
  */
 extern uint64 uiml_sql_each(const char *sql, const UimlSqlParams *params, bool read_only, UimlRowFn row_fn,
 							void *ctx);
@@ -44,8 +45,8 @@ extern uint64 uiml_sql_each(const char *sql, const UimlSqlParams *params, bool r
 extern uint64 uiml_sql_run(const char *sql, const UimlSqlParams *params);
 
 /*
- * A saved plan, kept for the life of the backend by the caller (it is replanned when the role or the tables change).
- * Always read-only.
+ * A saved plan, kept for the life of the backend by the caller (it is replanned when the role or the tables
+ * change). Always read-only.
  */
 typedef struct UimlPlan UimlPlan;
 

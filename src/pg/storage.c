@@ -2,13 +2,13 @@
  * storage.c
  *	  Creating, filling in, granting and dropping the tables of a domain's trained state.
  *
- * All DDL is SQL run as the owner, so that PostgreSQL's own checks of rights, names and dependencies hold.  What training does
- * while others read takes no lock that a reader waits for: a version's tables are built apart and attached, which asks
- * SHARE UPDATE EXCLUSIVE of the parent.  Dropping needs ACCESS EXCLUSIVE on the parent as well, and is a matter of
- * storage_clean.c.
+ * All DDL is SQL run as the owner, so that PostgreSQL's own checks of rights, names and dependencies hold.
+ * What training does while others read takes no lock that a reader waits for: a version's tables are built
+ * apart and attached, which asks SHARE UPDATE EXCLUSIVE of the parent.  Dropping needs ACCESS EXCLUSIVE on
+ * the parent as well, and is a matter of storage_clean.c.
  *
- * Keys come first in the primary keys, before the version: a partition holds one version only, so that a look-up by key alone
- * uses the index too.
+ * Keys come first in the primary keys, before the version: a partition holds one version only, so that a
+ * look-up by key alone uses the index too.
  */
 #include "postgres.h"
 
@@ -107,7 +107,10 @@ uiml_storage_parent(const UimlDomain *domain, UimlTable which)
 	return *parent_field(unconstify(UimlDomain *, domain), which);
 }
 
-/* The parent, still there and still partitioned; its schema is where new partitions go, also after a SET SCHEMA. */
+/*
+ * The parent, still there and still partitioned; its schema is where new partitions go, also after a SET
+ * SCHEMA.
+ */
 static Oid
 open_parent(const UimlDomain *domain, UimlTable which)
 {
@@ -140,9 +143,10 @@ type_sql(Oid type)
 }
 
 /*
- * A key column's declaration.  A collation other than the default is taken over from the source, so that joins with it don't end in
- * a conflict of collations.  Otherwise "C": the order of keys means nothing to us, comparing bytes is fast, and
- * the index survives upgrades of the system's locales.  A nondeterministic collation would make different keys equal.
+ * A key column's declaration.  A collation other than the default is taken over from the source, so that
+ * joins with it don't end in a conflict of collations.  Otherwise "C": the order of keys means nothing to us,
+ * comparing bytes is fast, and the index survives upgrades of the system's locales.  A nondeterministic
+ * collation would make different keys equal.
  */
 static char *
 key_sql(Oid relation, const char *column, Oid type)
@@ -239,8 +243,8 @@ uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, Oid item_type
 }
 
 /*
- * The active version is looked up when the view is read, so that switching to another needs no DDL.  As an uncorrelated
- * subquery it is evaluated once, and lets the executor skip the other partitions.
+ * The active version is looked up when the view is read, so that switching to another needs no DDL.  As an
+ * uncorrelated subquery it is evaluated once, and lets the executor skip the other partitions.
  */
 static void
 create_view(const UimlDomain *domain, UimlTable which)
@@ -303,7 +307,10 @@ grantees_of(const UimlDomain *domain)
 	return grantees;
 }
 
-/* GRANT or REVOKE SELECT on a comma-separated list of relations.  A role that was dropped has lost its grants already. */
+/*
+ * GRANT or REVOKE SELECT on a comma-separated list of relations.  A role that was dropped has lost its grants
+ * already.
+ */
 static void
 grant_select(const char *relations, Oid grantee, bool grant)
 {
@@ -317,8 +324,8 @@ grant_select(const char *relations, Oid grantee, bool grant)
 }
 
 /*
- * The CHECK constraint proves to ATTACH PARTITION that it needs no scan under its lock; it stays, as a guard against rows written
- * by hand.  The matching primary key becomes the partition's part of the parent's.
+ * The CHECK constraint proves to ATTACH PARTITION that it needs no scan under its lock; it stays, as a guard
+ * against rows written by hand.  The matching primary key becomes the partition's part of the parent's.
  */
 void
 uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version)
@@ -400,8 +407,8 @@ uiml_storage_drop(const UimlDomain *domain)
 }
 
 /*
- * The base type: the column could be of a DOMAIN that whoever wrote the OID into the catalog made, and its constraints would run
- * for whoever looks a key up.
+ * The base type: the column could be of a DOMAIN that whoever wrote the OID into the catalog made, and its
+ * constraints would run for whoever looks a key up.
  */
 Oid
 uiml_storage_key_type(Oid parent, UimlTable which)

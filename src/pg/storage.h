@@ -4,17 +4,19 @@
  *
  * For domain shop three parents, LIST-partitioned by version, and three views of the active version:
  *
- *	shop_items_versions		version integer, item_no integer, item_id <key type>, title text, interest_id integer,
- *							popularity real, users integer, in_vector interest_vector, out_vector interest_vector
- *	shop_interests_versions version integer, interest_no integer, interest_id integer, label text, terms text[],
- *							share real, items integer, typical text[], centroid interest_vector
+ *	shop_items_versions		version integer, item_no integer, item_id <key type>, title text,
+ *							interest_id integer, popularity real, users integer,
+ *							in_vector interest_vector, out_vector interest_vector
+ *	shop_interests_versions version integer, interest_no integer, interest_id integer, label text,
+ *							terms text[], share real, items integer, typical text[], centroid interest_vector
  *	shop_users_versions		version integer, user_id <key type>, events bigint, last_at timestamptz, mass real,
  *							interests interest_vector, vector interest_vector, items integer[]
  *
- * Primary keys are (item_id, version), (interest_id, version) and (user_id, version).  item_no runs from 0 in key order and
- * interest_no from 0: positions in packed matrices and in a user's interests vector (decayed mass per interest, its
- * sum is mass); items lists the item_no of what the user did, ascending.  share is the domain's prior.
- * Views shop_items, shop_interests and shop_users show the active version.  Partition shop_items_v3 belongs to version 3.
+ * Primary keys are (item_id, version), (interest_id, version) and (user_id, version).  item_no runs from 0 in
+ * key order and interest_no from 0: positions in packed matrices and in a user's interests vector (decayed
+ * mass per interest, its sum is mass); items lists the item_no of what the user did, ascending.  share is the
+ * domain's prior. Views shop_items, shop_interests and shop_users show the active version.  Partition
+ * shop_items_v3 belongs to version 3.
  */
 #ifndef UIML_PG_STORAGE_H
 #define UIML_PG_STORAGE_H
@@ -39,7 +41,10 @@ extern void uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, O
 /* The views read uiml.version by domain_id, so they are made once that is known. */
 extern void uiml_storage_create_views(const UimlDomain *domain);
 
-/* OBJECT_NOT_IN_PREREQUISITE_STATE where a parent was dropped by hand; to be called before work that ends in a new partition. */
+/*
+ * OBJECT_NOT_IN_PREREQUISITE_STATE where a parent was dropped by hand; to be called before work that ends in
+ * a new partition.
+ */
 extern void uiml_storage_check(const UimlDomain *domain);
 
 /* Drops views and tables; tolerates those dropped by hand. */
@@ -52,8 +57,9 @@ extern Oid uiml_storage_new_partition(const UimlDomain *domain, UimlTable which,
 extern void uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version);
 
 /*
- * Drops inactive versions beyond uiml.keep_versions whose retirement every running snapshot has seen and whose locks are free
- * (ConditionalLockRelationOid: nobody queues behind us), the rest next time.  Does nothing inside a transaction block.
+ * Drops inactive versions beyond uiml.keep_versions whose retirement every running snapshot has seen and
+ * whose locks are free (ConditionalLockRelationOid: nobody queues behind us), the rest next time.  Does
+ * nothing inside a transaction block.
  */
 extern void uiml_storage_clean(const UimlDomain *domain);
 

@@ -2,11 +2,11 @@
  * storage_clean.c
  *	  Dropping the tables of retired versions without making a reader wait.
  *
- * Dropping a partition takes ACCESS EXCLUSIVE locks on it and on its parent.  Waiting for one would queue all later
- * readers behind us, so that the locks are taken only where they are free at once, at the end of a training, for as long as it takes
- * to commit.  And a snapshot from before the retirement could still choose the old version: it goes only when the
- * transaction that retired it precedes the horizon of all running snapshots.  What can't be dropped now stays until a later
- * training.
+ * Dropping a partition takes ACCESS EXCLUSIVE locks on it and on its parent.  Waiting for one would queue all
+ * later readers behind us, so that the locks are taken only where they are free at once, at the end of a
+ * training, for as long as it takes to commit.  And a snapshot from before the retirement could still choose
+ * the old version: it goes only when the transaction that retired it precedes the horizon of all running
+ * snapshots.  What can't be dropped now stays until a later training.
  */
 #include "postgres.h"
 
@@ -75,7 +75,10 @@ lock_at_once(const Oid *relation, int n)
 	return true;
 }
 
-/* Drops a version's partitions and its row.  False when a lock is taken; raises an error when something depends on a table. */
+/*
+ * Drops a version's partitions and its row.  False when a lock is taken; raises an error when something
+ * depends on a table.
+ */
 static bool
 drop_version(const UimlDomain *domain, const UimlRetired *retired)
 {
