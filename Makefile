@@ -157,6 +157,7 @@ build/lint/%.o: src/%.c $(HEADERS)
 
 .PHONY: lint-cppcheck lint-analyze
 lint: $(LINT_OBJS) lint-cppcheck lint-analyze
+	@echo 'lint: gcc -Werror, cppcheck and clang --analyze have nothing to say'
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingInclude --suppress=missingIncludeSystem --suppress=invalidPointerCast --suppress=ctuuninitvar --suppress=missingReturn \
