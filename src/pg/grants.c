@@ -38,6 +38,15 @@ check_privilege_word(const char *word)
 				errhint("Privileges are predict, train and own, each including those before it."));
 }
 
+/* Grants are beside the owner's rights: a REVOKE would take SELECT on his own tables from him. */
+static void
+check_not_owner(const UimlDomain *domain, Oid grantee)
+{
+	if (grantee == domain->owner)
+		ereport(ERROR, errcode(ERRCODE_INVALID_GRANT_OPERATION),
+				errmsg("role \"%s\" owns domain \"%s\"", GetUserNameFromId(grantee, false), domain->name));
+}
+
 static void
 write_grant(const UimlDomain *domain, Oid grantee, const char *privilege)
 {
@@ -99,10 +108,7 @@ uiml_grant(PG_FUNCTION_ARGS)
 
 	check_privilege_word(privilege);
 	domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_OWN);
-	if (grantee == domain->owner)
-		ereport(ERROR, errcode(ERRCODE_INVALID_GRANT_OPERATION),
-				errmsg("role \"%s\" owns domain \"%s\" already", GetUserNameFromId(grantee, false),
-					   domain->name));
+	check_not_owner(domain, grantee);
 	uiml_act_as_owner(domain, &saved);
 	write_grant(domain, grantee, privilege);
 	uiml_storage_grant(domain, grantee, true);
@@ -120,6 +126,7 @@ uiml_revoke(PG_FUNCTION_ARGS)
 	UimlActing saved;
 	uint64 deleted;
 
+	check_not_owner(domain, grantee);
 	uiml_act_as_owner(domain, &saved);
 	deleted = delete_grant(domain, grantee);
 	uiml_storage_grant(domain, grantee, false);

@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "access/relation.h"
 #include "access/tupdesc.h"
 #include "catalog/pg_class.h"
@@ -56,7 +54,12 @@ suits_time(Oid type)
 static bool
 suits_text(Oid type)
 {
-	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+	char category;
+	bool preferred;
+
+	/* Also the string types of extensions, such as citext. */
+	get_type_category_preferred(type, &category, &preferred);
+	return category == TYPCATEGORY_STRING && type != NAMEOID && type != CHAROID;
 }
 
 static bool

@@ -59,6 +59,7 @@ GRANT USAGE ON SCHEMA rights_test TO regress_uiml_bob;
 SELECT uiml_grant('shop', 'regress_uiml_bob', 'everything'); \echo :SQLSTATE
 SELECT uiml_grant('shop', 'regress_uiml_nobody'); \echo :SQLSTATE
 SELECT uiml_grant('shop', 'regress_uiml_alice'); \echo :SQLSTATE
+SELECT uiml_revoke('shop', 'regress_uiml_alice'); \echo :SQLSTATE
 SELECT grantee, privilege FROM uiml.grants;
 SET ROLE regress_uiml_bob;
 SELECT domain, owner, version FROM uiml.domains WHERE owner::text ~ 'regress_uiml';
