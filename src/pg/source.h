@@ -51,4 +51,7 @@ typedef void (*UimlTextFn)(void *ctx, uint32 item, const char *title, const char
 extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn,
 							  void *ctx);
 
+/* Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not after it. */
+extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source);
+
 #endif /* UIML_PG_SOURCE_H */

@@ -84,6 +84,19 @@ texts_query(const UimlDomain *domain, Oid key_type)
 	return sql.data;
 }
 
+static bool
+has_texts(const UimlDomain *domain)
+{
+	return OidIsValid(domain->items) ? domain->item_text != NIL : domain->text_cols != NIL;
+}
+
+void
+uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source)
+{
+	if (has_texts(domain))
+		uiml_sql_run(psprintf("%s LIMIT 0", texts_query(domain, source->items.type->type)), NULL);
+}
+
 void
 uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn, void *ctx)
 {
@@ -91,7 +104,7 @@ uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn
 	MemoryContext work;
 	MemoryContext old;
 
-	if (OidIsValid(domain->items) ? domain->item_text == NIL : domain->text_cols == NIL)
+	if (!has_texts(domain))
 		return;
 	work = AllocSetContextCreate(CurrentMemoryContext, "uiml texts", ALLOCSET_DEFAULT_SIZES);
 	reader.row_context = AllocSetContextCreate(work, "uiml text", ALLOCSET_DEFAULT_SIZES);

@@ -255,6 +255,7 @@ read_source(Training *training)
 													  uiml_phases_progress, &training->phases);
 	pairs = uiml_source_check(domain, source);
 	check_memory(training, pairs);
+	uiml_source_texts_check(domain, source);
 	count_events(training);
 	check_status(training,
 				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
