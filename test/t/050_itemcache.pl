@@ -82,6 +82,13 @@ damage('zeros', sub { replace("\0" x length($whole)) }, $damaged);
 damage('a symbolic link', sub { rename($file, "$file.elsewhere"); symlink("$file.elsewhere", $file) });
 unlink "$file.elsewhere";
 
+# Many that find no file at once: one builds it, the others wait for it.
+unlink $file;
+$node->pgbench('-n -c 8 -j 2 -t 4', 0, [qr{32/32}], [qr{^$}],
+	'eight sessions at once', { '050_recommend' => q{SELECT * FROM uiml_recommend(7, 'shop')} });
+is(slurp_file($file), $whole, 'make one good file');
+is(scalar(files($node)), 1, 'and leave nothing else');
+
 # Nobody can write there: a copy of the backend's own, and a line in the log.
 SKIP:
 {
