@@ -21,17 +21,12 @@ static const struct
 {
 	const char *name;
 	double share;
-} usual[] = {{"reading", .10},
-			 {"split", .02},
-			 {"singular vectors", .12},
-			 {"item space", .12},
-			 {"number of interests", .14},
-			 {"interests", .01},
-			 {"tuning", .12},
-			 {"judging", .10},
-			 {"refit", .12},
-			 {"texts", .02},
-			 {"storing", .13}};
+} usual[] = {{"reading", .13},    {"split", .02},
+			 {"item space", .10}, {"singular vectors", .15},
+			 {"interests", .01},  {"number of interests", .12},
+			 {"tuning", .12},     {"judging", .08},
+			 {"refit", .14},      {"texts", .01},
+			 {"storing", .12}};
 
 void
 uiml_phases_begin(UimlPhases *phases, const char *subject)
@@ -107,7 +102,9 @@ uiml_phases_progress(void *ctx, const char *phase, double done, double total)
 	if (phases->current < 0 || elapsed < FIRST_LINE || elapsed - phases->told < NEXT_LINE)
 		return;
 	phases->told = elapsed;
-	share = share_done(phases, total > 0 ? Min(done / total, 1) : 0);
+	/* Phases that hold others are told before and after them: what is done never shrinks. */
+	share = Max(phases->share, share_done(phases, total > 0 ? Min(done / total, 1) : 0));
+	phases->share = share;
 
 	/* errfinish looks for interrupts; the core has work in hand and asks for them itself. */
 	HOLD_INTERRUPTS();

@@ -23,6 +23,7 @@ typedef struct UimlPhases
 	instr_time start;
 	instr_time entered; /* the current phase */
 	double told;        /* milliseconds after start of the last INFO line */
+	double share;       /* of the whole, that was told */
 	int current;        /* -1: none */
 	int n;
 	UimlPhase phase[UIML_MAX_PHASES];
