@@ -38,7 +38,7 @@ typedef struct UimlModel
 	double explained;   /* 0 .. 1 */
 	double silhouette;  /* of the interests */
 	double alpha;       /* strength of prior for interests, > 0 */
-	double item_alpha;  /* strength of popularity for items, > 0 */
+	double item_alpha;  /* strength of popularity for items, in items, > 0 */
 	double temperature; /* item share ~ score^(1 / temperature), > 0 */
 } UimlModel;
 
@@ -91,7 +91,7 @@ extern void uiml_score_items(const float *out, size_t n_items, size_t d, const f
  * Scoring several users at once, each item vector read from memory once: for tuning and judging.
  *
  * uiml_model_batch: how many users to take at a time, so that their scores stay within some megabytes.
- * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n) their masses, and
+ * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n) the number of their items, and
  * score (n x n_items) 0, or -INFINITY for what they have seen.
  * uiml_model_score_add: adds what dimensions from .. to - 1 contribute to the scores.
  */
@@ -108,7 +108,7 @@ extern void uiml_model_score_add(const UimlModel *model, size_t from, size_t to,
  * share_j = w q_j + (1 - w) popularity_j with q_j = max(score_j, 0)^(1 / temperature) over its sum and
  * w = total / (total + item_alpha), both q and popularity normalised over the items that take part: a score of -INFINITY
  * leaves an item out (seen, or no candidate) and stays -INFINITY, so the result can go straight into uiml_topk.
- * total is the user's mass; total 0, or no score above 0, gives popularity.  history_weight receives w (may be NULL).
+ * total is the number of items the user is known by; total 0, or no score above 0, gives popularity.  history_weight receives w (may be NULL).
  * temperature > 0, item_alpha > 0.  About 2 ns per item.
  */
 extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double total,

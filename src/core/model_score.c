@@ -3,7 +3,7 @@
  *	  What a prediction computes: a user's vector, the scores of all items, and the shares they stand for.
  *
  * Form of the shares.  The in/out product of a user with an item estimates the strength of that pair, so the natural share is a
- * power of it: q_j ~ max(score_j, 0)^(1 / temperature), mixed with popularity by the user's mass.  A softmax of the
+ * power of it: q_j ~ max(score_j, 0)^(1 / temperature), mixed with popularity.  A softmax of the
  * score, and factors of popularity^b, were tried beside it; all parameters fitted on the held-out items of 400 other users:
  *
  *	movielens-1m, 64 dims, 1,000 users	nats per hidden item	Recall@20	NDCG@100
@@ -16,6 +16,11 @@
  *
  * On amazon-beauty (very sparse, 128 dims): 8.08 nats against 8.93 of popularity, Recall@20 .125 and NDCG@100 .086
  * against .126 and .087 of the raw score.  So the power is the better distribution and costs no rank.
+ *
+ * Weight of history against popularity: n / (n + item_alpha), with n the items the user is known by and not the decayed
+ * mass.  The mass forgets that there is a history: on movielens-small with a half-life of 30 days (events of 20 years),
+ * Recall@20 of 152 users is .074 by mass and .135 by count.  A constant weight forgets how long it is: on movielens-1m
+ * with one or two items folded in, NDCG@100 is .356 by a constant and .407 by count.
  *
  * The loops are written with vectors of eight floats, compiled twice and chosen by the loader (target_clones), and call
  * neither BLAS nor libm: powers go through log2 and exp2 of Cephes (Moshier 1992), good to 3e-7 relative.
@@ -396,11 +401,8 @@ uiml_model_score_start(const UimlModel *model, const UimlInteractions *seen, con
 
 		uiml_model_user(model, seen->item + first, seen->mass + first, end - first, vector + u * model->dims,
 						NULL);
-		total[u] = 0;
+		total[u] = (double) (end - first);
 		for (size_t e = first; e < end; e++)
-		{
 			score[u * model->n_items + seen->item[e]] = -INFINITY;
-			total[u] += seen->mass[e];
-		}
 	}
 }

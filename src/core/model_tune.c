@@ -176,7 +176,7 @@ typedef struct HiddenItem
 typedef struct ShareSample
 {
 	size_t n_users;
-	double *total; /* n_users: mass of what was seen */
+	double *total; /* n_users: number of items seen */
 	float *bin;    /* n_users x BINS: items per bin of log2(score / best) */
 	size_t *start; /* n_users + 1: hidden items of each user */
 	HiddenItem *hidden;

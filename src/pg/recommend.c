@@ -46,7 +46,7 @@ typedef struct Recommendation
 	UimlServed *served;
 	const UimlItemFile *file;
 	float *vector; /* dims: the user's */
-	double total;  /* the user's mass */
+	double total;  /* items the user is known by: what a blend with popularity weighs */
 	bool *out;     /* n_items: left out, or NULL: none is */
 } Recommendation;
 
@@ -312,7 +312,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 	if (row.found)
 	{
 		memcpy(recommendation.vector, row.vector->x, sizeof(float) * recommendation.file->dims);
-		recommendation.total = row.mass;
+		recommendation.total = row.n_items;
 		for (int i = 0; request->exclude_seen && i < row.n_items; i++)
 			recommendation.out[row.items[i]] = true;
 	}
@@ -355,8 +355,8 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 			continue;
 		for (size_t d = 0; d < file->dims; d++)
 			recommendation.vector[d] += history->weight[i] * file->in[item * file->dims + d];
-		if (file->interest[item] != UINT32_MAX)
-			recommendation.total += history->weight[i];
+		if (file->interest[item] != UINT32_MAX && history->weight[i] > 0)
+			recommendation.total++;
 		if (request->exclude_seen)
 			recommendation.out[item] = true;
 	}

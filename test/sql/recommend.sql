@@ -8,10 +8,10 @@ CREATE FUNCTION expected(who integer, unseen boolean)
 	RETURNS TABLE (item_id text, score double precision, prior double precision)
 	LANGUAGE sql STABLE AS $$
 	WITH u AS (
-		SELECT (SELECT vector FROM shop_users WHERE user_id = who) AS vector, coalesce((SELECT mass FROM shop_users WHERE user_id = who), 0)::float8 AS mass,
+		SELECT (SELECT vector FROM shop_users WHERE user_id = who) AS vector,
 			coalesce((SELECT items FROM shop_users WHERE user_id = who), '{}') AS items
 	), s AS (
-		SELECT i.item_id, i.popularity::float8 AS popularity, u.mass / (u.mass + v.item_alpha) AS w,
+		SELECT i.item_id, i.popularity::float8 AS popularity, cardinality(u.items)::float8 / (cardinality(u.items) + v.item_alpha) AS w,
 			coalesce(power(greatest(-(i.out_vector <#> u.vector), 0)::float8, 1 / v.temperature), 0) AS q
 		FROM shop_items i CROSS JOIN u JOIN uiml.domain d ON d.name = 'shop' JOIN uiml.version v ON v.domain_id = d.domain_id AND v.active
 		WHERE NOT (unseen AND i.item_no = ANY (u.items))
@@ -90,7 +90,7 @@ SELECT refused($$SELECT * FROM uiml_recommend(7, 'fresh')$$);
 WITH u AS (
 	SELECT sum(in_vector * (CASE item_id WHEN 'item-03' THEN 2 ELSE 1 END)::real) AS vector FROM shop_items WHERE item_id IN ('item-03', 'item-12')
 ), e AS (
-	SELECT i.item_id, 3 / (3 + v.item_alpha) AS w, power(greatest(-(i.out_vector <#> u.vector), 0)::float8, 1 / v.temperature) AS q, popularity::float8 AS p
+	SELECT i.item_id, 2 / (2 + v.item_alpha) AS w, power(greatest(-(i.out_vector <#> u.vector), 0)::float8, 1 / v.temperature) AS q, popularity::float8 AS p
 	FROM shop_items i CROSS JOIN u JOIN uiml.domain d ON d.name = 'shop' JOIN uiml.version v ON v.domain_id = d.domain_id AND v.active
 	WHERE item_id NOT IN ('item-03', 'item-12')
 ), x AS (SELECT item_id, w * q / sum(q) OVER () + (1 - w) * p / sum(p) OVER () AS score FROM e)
