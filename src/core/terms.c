@@ -81,10 +81,11 @@ uiml_terms_create(const UimlEnv *env, size_t n_classes, size_t max_bytes)
 	terms->max_bytes = max_bytes;
 	terms->seed = (uint64_t) (uintptr_t) terms * UINT64_C(0x9E3779B97F4A7C15);
 	terms->n_classes = n_classes;
-	terms->class_terms = uiml_alloc0(env, n_classes, sizeof(uint64_t));
-	terms->class_texts = uiml_alloc0(env, n_classes, sizeof(uint32_t));
-	terms->bytes = sizeof(UimlTerms) + n_classes * (sizeof(uint64_t) + sizeof(uint32_t));
-	if (terms->class_terms == NULL || terms->class_texts == NULL)
+	terms->class_terms = uiml_alloc0(env, n_classes, sizeof(double));
+	terms->class_texts = uiml_alloc0(env, n_classes, sizeof(double));
+	terms->class_squares = uiml_alloc0(env, n_classes, sizeof(double));
+	terms->bytes = sizeof(UimlTerms) + n_classes * 3 * sizeof(double);
+	if (terms->class_terms == NULL || terms->class_texts == NULL || terms->class_squares == NULL)
 	{
 		uiml_terms_destroy(terms);
 		return NULL;
@@ -110,6 +111,7 @@ uiml_terms_destroy(UimlTerms *terms)
 	uiml_free(&env, terms->cell);
 	uiml_free(&env, terms->slot);
 	uiml_free(&env, terms->term);
+	uiml_free(&env, terms->class_squares);
 	uiml_free(&env, terms->class_texts);
 	uiml_free(&env, terms->class_terms);
 	uiml_free(&env, terms);
@@ -239,7 +241,7 @@ cell_find(UimlTermCell *cell, size_t n_cells, uint32_t term, uint32_t class_numb
 {
 	size_t at = (size_t) mix((uint64_t) term << 16 ^ class_number) & (n_cells - 1);
 
-	while (cell[at].count != 0 && (cell[at].term != term || cell[at].class_number != class_number))
+	while (cell[at].texts != 0 && (cell[at].term != term || cell[at].class_number != class_number))
 		at = (at + 1) & (n_cells - 1);
 	return &cell[at];
 }
@@ -257,7 +259,7 @@ cells_grow(UimlTerms *terms)
 	{
 		const UimlTermCell *old = &terms->cell[i];
 
-		if (old->count != 0)
+		if (old->texts != 0)
 			*cell_find(got, n, old->term, old->class_number) = *old;
 	}
 	table_free(terms, terms->cell, terms->n_cells * sizeof(UimlTermCell));
@@ -266,15 +268,15 @@ cells_grow(UimlTerms *terms)
 	return UIML_OK;
 }
 
-/* Counts a term in a class. */
+/* Counts a term in a text of a class. */
 static UimlStatus
-cell_add(UimlTerms *terms, uint32_t term, uint32_t class_number)
+cell_add(UimlTerms *terms, uint32_t term, uint32_t class_number, double weight)
 {
 	UimlTermCell *cell = NULL;
 
 	if (terms->n_cells > 0)
 		cell = cell_find(terms->cell, terms->n_cells, term, class_number);
-	if (cell == NULL || cell->count == 0)
+	if (cell == NULL || cell->texts == 0)
 	{
 		if (4 * (terms->n_cells_used + 1) > 3 * terms->n_cells)
 		{
@@ -288,7 +290,8 @@ cell_add(UimlTerms *terms, uint32_t term, uint32_t class_number)
 		cell->class_number = class_number;
 		terms->n_cells_used++;
 	}
-	cell->count++;
+	cell->texts++;
+	cell->count += weight;
 	return UIML_OK;
 }
 
@@ -297,6 +300,7 @@ typedef struct TextVisit
 {
 	UimlTerms *terms;
 	uint32_t class_number;
+	double weight;
 	bool limited; /* a term found no room */
 } TextVisit;
 
@@ -311,7 +315,7 @@ count_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 	if (status == UIML_OK && terms->term[number].last_text == terms->n_texts)
 		return UIML_OK;
 	if (status == UIML_OK)
-		status = cell_add(terms, number, visit->class_number);
+		status = cell_add(terms, number, visit->class_number, visit->weight);
 	if (status == UIML_ELIMIT)
 	{
 		visit->limited |= kind != UIML_TERM_TRIPLE;
@@ -319,25 +323,26 @@ count_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 	}
 	if (status != UIML_OK)
 		return status;
-	terms->term[number].count++;
+	terms->term[number].count += visit->weight;
 	terms->term[number].last_text = terms->n_texts;
 	if (kind != UIML_TERM_TRIPLE)
-		terms->class_terms[visit->class_number]++;
+		terms->class_terms[visit->class_number] += visit->weight;
 	return UIML_OK;
 }
 
 UimlStatus
-uiml_terms_add(UimlTerms *terms, uint32_t class_number, const char *text, size_t length)
+uiml_terms_add(UimlTerms *terms, uint32_t class_number, double weight, const char *text, size_t length)
 {
-	TextVisit visit = {terms, class_number, false};
+	TextVisit visit = {terms, class_number, weight, false};
 	UimlStatus status;
 
-	if (class_number >= terms->n_classes)
+	if (class_number >= terms->n_classes || !(weight > 0) || isinf(weight))
 		return UIML_EINVALID;
 	if (terms->n_texts == UINT32_MAX)
 		return UIML_ELIMIT;
 	terms->n_texts++;
-	terms->class_texts[class_number]++;
+	terms->class_texts[class_number] += weight;
+	terms->class_squares[class_number] += weight * weight;
 	status = uiml_terms_split(text, length < MAX_TEXT ? length : MAX_TEXT, count_term, &visit);
 	return status == UIML_OK && visit.limited ? UIML_ELIMIT : status;
 }

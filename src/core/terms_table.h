@@ -11,19 +11,20 @@
 typedef struct UimlTerm
 {
 	const char *text;
+	double count; /* over all classes: the sum of its texts' weights */
 	uint32_t hash;
-	uint32_t count;     /* over all classes */
 	uint32_t last_text; /* number of the text that counted it last */
 	uint8_t length;
 	uint8_t kind; /* UimlTermKind */
 } UimlTerm;
 
-/* count is 0 in a free cell. */
+/* texts is 0 in a free cell. */
 typedef struct UimlTermCell
 {
+	double count; /* sum of the texts' weights */
 	uint32_t term;
 	uint32_t class_number;
-	uint32_t count;
+	uint32_t texts;
 } UimlTermCell;
 
 typedef struct UimlTermBlock
@@ -41,8 +42,9 @@ struct UimlTerms
 	uint64_t seed;
 
 	size_t n_classes;
-	uint64_t *class_terms; /* n_classes: sum of counts, without triples */
-	uint32_t *class_texts; /* n_classes */
+	double *class_terms;   /* n_classes: sum of counts, without triples */
+	double *class_texts;   /* n_classes: sum of the texts' weights */
+	double *class_squares; /* n_classes: sum of the squares of the texts' weights */
 	uint32_t n_texts;
 
 	UimlTerm *term;

@@ -4,14 +4,17 @@
  *
  * c-TF-IDF alone gives labels that people don't recognise, for three reasons; each has its remedy here.
  *
- * Terms common everywhere.  The weight is tf times a logarithm, so a term of every tenth text of all classes outweighs
- * one of every hundredth text of one class.  Candidates are therefore split in two tiers: first the terms whose odds
- * within the class are at least MIN_LIFT times their odds in all other classes together, then the others.  Terms with
- * lower odds than elsewhere say what the class is not, and are left out.  Within a tier the order is that of
- * c-TF-IDF.
+ * Terms common everywhere.  The weight is tf times a logarithm, so a term of half of all texts outweighs one of
+ * every tenth text of one class.  The weight is therefore multiplied by min(1, log2 lift), lift being the term's
+ * share of the class's texts over its share of all other texts: from a lift of 2 it counts in full, and a term
+ * that is no more frequent than elsewhere says nothing.
  *
- * Rare names.  A term of a single text tells nothing about its class: the first tier asks for MIN_SHARE of the
- * class's texts, and two of them at the least.
+ * Rare names.  A term of few texts tells little about its class, however rare it is elsewhere.  A term is well supported
+ * where MIN_TEXTS texts have it and we can be fairly sure that it holds for MIN_SHARE of the class: the lower end of
+ * Wilson's interval (1927), with Kish's effective number of texts (1965), since texts have weights.
+ *
+ * Terms that tell little.  A well-supported term marks its class where its lift is 2 or its share exceeds that elsewhere
+ * by MIN_EXCESS; below, it is a tendency, down to MIN_LIFT.  Marks come first, then tendencies, then the rest.
  *
  * Pairs of characters are not words.  A pair grows by the character that follows or precedes it in at least
  * MIN_COHESION of the texts which have the pair; triples of characters, counted beside the pairs, prove it.
@@ -25,16 +28,21 @@
 
 #include "core/terms_table.h"
 
-#define MIN_LIFT     2.0
-#define MIN_SHARE    0.005
+#define MARKING_LIFT 2.0
+#define MIN_EXCESS   0.1
+#define MIN_LIFT     1.25
+#define MIN_TEXTS    2
+#define MIN_SHARE    0.02
+#define SUPPORT_Z    1.645 /* 95 % one-sided */
 #define MIN_COHESION 0.7
 
 typedef struct Candidate
 {
 	const UimlTerm *term;
-	uint32_t count; /* texts of the class */
-	double weight;  /* c-TF-IDF */
-	bool first_tier;
+	double count;  /* in the class */
+	double weight; /* c-TF-IDF */
+	double score;  /* what candidates are ordered by */
+	UimlTermGrade grade;
 } Candidate;
 
 /* A class at work: its candidates in order, and its triples that occur more than once. */
@@ -46,6 +54,13 @@ typedef struct ClassTerms
 	size_t n_triples;
 } ClassTerms;
 
+/* Sums over all classes. */
+typedef struct Totals
+{
+	double terms;
+	double texts;
+} Totals;
+
 /* A pair and what it has grown to. */
 typedef struct Label
 {
@@ -55,7 +70,7 @@ typedef struct Label
 	size_t last_length;  /* bytes of its last two */
 } Label;
 
-/* Best first: tier, weight, then byte order. */
+/* Best first: grade, score, then byte order. */
 static int
 compare_candidates(const void *a, const void *b)
 {
@@ -64,57 +79,87 @@ compare_candidates(const void *a, const void *b)
 	size_t common = x->term->length < y->term->length ? x->term->length : y->term->length;
 	int order;
 
-	if (x->first_tier != y->first_tier)
-		return x->first_tier ? -1 : 1;
-	if (x->weight != y->weight)
-		return x->weight > y->weight ? -1 : 1;
+	if (x->grade != y->grade)
+		return x->grade > y->grade ? -1 : 1;
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
 	order = memcmp(x->term->text, y->term->text, common);
 	return order != 0 ? order : (x->term->length > y->term->length) - (x->term->length < y->term->length);
 }
 
-/* The odds of a term in the class over those in all other classes; infinite where there is no other. */
+/*
+ * The share of the class's texts that have a term, over that of all other texts; infinite where these don't have it.  What
+ * is left of a sum of weights when all have been taken from it may not be exactly nothing.
+ */
 static double
-odds_ratio(double in_class, double class_total, double everywhere, double total)
+term_lift(double in_class, double class_total, double everywhere, double total)
 {
 	double elsewhere = everywhere - in_class;
 
-	return elsewhere > 0 ? in_class / elsewhere * ((total - class_total) / class_total) : INFINITY;
+	return elsewhere > everywhere * 1e-9 ? in_class / elsewhere * ((total - class_total) / class_total)
+										 : INFINITY;
+}
+
+/* The lower end of Wilson's interval of a share of n texts. */
+static double
+wilson_low(double share, double n)
+{
+	double z2 = SUPPORT_Z * SUPPORT_Z;
+	double spread = SUPPORT_Z * sqrt(fmax(0, share * (1 - share) / n) + z2 / (4 * n * n));
+
+	return (share + z2 / (2 * n) - spread) / (1 + z2 / n);
+}
+
+static UimlTermGrade
+term_grade(const UimlTerms *terms, const UimlTermCell *cell, double lift)
+{
+	double texts = terms->class_texts[cell->class_number];
+	double share = cell->count / texts;
+	double n = texts * texts / terms->class_squares[cell->class_number];
+
+	if (terms->term[cell->term].kind == UIML_TERM_CHARACTER || cell->texts < MIN_TEXTS || lift < MIN_LIFT ||
+		wilson_low(share, n) < MIN_SHARE)
+		return UIML_TERM_WEAK;
+	return lift >= MARKING_LIFT || share - share / lift >= MIN_EXCESS ? UIML_TERM_MARK : UIML_TERM_TENDENCY;
 }
 
 /* False when the term says nothing for the class. */
 static bool
-candidate_make(const UimlTerms *terms, const UimlTermCell *cell, double total, Candidate *candidate)
+candidate_make(const UimlTerms *terms, const UimlTermCell *cell, const Totals *totals, Candidate *candidate)
 {
 	const UimlTerm *term = &terms->term[cell->term];
-	double class_total = (double) terms->class_terms[cell->class_number];
-	double mean = total / (double) terms->n_classes;
-	double enough = fmax(2, MIN_SHARE * terms->class_texts[cell->class_number]);
-	double ratio = odds_ratio(cell->count, class_total, term->count, total);
+	double mean = totals->terms / (double) terms->n_classes;
+	double lift = term_lift(cell->count, terms->class_texts[cell->class_number], term->count, totals->texts);
 
 	candidate->term = term;
 	candidate->count = cell->count;
-	candidate->weight = cell->count / class_total * log1p(mean / term->count);
-	candidate->first_tier = term->kind != UIML_TERM_CHARACTER && cell->count >= enough && ratio >= MIN_LIFT;
-	return ratio >= 1;
+	candidate->weight = cell->count / terms->class_terms[cell->class_number] * log1p(mean / term->count);
+	candidate->score = candidate->weight * fmin(1, log2(lift));
+	candidate->grade = term_grade(terms, cell, lift);
+	return lift > 1;
 }
 
 /* Fills the class's candidates, in order, and triples. */
 static void
 class_collect(const UimlTerms *terms, uint32_t class_number, ClassTerms *class)
 {
-	double total = 0;
+	Totals totals = {0};
 
 	for (size_t c = 0; c < terms->n_classes; c++)
-		total += (double) terms->class_terms[c];
+	{
+		totals.terms += terms->class_terms[c];
+		totals.texts += terms->class_texts[c];
+	}
 	for (size_t i = 0; i < terms->n_cells; i++)
 	{
 		const UimlTermCell *cell = &terms->cell[i];
 
-		if (cell->count == 0 || cell->class_number != class_number)
+		if (cell->texts == 0 || cell->class_number != class_number)
 			continue;
 		if (terms->term[cell->term].kind != UIML_TERM_TRIPLE)
-			class->n_candidates += candidate_make(terms, cell, total, &class->candidate[class->n_candidates]);
-		else if (cell->count >= 2)
+			class->n_candidates +=
+				candidate_make(terms, cell, &totals, &class->candidate[class->n_candidates]);
+		else if (cell->texts >= 2)
 			class->triple[class->n_triples++] = cell;
 	}
 	qsort(class->candidate, class->n_candidates, sizeof(Candidate), compare_candidates);
@@ -129,11 +174,11 @@ class_count(const UimlTerms *terms, uint32_t class_number, size_t *n_candidates,
 	{
 		const UimlTermCell *cell = &terms->cell[i];
 
-		if (cell->count == 0 || cell->class_number != class_number)
+		if (cell->texts == 0 || cell->class_number != class_number)
 			continue;
 		if (terms->term[cell->term].kind != UIML_TERM_TRIPLE)
 			(*n_candidates)++;
-		else if (cell->count >= 2)
+		else if (cell->texts >= 2)
 			(*n_triples)++;
 	}
 }
@@ -191,14 +236,14 @@ static bool
 label_grow(const UimlTerms *terms, const ClassTerms *class, Label *label, bool forward, double enough)
 {
 	const UimlTerm *best = NULL;
-	uint32_t best_count = 0;
+	double best_count = 0;
 	size_t added;
 	size_t head;
 
 	for (size_t i = 0; i < class->n_triples; i++)
 	{
 		const UimlTerm *triple = &terms->term[class->triple[i]->term];
-		uint32_t count = class->triple[i]->count;
+		double count = class->triple[i]->count;
 
 		if (count < enough || count <= best_count || !triple_continues(triple, label, forward))
 			continue;
@@ -231,7 +276,7 @@ static void
 label_make(const UimlTerms *terms, const ClassTerms *class, const Candidate *candidate, Label *label)
 {
 	const UimlTerm *term = candidate->term;
-	double enough = fmax(2, MIN_COHESION * candidate->count);
+	double enough = MIN_COHESION * candidate->count;
 
 	memcpy(label->text, term->text, term->length);
 	label->length = label->first_length = label->last_length = term->length;
@@ -316,7 +361,7 @@ choose(UimlTerms *terms, const ClassTerms *class, size_t n, const Candidate **ch
 
 UimlStatus
 uiml_terms_top(UimlTerms *terms, uint32_t class_number, size_t n, const char **term, size_t *length,
-			   double *weight, size_t *found)
+			   double *weight, UimlTermGrade *grade, size_t *found)
 {
 	ClassTerms class = {0};
 	const Candidate **chosen;
@@ -340,8 +385,13 @@ uiml_terms_top(UimlTerms *terms, uint32_t class_number, size_t n, const char **t
 		class_collect(terms, class_number, &class);
 		status = choose(terms, &class, n, chosen, term, length, found);
 	}
-	for (size_t i = 0; i < *found && weight != NULL; i++)
-		weight[i] = chosen[i]->weight;
+	for (size_t i = 0; i < *found; i++)
+	{
+		if (weight != NULL)
+			weight[i] = chosen[i]->weight;
+		if (grade != NULL)
+			grade[i] = chosen[i]->grade;
+	}
 	uiml_free(&terms->env, chosen);
 	uiml_free(&terms->env, class.triple);
 	uiml_free(&terms->env, class.candidate);

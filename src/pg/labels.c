@@ -3,9 +3,15 @@
  *	  What interests are called.
  *
  * Items are typical of their interest by their cosine to its centroid, times the logarithm of their users: the cosine
- * alone would name items hardly anybody knows.  An interest's words are those that the texts of its typical items use more than
- * the texts of others do (class-based TF-IDF, core/terms.h); the first three make its label.  Without texts the label
- * lists the most typical items.
+ * alone would name items hardly anybody knows.
+ *
+ * An interest's words are those that the texts of its items use more than the texts of others do (class-based TF-IDF,
+ * core/terms.h).  A text counts by the square root of its item's users, times the squared cosine: the many items that few
+ * know must not outvote those the interest is known for, nor those at its fringe, where the clustering is a guess, its core.
+ *
+ * The label is the first words that mark the interest, up to three.  Where fewer than two do, as in an interest that is about
+ * an age or a taste which the texts don't tell, a typical item's title completes it; likewise where another interest
+ * has the same words.  Without such words the label lists typical items.  It is kept within LABEL_WIDTH columns if possible.
  *
  * The core counts UTF-8; in a database of another encoding texts are converted, and words that the encoding cannot
  * hold once they are folded are left out.
@@ -24,12 +30,20 @@
 #include "pg/env.h"
 #include "pg/labels.h"
 
-#define LABEL_TERMS    3
-#define STORED_TERMS   10
-#define TYPICAL_ITEMS  5
-#define LABEL_ITEMS    3
-#define SPEAKING_ITEMS 30
-#define TITLE_BYTES    500 /* longer titles are cut: they are shown in lists */
+#define LABEL_TERMS   3
+#define STORED_TERMS  10
+#define TYPICAL_ITEMS 5
+#define LABEL_ITEMS   3
+#define LABEL_WIDTH   40  /* columns: labels are read in tables */
+#define TITLE_WIDTH   12  /* columns that a title must get in a label with words */
+#define TITLE_BYTES   500 /* longer titles are cut: they are shown in lists */
+
+/* How many of an interest's words mark it, and how many are tendencies at least. */
+typedef struct Strength
+{
+	int marks;
+	int fair;
+} Strength;
 
 typedef struct LabelReader
 {
@@ -38,15 +52,17 @@ typedef struct LabelReader
 	UimlTerms *terms;
 	MemoryContext titles;
 	MemoryContext work;
-	float *typicality; /* by item */
-	uint32 *order;     /* items by interest, most typical first */
-	uint32 *rank;      /* by item: its place in its interest */
+	float *weight;      /* by item: of its text */
+	float *typicality;  /* by item */
+	uint32 *order;      /* items by interest, most typical first */
+	uint32 *rank;       /* by item: its place in its interest */
+	Strength *strength; /* by interest */
 } LabelReader;
 
 /* --- texts ----------------------------------------------------------------------------------------------------- */
 
 static void
-count_text(LabelReader *reader, uint32 interest, const char *text)
+count_text(LabelReader *reader, uint32 interest, double weight, const char *text)
 {
 	const char *utf8 = text;
 	UimlStatus status;
@@ -54,21 +70,11 @@ count_text(LabelReader *reader, uint32 interest, const char *text)
 	/* Bytes of unknown encoding may be UTF-8; the core passes over those that are not. */
 	if (GetDatabaseEncoding() != PG_SQL_ASCII)
 		utf8 = (const char *) pg_server_to_any(text, (int) strlen(text), PG_UTF8);
-	status = uiml_terms_add(reader->terms, interest, utf8, strlen(utf8));
+	status = uiml_terms_add(reader->terms, interest, weight, utf8, strlen(utf8));
 
 	/* A full table goes on counting the words it knows, the frequent ones among them. */
 	if (status != UIML_ELIMIT)
 		uiml_check(status, "words of item texts");
-}
-
-/*
- * Words are counted over this many of an interest's most typical items: those at its fringe are what nobody would name it
- * after, and among the rarely used ones the clustering itself is a guess.
- */
-static uint32
-speaking_items(const LabelReader *reader, uint32 interest)
-{
-	return (uint32) Max(reader->labels->label[interest].n_items / 4, SPEAKING_ITEMS);
 }
 
 static void
@@ -80,8 +86,8 @@ add_text(void *ctx, uint32 item, const char *title, const char *text)
 	if (title[0] != '\0')
 		reader->labels->title[item] = MemoryContextStrdup(
 			reader->titles, pnstrdup(title, (Size) pg_mbcliplen(title, (int) strlen(title), TITLE_BYTES)));
-	if (interest != UINT32_MAX && reader->rank[item] < speaking_items(reader, interest))
-		count_text(reader, interest, text);
+	if (interest != UINT32_MAX && reader->weight[item] > 0)
+		count_text(reader, interest, reader->weight[item], text);
 }
 
 /* A UTF-8 word in the database encoding, or NULL where that cannot hold it. */
@@ -106,29 +112,33 @@ server_word(const char *utf8, size_t length)
 }
 
 static List *
-top_terms(UimlTerms *terms, uint32 interest)
+top_terms(UimlTerms *terms, uint32 interest, Strength *strength)
 {
+	UimlTermGrade grade[STORED_TERMS];
 	const char *term[STORED_TERMS];
 	size_t length[STORED_TERMS];
 	size_t found;
 	List *list = NIL;
 
-	uiml_check(uiml_terms_top(terms, interest, STORED_TERMS, term, length, NULL, &found), "labels");
+	uiml_check(uiml_terms_top(terms, interest, STORED_TERMS, term, length, NULL, grade, &found), "labels");
 	for (size_t i = 0; i < found; i++)
 	{
 		char *word = server_word(term[i], length[i]);
 
-		if (word != NULL)
-			list = lappend(list, word);
+		if (word == NULL)
+			continue;
+		list = lappend(list, word);
+		strength->marks += grade[i] == UIML_TERM_MARK;
+		strength->fair += grade[i] >= UIML_TERM_TENDENCY;
 	}
 	return list;
 }
 
 /* --- typical items --------------------------------------------------------------------------------------------- */
 
-/* Items sit at v sigma in the space of the centroids; in-vectors are a positive multiple of v. */
+/* An item's cosine to its centroid.  Items sit at v sigma in its space; in-vectors are a positive multiple of v. */
 static double
-typicality(const UimlModel *model, size_t item, uint32 users)
+cosine(const UimlModel *model, size_t item)
 {
 	const float *in = model->in + item * model->dims;
 	const float *centroid = model->centroid + model->interest[item] * model->dims;
@@ -142,7 +152,7 @@ typicality(const UimlModel *model, size_t item, uint32 users)
 		dot += x * centroid[j];
 		square += x * x;
 	}
-	return square > 0 ? dot / sqrt(square) * log2(1 + (double) users) : 0;
+	return square > 0 ? dot / sqrt(square) : 0;
 }
 
 static int
@@ -169,17 +179,20 @@ rank_items(LabelReader *reader, const uint32 *item_users)
 	UimlLabels *labels = reader->labels;
 	size_t n = model->n_items;
 
+	reader->weight = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(float));
 	reader->typicality = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(float));
 	reader->order = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
 	reader->rank = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
 	for (size_t i = 0; i < n; i++)
 	{
 		bool has_interest = model->interest[i] != UINT32_MAX;
+		double c = has_interest ? Max(cosine(model, i), 0) : 0;
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		reader->order[i] = (uint32) i;
-		reader->typicality[i] = has_interest ? (float) typicality(model, i, item_users[i]) : 0;
+		reader->typicality[i] = (float) (c * log2(1 + (double) item_users[i]));
+		reader->weight[i] = (float) (c * c * sqrt((double) item_users[i]));
 		if (has_interest)
 			labels->label[model->interest[i]].n_items++;
 	}
@@ -213,18 +226,53 @@ name_typical(LabelReader *reader, const UimlSource *source)
 
 /* --- labels ----------------------------------------------------------------------------------------------------- */
 
+/* Columns that a text takes. */
+static int
+width(const char *text)
+{
+	int columns = 0;
+
+	for (; *text != '\0'; text += pg_mblen(text))
+		columns += Max(pg_dsplen(text), 0);
+	return columns;
+}
+
+/* A title in at most room columns: what is longer ends after a word and three dots. */
+static char *
+cut_title(const char *title, int room)
+{
+	const char *end = title;
+	const char *word_end = NULL;
+	int columns = 0;
+
+	if (width(title) <= room)
+		return pstrdup(title);
+	for (; columns + Max(pg_dsplen(end), 0) <= room - 3; end += pg_mblen(end))
+	{
+		if (*end == ' ')
+			word_end = end;
+		columns += Max(pg_dsplen(end), 0);
+	}
+	if (*end != ' ' && word_end != NULL)
+		end = word_end;
+	return psprintf("%.*s...", (int) (end - title), title);
+}
+
+/* The first n words, but for those that don't fit beside the ones before. */
 static char *
 join(const List *words, int n)
 {
 	StringInfoData joined;
-	ListCell *cell;
 
 	initStringInfo(&joined);
-	foreach (cell, words)
+	for (int i = 0; i < n && i < list_length(words); i++)
 	{
-		if (foreach_current_index(cell) >= n)
-			break;
-		appendStringInfo(&joined, "%s%s", joined.len > 0 ? ", " : "", (char *) lfirst(cell));
+		const char *word = list_nth(words, i);
+
+		if (i == 0)
+			appendStringInfoString(&joined, word);
+		else if (width(joined.data) + 2 + width(word) <= LABEL_WIDTH)
+			appendStringInfo(&joined, ", %s", word);
 	}
 	return joined.data;
 }
@@ -238,20 +286,95 @@ is_taken(const UimlLabels *labels, size_t n, const char *label)
 	return false;
 }
 
-/* The first few words; more of them, then a number, where another interest has the same. */
+/* Whether an interest before has the same first n words, and no more, in whatever order: who would tell them apart? */
+static bool
+words_taken(const LabelReader *reader, size_t interest, int n)
+{
+	const UimlLabel *label = reader->labels->label;
+
+	for (size_t i = 0; i < interest; i++)
+	{
+		int same = 0;
+
+		if (Min(reader->strength[i].marks, LABEL_TERMS) != n)
+			continue;
+		for (int x = 0; x < n; x++)
+			for (int y = 0; y < n; y++)
+				same += strcmp(list_nth(label[interest].terms, x), list_nth(label[i].terms, y)) == 0;
+		if (same == n)
+			return true;
+	}
+	return false;
+}
+
+/* The first n words and the first typical item that fits beside them and makes the label unique; NULL if none does. */
 static char *
-unique_label(const UimlLabels *labels, size_t interest)
+label_with_title(const UimlLabels *labels, size_t interest, int n, bool may_cut)
 {
 	const UimlLabel *own = &labels->label[interest];
-	const List *words = own->terms != NIL ? own->terms : own->typical;
-	int n = own->terms != NIL ? LABEL_TERMS : LABEL_ITEMS;
-	char *base = words != NIL ? join(words, n) : psprintf("interest %zu", interest + 1);
-	char *label = base;
+	char *words = join(own->terms, n);
+	int room = LABEL_WIDTH - 2 - width(words);
+	ListCell *cell;
 
-	while (is_taken(labels, interest, label) && n < list_length(words))
-		label = join(words, ++n);
-	for (int number = 2; is_taken(labels, interest, label); number++)
-		label = psprintf("%s (%d)", base, number);
+	if (room < TITLE_WIDTH)
+		return NULL;
+	foreach (cell, own->typical)
+	{
+		const char *title = lfirst(cell);
+		char *label = psprintf("%s, %s", words, cut_title(title, room));
+
+		if ((may_cut || width(title) <= room) && !is_taken(labels, interest, label))
+			return label;
+	}
+	return NULL;
+}
+
+/* Titles instead of words: as many as fit, the first cut where it alone doesn't. */
+static char *
+label_of_titles(const UimlLabel *own)
+{
+	if (own->typical == NIL)
+		return NULL;
+	if (width(linitial(own->typical)) > LABEL_WIDTH)
+		return cut_title(linitial(own->typical), LABEL_WIDTH);
+	return join(own->typical, LABEL_ITEMS);
+}
+
+/* The best label, which another interest may have already. */
+static char *
+wanted_label(const LabelReader *reader, size_t interest)
+{
+	const UimlLabels *labels = reader->labels;
+	const UimlLabel *own = &labels->label[interest];
+	const Strength *strength = &reader->strength[interest];
+	int n = Min(strength->marks, LABEL_TERMS);
+	char *label = NULL;
+
+	if (n >= 2 && !words_taken(reader, interest, n))
+		label = join(own->terms, n);
+	if (label != NULL && !is_taken(labels, interest, label))
+		return label;
+	label = NULL;
+	if (strength->fair > 0)
+		label = label_with_title(labels, interest, Min(Max(n, 1), LABEL_TERMS - 1), false);
+	if (label == NULL && strength->fair > 0)
+		label = label_with_title(labels, interest, 1, true);
+	if (label == NULL)
+		label = label_of_titles(own);
+	return label != NULL ? label : psprintf("interest %zu", interest + 1);
+}
+
+static char *
+unique_label(const LabelReader *reader, size_t interest)
+{
+	char *wanted = wanted_label(reader, interest);
+	char *label = wanted;
+
+	/* A title may hold line ends and tabs. */
+	for (char *c = wanted; *c != '\0'; c++)
+		*c = (unsigned char) *c < ' ' ? ' ' : *c;
+	for (int number = 2; is_taken(reader->labels, interest, label); number++)
+		label = psprintf("%s (%d)", wanted, number);
 	return label;
 }
 
@@ -273,7 +396,7 @@ read_texts(LabelReader *reader, const UimlDomain *domain, const UimlSource *sour
 	for (size_t j = 0; j < labels->n; j++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		labels->label[j].terms = top_terms(reader->terms, (uint32) j);
+		labels->label[j].terms = top_terms(reader->terms, (uint32) j, &reader->strength[j]);
 	}
 	uiml_terms_destroy(reader->terms);
 }
@@ -293,11 +416,12 @@ uiml_labels_find(const UimlDomain *domain, const UimlSource *source, const UimlM
 	labels->label = palloc0(Max(labels->n, 1) * sizeof(UimlLabel));
 	labels->title = MemoryContextAllocExtended(context, Max(model->n_items, 1) * sizeof(char *),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	reader.strength = MemoryContextAllocZero(reader.work, Max(labels->n, 1) * sizeof(Strength));
 	rank_items(&reader, item_users);
 	read_texts(&reader, domain, source, budget);
 	name_typical(&reader, source);
 	for (size_t j = 0; j < labels->n; j++)
-		labels->label[j].label = unique_label(labels, j);
+		labels->label[j].label = unique_label(&reader, j);
 	MemoryContextDelete(reader.work);
 	MemoryContextSwitchTo(old);
 	return labels;

@@ -36,7 +36,8 @@ check_top(UimlTerms *terms, uint32_t class_number, unsigned *sum)
 	double weight[N_TOP];
 	size_t found;
 
-	if (uiml_terms_top(terms, class_number, N_TOP, term, length, weight, &found) != UIML_OK || found > N_TOP)
+	if (uiml_terms_top(terms, class_number, N_TOP, term, length, weight, NULL, &found) != UIML_OK ||
+		found > N_TOP)
 		abort();
 	for (size_t i = 0; i < found; i++)
 	{
@@ -70,10 +71,11 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	{
 		const char *end = memchr(text, '\0', size);
 		size_t length = end != NULL ? (size_t) (end - text) : size;
-		UimlStatus status = uiml_terms_add(terms, number++ % N_CLASSES, text, length);
+		UimlStatus status = uiml_terms_add(terms, number % N_CLASSES, 1 + number % 7, text, length);
 
 		if (status != UIML_OK && status != UIML_ELIMIT)
 			abort();
+		number++;
 		length += end != NULL;
 		text += length;
 		size -= length;

@@ -103,7 +103,7 @@ CREATE TABLE text_reads AS
 SELECT users, items FROM uiml_train('texts', 'text_reads');
 SELECT count(*) AS users FROM texts_users WHERE user_id LIKE 'user %';
 SELECT count(*) AS items FROM texts_items WHERE item_id = md5('1')::uuid;
-SELECT label ~ '^[-0-9a-f]{36}, ' AS typical_keys, terms FROM texts_interests WHERE interest_id = 1;
+SELECT label ~ '^[-0-9a-f]{36}$' AS typical_key, terms FROM texts_interests WHERE interest_id = 1;
 CREATE TABLE numeric_reads AS
 	SELECT (user_id || CASE WHEN article_id % 2 = 0 THEN '.0' ELSE '.00' END)::numeric AS user_id, article_id AS item_id
 	FROM reads;

@@ -171,7 +171,7 @@ ctfidf_edges(void **state)
 static void
 add(UimlTerms *terms, uint32_t class_number, const char *text)
 {
-	assert_int_equal(uiml_terms_add(terms, class_number, text, strlen(text)), UIML_OK);
+	assert_int_equal(uiml_terms_add(terms, class_number, 1, text, strlen(text)), UIML_OK);
 }
 
 /* That the top terms of a class are those given, joined by bars. */
@@ -185,7 +185,7 @@ check_top(UimlTerms *terms, uint32_t class_number, size_t n, const char *expecte
 	size_t found;
 
 	assert_true(n <= 32);
-	assert_int_equal(uiml_terms_top(terms, class_number, n, term, length, weight, &found), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, class_number, n, term, length, weight, NULL, &found), UIML_OK);
 	for (size_t i = 0; i < found; i++)
 	{
 		join_term(&joined, term[i], length[i]);
@@ -211,16 +211,112 @@ top_weights(void **state)
 	add(terms, 0, "alpha alpha ALPHA"); /* counts once */
 	for (int i = 0; i < 4; i++)
 		add(terms, 1, i < 2 ? "gamma beta" : "gamma");
-	assert_int_equal(uiml_terms_top(terms, 1, 3, term, length, weight, &found), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, 1, 3, term, length, weight, NULL, &found), UIML_OK);
 	assert_int_equal(found, 2);
 	assert_memory_equal(term[0], "gamma", 5);
 	assert_near(weight[0], 0.5406201441, 1e-10);
 	assert_memory_equal(term[1], "beta", 4);
 	assert_near(weight[1], 0.3269430843, 1e-10);
 	/* beta is rarer here than in the other class. */
-	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, &found), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, NULL, &found), UIML_OK);
 	assert_int_equal(found, 1);
 	assert_memory_equal(term[0], "alpha", 5);
+	uiml_terms_destroy(terms);
+}
+
+/* Weights of texts are counts, and the result is that of a dense matrix. */
+static void
+texts_have_weights(void **state)
+{
+	const double count[] = {2.5, 0.5, 0, 0, 1, 3};
+	UimlEnv env = uiml_env_malloc();
+	UimlTerms *terms = uiml_terms_create(&env, 2, LARGE);
+	const char *term[3];
+	size_t length[3];
+	double weight[3];
+	double expected[6];
+	size_t found;
+
+	(void) state;
+	assert_int_equal(uiml_terms_add(terms, 0, 2, "alpha", 5), UIML_OK);
+	assert_int_equal(uiml_terms_add(terms, 0, 0.5, "alpha beta", 10), UIML_OK);
+	assert_int_equal(uiml_terms_add(terms, 1, 1, "gamma beta", 10), UIML_OK);
+	assert_int_equal(uiml_terms_add(terms, 1, 2, "gamma", 5), UIML_OK);
+	assert_int_equal(uiml_ctfidf(count, 2, 3, expected), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, weight, NULL, &found), UIML_OK);
+	assert_int_equal(found, 1);
+	assert_near(weight[0], expected[0], 1e-15);
+	assert_int_equal(uiml_terms_top(terms, 1, 3, term, length, weight, NULL, &found), UIML_OK);
+	assert_int_equal(found, 2);
+	assert_near(weight[0], expected[5], 1e-15);
+	assert_near(weight[1], expected[4], 1e-15);
+	uiml_terms_destroy(terms);
+}
+
+/* What most of an interest's users know outvotes many texts that few know. */
+static void
+weights_decide(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	UimlTerms *terms = uiml_terms_create(&env, 2, LARGE);
+
+	(void) state;
+	for (int i = 0; i < 30; i++)
+	{
+		assert_int_equal(
+			uiml_terms_add(terms, 0, i < 10 ? 9 : 1, i < 10 ? "action" : "obscure", i < 10 ? 6 : 7), UIML_OK);
+		add(terms, 1, "romance");
+	}
+	check_top(terms, 0, 2, "action|obscure");
+	uiml_terms_destroy(terms);
+}
+
+static void
+check_grade(UimlTerms *terms, const char *text, UimlTermGrade expected)
+{
+	const char *term[32];
+	size_t length[32];
+	UimlTermGrade grade[32];
+	size_t found;
+
+	assert_int_equal(uiml_terms_top(terms, 0, 32, term, length, NULL, grade, &found), UIML_OK);
+	for (size_t i = 0; i < found; i++)
+	{
+		if (i > 0)
+			assert_true(grade[i] <= grade[i - 1]);
+		if (length[i] == strlen(text) && memcmp(term[i], text, length[i]) == 0)
+		{
+			assert_int_equal(grade[i], expected);
+			return;
+		}
+	}
+	fail_msg("no term %s", text);
+}
+
+/* 200 texts against 200: the shares in the comments are those of class 0 and class 1. */
+static void
+terms_have_grades(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	UimlTerms *terms = uiml_terms_create(&env, 2, LARGE);
+
+	(void) state;
+	for (int i = 0; i < 200; i++)
+	{
+		char text[200];
+
+		snprintf(text, sizeof(text), "text%s%s%s%s%s", i < 20 ? " double" : "", i < 120 ? " excess" : "",
+				 i < 26 ? " slightly" : "", i < 102 ? " even" : "", i < 5 ? " rare" : "");
+		add(terms, 0, text);
+		snprintf(text, sizeof(text), "text%s%s%s%s", i < 8 ? " double" : "", i < 90 ? " excess" : "",
+				 i < 20 ? " slightly" : "", i < 100 ? " even" : "");
+		add(terms, 1, text);
+	}
+	check_grade(terms, "double", UIML_TERM_MARK);       /* .1 and .04: lift 2.5 */
+	check_grade(terms, "excess", UIML_TERM_MARK);       /* .6 and .45: lift 1.33 */
+	check_grade(terms, "slightly", UIML_TERM_TENDENCY); /* .13 and .1: lift 1.3 */
+	check_grade(terms, "even", UIML_TERM_WEAK);         /* .51 and .5 */
+	check_grade(terms, "rare", UIML_TERM_WEAK);         /* .025 and 0, but that may be chance */
 	uiml_terms_destroy(terms);
 }
 
@@ -337,8 +433,11 @@ arguments_are_checked(void **state)
 	(void) state;
 	assert_null(uiml_terms_create(&env, 0, LARGE));
 	assert_null(uiml_terms_create(&env, 65536, LARGE));
-	assert_int_equal(uiml_terms_add(terms, 2, "text", 4), UIML_EINVALID);
-	assert_int_equal(uiml_terms_top(terms, 2, 1, NULL, NULL, NULL, &found), UIML_EINVALID);
+	assert_int_equal(uiml_terms_add(terms, 2, 1, "text", 4), UIML_EINVALID);
+	assert_int_equal(uiml_terms_add(terms, 0, 0, "text", 4), UIML_EINVALID);
+	assert_int_equal(uiml_terms_add(terms, 0, NAN, "text", 4), UIML_EINVALID);
+	assert_int_equal(uiml_terms_add(terms, 0, INFINITY, "text", 4), UIML_EINVALID);
+	assert_int_equal(uiml_terms_top(terms, 2, 1, NULL, NULL, NULL, NULL, &found), UIML_EINVALID);
 	assert_int_equal(found, 0);
 	uiml_terms_destroy(terms);
 	uiml_terms_destroy(NULL);
@@ -363,7 +462,7 @@ many_terms(void **state)
 		snprintf(text, sizeof(text), "word%d shared%d", i, i % 10);
 		add(terms, (uint32_t) i % 2, text);
 	}
-	assert_int_equal(uiml_terms_top(terms, 0, 30, term, length, weight, &found), UIML_OK);
+	assert_int_equal(uiml_terms_top(terms, 0, 30, term, length, weight, NULL, &found), UIML_OK);
 	assert_int_equal(found, 30);
 	for (int i = 0; i < 5; i++)
 	{
@@ -391,7 +490,7 @@ memory_is_bounded(void **state)
 		char text[32];
 
 		snprintf(text, sizeof(text), "word%d", i);
-		status = uiml_terms_add(terms, 1, text, strlen(text));
+		status = uiml_terms_add(terms, 1, 1, text, strlen(text));
 	}
 	assert_int_equal(status, UIML_ELIMIT);
 	/* What was counted still counts, and known terms go on counting. */
@@ -401,7 +500,7 @@ memory_is_bounded(void **state)
 
 	terms = uiml_terms_create(&env, 2, 0);
 	assert_non_null(terms);
-	assert_int_equal(uiml_terms_add(terms, 1, "word", 4), UIML_ELIMIT);
+	assert_int_equal(uiml_terms_add(terms, 1, 1, "word", 4), UIML_ELIMIT);
 	check_top(terms, 1, 2, "");
 	uiml_terms_destroy(terms);
 	assert_int_equal(test_env_live(), 0);
@@ -424,10 +523,10 @@ whole_use(const UimlEnv *env)
 		char text[64];
 
 		snprintf(text, sizeof(text), "word%d 人工智能", i);
-		status = uiml_terms_add(terms, (uint32_t) i % 2, text, strlen(text));
+		status = uiml_terms_add(terms, (uint32_t) i % 2, 1, text, strlen(text));
 	}
 	if (status == UIML_OK)
-		status = uiml_terms_top(terms, 0, 5, term, length, NULL, &found);
+		status = uiml_terms_top(terms, 0, 5, term, length, NULL, NULL, &found);
 	uiml_terms_destroy(terms);
 	return status;
 }
@@ -464,7 +563,7 @@ labelling_is_interruptible(void **state)
 
 	(void) state;
 	add(terms, 0, "red white wine");
-	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, &found), UIML_EINTERRUPTED);
+	assert_int_equal(uiml_terms_top(terms, 0, 3, term, length, NULL, NULL, &found), UIML_EINTERRUPTED);
 	uiml_terms_destroy(terms);
 	assert_int_equal(test_env_live(), 0);
 }
@@ -482,7 +581,7 @@ long_text_is_cut(void **state)
 	memset(text, ' ', size);
 	memcpy(text, "begin", 5);
 	memcpy(text + size - 3, "end", 3);
-	assert_int_equal(uiml_terms_add(terms, 0, text, size), UIML_OK);
+	assert_int_equal(uiml_terms_add(terms, 0, 1, text, size), UIML_OK);
 	check_top(terms, 0, 2, "begin");
 	free(text);
 	uiml_terms_destroy(terms);
@@ -500,6 +599,9 @@ main(void)
 		cmocka_unit_test(ctfidf_known_answer),
 		cmocka_unit_test(ctfidf_edges),
 		cmocka_unit_test(top_weights),
+		cmocka_unit_test(texts_have_weights),
+		cmocka_unit_test(weights_decide),
+		cmocka_unit_test(terms_have_grades),
 		cmocka_unit_test(top_is_characteristic),
 		cmocka_unit_test(top_ties),
 		cmocka_unit_test(top_joins_pairs),
