@@ -32,7 +32,7 @@ CREATE TABLE uiml.domain (
 	item_key name,
 	item_text name[],
 	kind_weights jsonb NOT NULL,
-	half_life interval, -- NULL means no decay
+	half_life interval, -- 0 is no decay, NULL is chosen in training
 	features text NOT NULL,
 	dims integer, -- NULL means chosen in training
 	interests integer, -- NULL means chosen in training

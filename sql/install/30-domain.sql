@@ -7,14 +7,14 @@ CREATE FUNCTION uiml_create_domain(
 	user_col name DEFAULT NULL, item_col name DEFAULT NULL, time_col name DEFAULT NULL, kind_col name DEFAULT NULL,
 	weight_col name DEFAULT NULL, text_cols name[] DEFAULT NULL,
 	items pg_catalog.regclass DEFAULT NULL, item_key name DEFAULT NULL, item_text name[] DEFAULT NULL,
-	kind_weights jsonb DEFAULT NULL, half_life interval DEFAULT '30 days', features text DEFAULT 'auto',
+	kind_weights jsonb DEFAULT NULL, half_life interval DEFAULT NULL, features text DEFAULT 'auto',
 	dims integer DEFAULT NULL, interests integer DEFAULT NULL, schema name DEFAULT NULL, options jsonb DEFAULT '{}')
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'uiml_create_domain'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION uiml_create_domain(text, pg_catalog.regclass, name, name, name, name, name, name[],
 	pg_catalog.regclass, name, name[], jsonb, interval, text, integer, integer, name, jsonb) IS
-	'Registers a table of events as a domain. Columns that are not given are recognised by name and type and told in a NOTICE (time_col, kind_col, weight_col: '''' for none). items with item_key and item_text hold the texts of items. kind_weights: weight of each kind of event, as JSON. half_life: NULL for no decay. dims 1..1024 and interests 1..4096: NULL lets training choose. schema: where the derived tables go. options: seed, holdout, row_scale, col_scale';
+	'Registers a table of events as a domain. Columns that are not given are recognised by name and type and told in a NOTICE (time_col, kind_col, weight_col: '''' for none). items with item_key and item_text hold the texts of items. kind_weights: weight of each kind of event, as JSON. half_life: ''0'' for no decay; NULL lets training choose it. dims 1..1024 and interests 1..4096: NULL lets training choose. schema: where the derived tables go. options: seed, holdout, row_scale, col_scale';
 
 CREATE FUNCTION uiml_alter_domain(
 	name text, events pg_catalog.regclass DEFAULT NULL,

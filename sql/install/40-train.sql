@@ -15,7 +15,7 @@ CREATE FUNCTION uiml_train(
 	item_key name DEFAULT NULL,
 	item_text name[] DEFAULT NULL,
 	kind_weights jsonb DEFAULT NULL,
-	half_life interval DEFAULT '30 days',
+	half_life interval DEFAULT NULL,
 	features text DEFAULT 'auto',
 	dims integer DEFAULT NULL,
 	interests integer DEFAULT NULL,

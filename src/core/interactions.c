@@ -263,10 +263,25 @@ to_mass(double sum)
 	return sum > FLT_MAX ? FLT_MAX : (float) sum;
 }
 
+/* The newest event of the user whose events begin at i, in the window; -INFINITY where there is none. */
+static double
+newest_event(const UimlEvent *events, size_t n, size_t i, const Window *w)
+{
+	uint32_t user = events[i].user;
+	double last = -INFINITY;
+
+	for (; i < n && events[i].user == user; i++)
+		if (in_window(w, &events[i]) && events[i].at > last)
+			last = events[i].at;
+	return last;
+}
+
+/* Fills strength and mass of each entry, and each user's fade; x has room for all, the events are in its order. */
 static UimlStatus
 sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window *w, UimlInteractions *x)
 {
 	size_t entry = 0;
+	double last = -INFINITY;
 
 	for (size_t i = 0; i < n;)
 	{
@@ -274,6 +289,11 @@ sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window 
 		double strength = 0;
 		double mass = 0;
 
+		if (i == 0 || first->user != first[-1].user)
+		{
+			last = newest_event(events, n, i, w);
+			x->fade[first->user] = exp2((last - w->until) / w->half_life);
+		}
 		for (; i < n && events[i].user == first->user && events[i].item == first->item; i++)
 		{
 			const UimlEvent *e = &events[i];
@@ -283,7 +303,7 @@ sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window 
 			if (!in_window(w, e))
 				continue;
 			strength += e->weight;
-			mass += e->weight * exp2((e->at - w->until) / w->half_life);
+			mass += e->weight * exp2((e->at - last) / w->half_life);
 		}
 		if (strength > 0)
 		{
@@ -295,6 +315,12 @@ sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window 
 	return UIML_OK;
 }
 
+static bool
+window_valid(const Window *w)
+{
+	return !isnan(w->from) && !isnan(w->before) && isfinite(w->until) && w->half_life > 0;
+}
+
 UimlStatus
 uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, size_t n_users, size_t n_items,
 						double from, double before, double until, double half_life, UimlInteractions *out)
@@ -304,7 +330,7 @@ uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, s
 	UimlStatus status;
 
 	*out = (UimlInteractions){0};
-	if (isnan(from) || isnan(before) || !isfinite(until) || !(half_life > 0))
+	if (!window_valid(&w))
 		return UIML_EINVALID;
 	x.row_start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
 	status = x.row_start == NULL ? UIML_ENOMEM : count_entries(env, events, n, &w, &x);
@@ -313,7 +339,8 @@ uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, s
 		x.item = uiml_alloc(env, x.n_entries, sizeof(uint32_t));
 		x.strength = uiml_alloc(env, x.n_entries, sizeof(float));
 		x.mass = uiml_alloc(env, x.n_entries, sizeof(float));
-		if (x.item == NULL || x.strength == NULL || x.mass == NULL)
+		x.fade = uiml_alloc0(env, n_users, sizeof(double));
+		if (x.item == NULL || x.strength == NULL || x.mass == NULL || x.fade == NULL)
 			status = UIML_ENOMEM;
 	}
 	if (status == UIML_OK)
@@ -325,6 +352,27 @@ uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, s
 	return status;
 }
 
+UimlStatus
+uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, double from, double before,
+						double until, double half_life, UimlInteractions *x)
+{
+	Window w = {from, before, until, half_life};
+
+	if (!window_valid(&w) || x->fade == NULL)
+		return UIML_EINVALID;
+	return sum_entries(env, events, n, &w, x);
+}
+
+void
+uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x)
+{
+	for (size_t u = 0; u < x->n_users && x->fade != NULL; u++)
+		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
+			x->mass[e] = to_mass(x->mass[e] * x->fade[u]);
+	uiml_free(env, x->fade);
+	x->fade = NULL;
+}
+
 void
 uiml_interactions_free(const UimlEnv *env, UimlInteractions *x)
 {
@@ -332,5 +380,6 @@ uiml_interactions_free(const UimlEnv *env, UimlInteractions *x)
 	uiml_free(env, x->item);
 	uiml_free(env, x->strength);
 	uiml_free(env, x->mass);
+	uiml_free(env, x->fade);
 	*x = (UimlInteractions){0};
 }

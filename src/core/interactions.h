@@ -3,8 +3,10 @@
  *	  From single events to the user x item matrix that models are fitted on.
  *
  * An event is one thing a user did to an item at a time, with a weight.  Interactions are its sums per user
- * and item: strength, the plain sum of weights (what the user ever did, for the item space), and mass, the sum
- * decayed to a fixed instant (what the user is interested in now).
+ * and item: strength, the plain sum of weights (what the user ever did, for the item space), and mass, the sum decayed to
+ * the user's newest event (what the user was interested in when last seen).  Each user has a clock of his own, because a
+ * prediction is made when somebody is there: models are fitted and judged at that moment.  What decays further, until
+ * a common instant, is one factor per user, his fade.
  */
 #ifndef UIML_INTERACTIONS_H
 #define UIML_INTERACTIONS_H
@@ -28,7 +30,8 @@ typedef struct UimlInteractions
 	size_t *row_start; /* n_users + 1 */
 	uint32_t *item;    /* n_entries */
 	float *strength;   /* n_entries: sum of weights */
-	float *mass;       /* n_entries: sum of weight * 2^(-(until - at) / half_life) */
+	float *mass;  /* n_entries: sum of weight * 2^(-(last - at) / half_life), last the user's newest event */
+	double *fade; /* n_users: 2^(-(until - last) / half_life); NULL means 1 for everybody */
 } UimlInteractions;
 
 /*
@@ -42,7 +45,7 @@ extern UimlStatus uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t
  *		Sums sorted events into interactions.
  *
  * events:	sorted by uiml_events_sort; those with from <= at < before count (-INFINITY, INFINITY: all)
- * until:	the instant that masses are decayed to, in the unit of at
+ * until:	the instant that fades count to, in the unit of at
  * half_life: seconds, > 0, or INFINITY for no decay
  *
  * Sums run in double.  Masses below the smallest normal float become that float, so no entry loses its sign.
@@ -51,6 +54,16 @@ extern UimlStatus uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t
 extern UimlStatus uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n,
 										  size_t n_users, size_t n_items, double from, double before,
 										  double until, double half_life, UimlInteractions *out);
+
+/*
+ * uiml_interactions_decay
+ *		Computes masses and fades anew for another half-life; events, from, before and until as x was built from.
+ */
+extern UimlStatus uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, double from,
+										  double before, double until, double half_life, UimlInteractions *x);
+
+/* Multiplies masses by their user's fade: x is then decayed to until for everybody, and has no fades. */
+extern void uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x);
 
 extern void uiml_interactions_free(const UimlEnv *env, UimlInteractions *x);
 

@@ -102,7 +102,7 @@ scale_vectors(UimlModel *model, const float *col_factor)
 	}
 }
 
-/* Each item's share of the mass of the used rows. */
+/* Each item's share of the mass of the used rows, faded: what is popular now. */
 static UimlStatus
 measure_popularity(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, float *popularity)
 {
@@ -113,15 +113,18 @@ measure_popularity(const UimlEnv *env, const UimlInteractions *x, const uint8_t 
 		return UIML_ENOMEM;
 	for (size_t u = 0; u < x->n_users; u++)
 	{
+		double fade;
+
 		if (uiml_interrupted(env))
 		{
 			uiml_free(env, mass);
 			return UIML_EINTERRUPTED;
 		}
+		fade = x->fade != NULL ? x->fade[u] : 1;
 		if (row_used != NULL && !row_used[u])
 			continue;
 		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
-			mass[x->item[e]] += x->mass[e];
+			mass[x->item[e]] += x->mass[e] * fade;
 	}
 	for (size_t i = 0; i < x->n_items; i++)
 		total += mass[i];

@@ -31,6 +31,9 @@
 
 #define NDCG_K 100
 
+/* The fewest dims that come this close to the best NDCG: less than tuning users can tell apart. */
+#define DIMS_TOLERANCE .005
+
 /* Every step-th user, so that about n_wanted take part whatever order users come in. */
 static size_t
 user_step(size_t n_users, double n_wanted)
@@ -134,6 +137,7 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 	size_t step =
 		user_step(tuning->seen.n_users, DIMS_BUDGET / ((double) model->n_items * (double) model->dims));
 	size_t best = n_prefix - 1;
+	double most;
 	Batch batch;
 	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
 	UimlStatus status = batch_create(env, model, &batch);
@@ -155,9 +159,12 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 		}
 	}
 
-	/* The smallest of equals. */
-	for (size_t p = n_prefix; p-- > 0;)
-		if (sum[p] >= sum[best] && sum[p] > 0)
+	for (size_t p = 0; p < n_prefix; p++)
+		if (sum[p] > sum[best])
+			best = p;
+	most = sum[best];
+	for (size_t p = best; p-- > 0;)
+		if (sum[p] > 0 && sum[p] >= (1 - DIMS_TOLERANCE) * most)
 			best = p;
 	*dims = prefix[best];
 	batch_free(env, &batch);
@@ -377,8 +384,8 @@ search_line(const UimlEnv *env, Search *search, double low, double high)
 }
 
 /* Temperature and item_alpha in turn: they hardly depend on each other, so three rounds settle both. */
-static UimlStatus
-tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+UimlStatus
+uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double *loss)
 {
 	ShareSample sample;
 	Search search = {&sample, {log(model->temperature), log(model->item_alpha)}, 0};
@@ -396,6 +403,7 @@ tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
 	{
 		model->temperature = exp(search.value[0]);
 		model->item_alpha = exp(search.value[1]);
+		*loss = sample.n_users > 0 ? share_loss(&sample, model->temperature, model->item_alpha) : NAN;
 	}
 	share_sample_free(env, &sample);
 	return status;
@@ -440,12 +448,13 @@ UimlStatus
 uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
 {
 	UimlStatus status;
+	double loss;
 
 	uiml_progress(env, "tuning", 0, 2);
 	status = tune_prior(env, model, tuning);
 	uiml_progress(env, "tuning", 1, 2);
 	if (status == UIML_OK)
-		status = tune_shares(env, model, tuning);
+		status = uiml_model_tune_shares(env, model, tuning, &loss);
 	uiml_progress(env, "tuning", 2, 2);
 	return status;
 }

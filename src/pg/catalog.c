@@ -122,7 +122,10 @@ read_domain(TupleTableSlot *slot)
 	domain->item_text = texts_value(slot, 13);
 	domain->kind_weights = jsonb_value(slot, 14);
 	domain->half_life = DatumGetFloat8(slot_getattr(slot, 15, &null));
+	/* '0' turns decay off, NULL leaves the choice to training. */
 	if (null)
+		domain->half_life = 0;
+	else if (domain->half_life == 0)
 		domain->half_life = INFINITY;
 	domain->features = text_value(slot, 16);
 	domain->dims = int_value(slot, 17, 0);
@@ -139,7 +142,7 @@ check_domain(const UimlDomain *domain)
 {
 	const char *name = domain->name;
 
-	check_stored(domain->half_life > 0, name, "half_life");
+	check_stored(domain->half_life >= 0, name, "half_life");
 	check_stored(domain->dims >= 0 && domain->dims <= UIML_MAX_DIMS, name, "dims");
 	check_stored(domain->interests >= 0 && domain->interests <= UIML_MAX_INTERESTS, name, "interests");
 	check_stored(uiml_kind_weights_problem(domain->kind_weights) == NULL, name, "kind_weights");

@@ -39,7 +39,7 @@ typedef struct UimlDomain
 	char *item_key;
 	List *item_text; /* of char * */
 	Jsonb *kind_weights;
-	double half_life; /* seconds, INFINITY for no decay */
+	double half_life; /* seconds, INFINITY for no decay, 0: chosen in training */
 	char *features;
 	int dims;      /* 0: chosen in training */
 	int interests; /* 0: chosen in training */

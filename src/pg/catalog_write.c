@@ -89,7 +89,9 @@ domain_params(UimlSqlParams *params, const UimlDomain *domain)
 	uiml_sql_param_text(params, domain->item_key);
 	param_texts(params, domain->item_text);
 	param_jsonb(params, domain->kind_weights);
-	param_float8(params, domain->half_life);
+	param_float8(params, domain->half_life == 0     ? INFINITY
+						 : isinf(domain->half_life) ? 0
+													: domain->half_life);
 	uiml_sql_param_text(params, domain->features);
 	param_int4_or_null(params, domain->dims);
 	param_int4_or_null(params, domain->interests);

@@ -183,7 +183,7 @@ uiml_domain_create(const UimlDomainArgs *args)
 	domain->name = pstrdup(args->name);
 	resolve_columns(args, domain, &user_type, &item_type);
 	domain->kind_weights = args->kind_weights != NULL ? args->kind_weights : jsonb_of(DEFAULT_KIND_WEIGHTS);
-	domain->half_life = args->has_half_life ? args->half_life : INFINITY;
+	domain->half_life = args->half_life;
 	domain->features = pstrdup(args->features != NULL ? args->features : "auto");
 	domain->dims = args->dims;
 	domain->interests = args->interests;
@@ -244,7 +244,7 @@ unset_fields(UimlDomain *domain, List *names)
 		else if (strcmp(name, "items") == 0)
 			domain->items = InvalidOid;
 		else if (strcmp(name, "half_life") == 0)
-			domain->half_life = INFINITY;
+			domain->half_life = 0;
 		else if (strcmp(name, "dims") == 0)
 			domain->dims = 0;
 		else if (strcmp(name, "interests") == 0)

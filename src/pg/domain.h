@@ -41,7 +41,7 @@ typedef struct UimlDomainArgs
 	List *item_text; /* of char * */
 	Jsonb *kind_weights;
 	bool has_half_life;
-	double half_life; /* seconds; INFINITY (also for NULL): no decay */
+	double half_life; /* seconds; INFINITY: no decay; 0 (NULL): chosen in training */
 	const char *features;
 	int dims;
 	int interests;

@@ -188,7 +188,7 @@ check_json(const char *argument, const char *problem)
 				errmsg("invalid value for argument %s", argument), errdetail("%s", problem));
 }
 
-/* Seconds; months count 30 days, as everywhere in PostgreSQL where a length is needed. */
+/* Seconds, INFINITY for none; months count 30 days, as everywhere in PostgreSQL where a length is needed. */
 static double
 half_life_seconds(const Interval *interval)
 {
@@ -199,12 +199,15 @@ half_life_seconds(const Interval *interval)
 	if (INTERVAL_IS_NOEND(interval))
 		return INFINITY;
 #endif
-	if (seconds <= 0)
+	if (seconds == 0)
+		return INFINITY;
+	if (seconds < 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("half_life must be greater than zero"), errhint("Pass NULL for no decay."));
+				errmsg("half_life must be greater than or equal to zero"),
+				errhint("Pass '0' for no decay, or NULL to let training choose it."));
 	if (seconds > MAX_HALF_LIFE)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("half_life must be at most 10000 years"), errhint("Pass NULL for no decay."));
+				errmsg("half_life must be at most 10000 years"), errhint("Pass '0' for no decay."));
 	return seconds;
 }
 
@@ -264,7 +267,7 @@ read_common(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
 	args->item_text = names_arg(fcinfo, first + 9, "item_text");
 	args->kind_weights = PG_ARGISNULL(first + 10) ? NULL : PG_GETARG_JSONB_P_COPY(first + 10);
 	args->has_half_life = !PG_ARGISNULL(first + 11);
-	args->half_life = args->has_half_life ? half_life_seconds(PG_GETARG_INTERVAL_P(first + 11)) : INFINITY;
+	args->half_life = args->has_half_life ? half_life_seconds(PG_GETARG_INTERVAL_P(first + 11)) : 0;
 	args->features = PG_ARGISNULL(first + 12) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(first + 12));
 	args->dims = int_arg(fcinfo, first + 13, "dims", UIML_MAX_DIMS);
 	args->interests = int_arg(fcinfo, first + 14, "interests", UIML_MAX_INTERESTS);

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "core/behaviour.h"
+#include "core/half_life.h"
 #include "pg/env.h"
 #include "pg/phases.h"
 #include "pg/prediction.h"
@@ -56,6 +57,7 @@ typedef struct Evaluation
 	UimlEnv env; /* inner, watched by budget */
 	UimlSource *source;
 	UimlSplitKeys keys;
+	double half_life; /* seconds, INFINITY for no decay */
 	uint8_t *role;
 	uint8_t *rows;
 	UimlHoldout tuning;
@@ -158,6 +160,12 @@ read_arguments(FunctionCallInfo fcinfo, Evaluation *e)
 
 /* --- events ------------------------------------------------------------------------------------------------------ */
 
+static bool
+chooses_half_life(const Evaluation *e)
+{
+	return e->source->has_time && e->domain->half_life == 0;
+}
+
 static void
 read_source(Evaluation *e)
 {
@@ -169,6 +177,7 @@ read_source(Evaluation *e)
 	e->source = uiml_source_read(e->domain, e->seed, e->context);
 	pairs = uiml_source_check(e->domain, e->source);
 	e->keys = uiml_source_split_keys(e->source, e->context);
+	e->half_life = e->source->has_time && !chooses_half_life(e) ? e->domain->half_life : INFINITY;
 
 	/* By time, interactions before both cut-offs are held at once. */
 	behaviour.model = e->params;
@@ -196,9 +205,18 @@ build(Evaluation *e, double from, double before, double until, UimlInteractions 
 	const UimlSource *source = e->source;
 
 	uiml_check(uiml_interactions_build(&e->env, source->events, source->n_events, source->users.n,
-									   source->items.n, from, before, until,
-									   source->has_time ? e->domain->half_life : INFINITY, x),
+									   source->items.n, from, before, until, e->half_life, x),
 			   "interactions");
+}
+
+/* The half-life, where the domain doesn't say, from events before a time; x are their interactions. */
+static void
+choose_half_life(Evaluation *e, double before, const UimlInteractions *x)
+{
+	uiml_phases_enter(&e->phases, "half-life");
+	uiml_check(uiml_half_life_choose(&e->env, e->source->events, e->source->n_events, before, x, e->role,
+									 e->params.seed, &e->half_life),
+			   "half-life");
 }
 
 static void
@@ -243,7 +261,6 @@ evaluate_users(Evaluation *e)
 	size_t n_test;
 
 	build(e, -INFINITY, INFINITY, e->source->until, &x);
-	free_events(e);
 	for (size_t u = 0; u < n_users; u++)
 		e->rows[u] = x.row_start[u + 1] - x.row_start[u] >= 2;
 	n_test = Min(e->users, count_flags(e->rows, n_users) / SMALLEST_FIT_SHARE);
@@ -251,6 +268,14 @@ evaluate_users(Evaluation *e)
 		no_test_users(
 			e, psprintf("Of %zu users, fewer than %d have two items or more.", n_users, SMALLEST_FIT_SHARE));
 	uiml_check(uiml_split_roles(&e->env, &e->keys, n_users, e->rows, n_test, n_test, e->role), "split");
+	if (chooses_half_life(e))
+	{
+		choose_half_life(e, INFINITY, &x);
+		uiml_check(uiml_interactions_decay(&e->env, e->source->events, e->source->n_events, -INFINITY,
+										   INFINITY, e->source->until, e->half_life, &x),
+				   "interactions");
+	}
+	free_events(e);
 	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
 			   "split");
 	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
@@ -307,6 +332,28 @@ split_at(Evaluation *e, const UimlInteractions *before, const UimlInteractions *
 }
 
 static void
+choose_half_life_before(Evaluation *e, double final)
+{
+	UimlInteractions x;
+	size_t n_users = e->source->users.n;
+
+	build(e, -INFINITY, final, final, &x);
+	uiml_check(
+		uiml_split_roles(&e->env, &e->keys, n_users, NULL, 0, uiml_split_size(n_users, e->users), e->role),
+		"split");
+	choose_half_life(e, final, &x);
+	uiml_interactions_free(&e->env, &x);
+}
+
+/* What is known at a cut-off, as predictions at that moment see it. */
+static void
+build_faded(Evaluation *e, double cut, UimlInteractions *x)
+{
+	build(e, -INFINITY, cut, cut, x);
+	uiml_interactions_fade(&e->env, x);
+}
+
+static void
 evaluate_time(Evaluation *e)
 {
 	UimlInteractions fit, refit, after;
@@ -314,7 +361,9 @@ evaluate_time(Evaluation *e)
 	double tuning, final;
 
 	find_cuts(e, &tuning, &final);
-	build(e, -INFINITY, final, final, &refit);
+	if (chooses_half_life(e))
+		choose_half_life_before(e, final);
+	build_faded(e, final, &refit);
 	build(e, final, INFINITY, final, &after);
 	split_at(e, &refit, &after, NULL, &e->judging);
 	if (e->judging.seen.n_users == 0)
@@ -323,7 +372,7 @@ evaluate_time(Evaluation *e)
 	memcpy(judges, e->role, e->source->users.n);
 	uiml_interactions_free(&e->env, &after);
 
-	build(e, -INFINITY, tuning, tuning, &fit);
+	build_faded(e, tuning, &fit);
 	build(e, tuning, final, tuning, &after);
 	free_events(e);
 	split_at(e, &fit, &after, judges, &e->tuning);

@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "core/behaviour.h"
+#include "core/half_life.h"
 #include "pg/env.h"
 #include "pg/phases.h"
 #include "pg/sourcecheck.h"
@@ -53,7 +54,9 @@ typedef struct Training
 	UimlBehaviourParams params;
 	uint64 seed;
 	UimlSource *source;
+	UimlSplitKeys keys;
 	UimlInteractions interactions;
+	double half_life; /* seconds, INFINITY for no decay */
 	uint32 *item_users;
 	uint32 *user_events;
 	double *user_last;
@@ -209,7 +212,7 @@ count_item_users(Training *training)
 		training->item_users[x->item[i]]++;
 }
 
-/* Tells where decay has taken most users' history: a half-life of days on a history of years. */
+/* Tells where a half-life that was given leaves nothing of most users' history: days, on a history of years. */
 static void
 note_decay(const Training *training)
 {
@@ -217,20 +220,10 @@ note_decay(const Training *training)
 	double half_life = training->domain->half_life;
 	size_t faded = 0;
 
-	if (isinf(half_life))
+	if (half_life == 0 || isinf(half_life))
 		return;
 	for (size_t u = 0; u < x->n_users; u++)
-	{
-		double strength = 0;
-		double mass = 0;
-
-		for (size_t i = x->row_start[u]; i < x->row_start[u + 1]; i++)
-		{
-			strength += x->strength[i];
-			mass += x->mass[i];
-		}
-		faded += mass < FADED * strength;
-	}
+		faded += x->fade[u] < FADED;
 	if (faded * 2 > x->n_users)
 		ereport(
 			NOTICE,
@@ -240,7 +233,34 @@ note_decay(const Training *training)
 				 "The half-life is %g days, counted from the newest event. Predictions for these users are "
 				 "little more than what the domain's users do in general.",
 				 half_life / SECS_PER_DAY),
-			 errhint("Where tastes last longer, give a longer half_life, or NULL for no decay.")));
+			 errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
+}
+
+/* How fast interests age, where the domain doesn't say: masses follow. */
+static void
+choose_half_life(Training *training)
+{
+	const UimlSource *source = training->source;
+	UimlInteractions *x = &training->interactions;
+	size_t held_out = uiml_split_size(x->n_users, training->params.max_users);
+	uint8_t *role = MemoryContextAllocHuge(training->context, x->n_users);
+
+	uiml_phases_enter(&training->phases, "half-life");
+	uiml_blas_begin();
+	check_status(
+		training,
+		uiml_split_roles(&training->env, &training->keys, x->n_users, NULL, held_out, held_out, role),
+		"split");
+	check_status(training,
+				 uiml_half_life_choose(&training->env, source->events, source->n_events, INFINITY, x, role,
+									   training->seed, &training->half_life),
+				 "half-life");
+	check_status(training,
+				 uiml_interactions_decay(&training->env, source->events, source->n_events, -INFINITY,
+										 INFINITY, source->until, training->half_life, x),
+				 "interactions");
+	uiml_blas_end();
+	pfree(role);
 }
 
 static void
@@ -248,6 +268,7 @@ read_source(Training *training)
 {
 	const UimlDomain *domain = training->domain;
 	UimlSource *source;
+	bool choose;
 	size_t pairs;
 
 	uiml_phases_enter(&training->phases, "reading");
@@ -257,12 +278,16 @@ read_source(Training *training)
 	check_memory(training, pairs);
 	uiml_source_texts_check(domain, source);
 	count_events(training);
+	choose = source->has_time && domain->half_life == 0;
+	training->half_life = source->has_time && !choose ? domain->half_life : INFINITY;
 	check_status(training,
 				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
 										 source->items.n, -INFINITY, INFINITY, source->until,
-										 source->has_time ? domain->half_life : INFINITY,
-										 &training->interactions),
+										 training->half_life, &training->interactions),
 				 "interactions");
+	training->keys = uiml_source_split_keys(source, training->context);
+	if (choose)
+		choose_half_life(training);
 	pfree(source->events);
 	source->events = NULL;
 	count_item_users(training);
@@ -272,15 +297,14 @@ read_source(Training *training)
 static void
 fit_model(Training *training)
 {
-	UimlSplitKeys keys = uiml_source_split_keys(training->source, training->context);
 	UimlJudgement judgement;
 
 	uiml_phases_enter(&training->phases, "split");
 	bound_fit(training);
 	uiml_blas_begin();
 	check_status(training,
-				 uiml_behaviour_train(&training->env, &training->interactions, &keys, &training->params,
-									  &training->model, &judgement),
+				 uiml_behaviour_train(&training->env, &training->interactions, &training->keys,
+									  &training->params, &training->model, &judgement),
 				 "item space and interests");
 	uiml_blas_end();
 	training->n_figures = uiml_judgement_n_figures(&judgement);
@@ -290,6 +314,9 @@ fit_model(Training *training)
 	uiml_check(uiml_judgement_figures(&training->env, &judgement, training->seed, training->figure),
 			   "evaluation");
 	uiml_judgement_free(&training->env, &judgement);
+
+	/* Models are fitted at each user's own time; what is stored is of data_until. */
+	uiml_interactions_fade(&training->env, &training->interactions);
 }
 
 /* --- what is kept ------------------------------------------------------------------------------------------------ */
@@ -327,7 +354,7 @@ fill_row(Training *training)
 	row->trained_by = GetUserId();
 	row->has_data_until = source->has_time;
 	row->data_until = source->data_until;
-	row->half_life = source->has_time ? training->domain->half_life : INFINITY;
+	row->half_life = training->half_life;
 	row->users = (int64) source->users.n;
 	row->items = (int64) source->items.n;
 	row->events = (int64) source->n_events;

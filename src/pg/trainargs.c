@@ -22,8 +22,7 @@
 #include "pg/trainargs.h"
 
 /* The defaults in sql/install/40-train.sql: they can't be told from an argument that was left out. */
-#define DEFAULT_HALF_LIFE (30.0 * SECS_PER_DAY)
-#define DEFAULT_FEATURES  "auto"
+#define DEFAULT_FEATURES "auto"
 
 double
 uiml_domain_option(const UimlDomain *domain, const char *name, double default_value)
@@ -109,12 +108,15 @@ check_half_life(const UimlDomain *domain, const UimlDomainArgs *args)
 	double given = args->half_life;
 	double registered = domain->half_life;
 
-	if (given == DEFAULT_HALF_LIFE || given == registered)
+	if (!args->has_half_life || given == registered)
 		return;
 	/* A stored interval has microseconds. */
 	if (!isinf(given) && !isinf(registered) && fabs(given - registered) <= 1e-6)
 		return;
-	differs(domain, "half_life", isinf(registered) ? NULL : psprintf("%g days", registered / SECS_PER_DAY));
+	differs(domain, "half_life",
+			registered == 0     ? NULL
+			: isinf(registered) ? "0"
+								: psprintf("%g days", registered / SECS_PER_DAY));
 }
 
 static void

@@ -173,20 +173,37 @@ test_decay(void **state)
 	assert_int_equal(x.item[2], 0);
 	assert_true(x.strength[0] == 2 && x.strength[1] == 5 && x.strength[2] == 4);
 	assert_true(x.mass[0] == 0.5f && x.mass[1] == 4.5f && x.mass[2] == 3);
+	assert_true(x.fade[0] == 1 && x.fade[1] == 0 && x.fade[2] == 1);
 	uiml_interactions_free(&env, &x);
 
-	/* No decay, and a mass too small for a float. */
+	/* Later, masses are the same and fades are not; fading applies them once. */
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 120, 10, &x), UIML_OK);
+	assert_true(x.mass[0] == 0.5f && x.mass[1] == 4.5f && x.mass[2] == 3);
+	assert_true(x.fade[0] == 0.25 && x.fade[2] == 0.25);
+	assert_int_equal(uiml_interactions_decay(&env, e, 5, -INFINITY, INFINITY, 120, 20, &x), UIML_OK);
+	assert_true(x.mass[0] == 1 && x.fade[0] == 0.5);
+	uiml_interactions_fade(&env, &x);
+	assert_true(x.mass[0] == 0.5f && x.mass[2] == 1.5f && x.fade == NULL);
+	uiml_interactions_free(&env, &x);
+
+	/* No decay, and masses too small for a float. */
 	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 100, INFINITY, &x),
 					 UIML_OK);
 	assert_memory_equal(x.mass, x.strength, 3 * sizeof(float));
 	uiml_interactions_free(&env, &x);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 100, 1e-3, &x), UIML_OK);
+	assert_true(x.mass[0] == FLT_MIN && x.mass[1] == 4);
+	uiml_interactions_free(&env, &x);
 	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 1e6, 1, &x), UIML_OK);
-	assert_true(x.mass[0] == FLT_MIN);
+	uiml_interactions_fade(&env, &x);
+	assert_true(x.mass[1] == FLT_MIN);
 	uiml_interactions_free(&env, &x);
 
-	/* Events after the instant weigh more, and never overflow. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, -1e9, 1, &x), UIML_OK);
-	assert_true(x.mass[0] == FLT_MAX);
+	/* Fades to an instant before the events are above one, and masses never overflow. */
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 0, 1, &x), UIML_OK);
+	assert_true(x.fade[0] > 1e30);
+	uiml_interactions_fade(&env, &x);
+	assert_true(isfinite(x.mass[1]));
 	uiml_interactions_free(&env, &x);
 }
 

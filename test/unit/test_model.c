@@ -165,7 +165,7 @@ test_fold_in(void **state)
 	size_t start[] = {0, 2, 4, 5};
 	uint32_t item[] = {0, 1, 1, 2, 2};
 	float one[] = {1, 1, 1, 1, 1};
-	UimlInteractions x = {3, 3, 5, start, item, one, one};
+	UimlInteractions x = {3, 3, 5, start, item, one, one, NULL};
 	const float row[3][3] = {{1, 1, 0}, {0, 1, 1}, {0, 0, 1}};
 
 	(void) state;
@@ -425,7 +425,7 @@ test_nothing_hidden(void **state)
 	uint32_t item[12];
 	float one[12];
 	uint64_t hash[12];
-	UimlInteractions x = {12, 4, 12, start, item, one, one};
+	UimlInteractions x = {12, 4, 12, start, item, one, one, NULL};
 	UimlSplitKeys keys = {hash, item_hash, NULL};
 	UimlBehaviourParams params = uiml_behaviour_defaults();
 	UimlModel model;

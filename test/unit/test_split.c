@@ -26,7 +26,7 @@ static size_t start[] = {0, 0, 1, 3, 8, 18};
 static uint32_t item[] = {0, 0, 1, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 static float strength[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
 static float mass[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-static const UimlInteractions x = {5, 10, 18, start, item, strength, mass};
+static const UimlInteractions x = {5, 10, 18, start, item, strength, mass, NULL};
 
 static void
 test_roles(void **state)
@@ -106,7 +106,7 @@ test_time(void **state)
 	UimlEnv env = uiml_env_malloc();
 	size_t after_start[] = {0, 2, 4, 4, 4, 4};
 	uint32_t after_item[] = {3, 4, 0, 7};
-	UimlInteractions after = {5, 10, 4, after_start, after_item, strength, mass};
+	UimlInteractions after = {5, 10, 4, after_start, after_item, strength, mass, NULL};
 	const uint8_t role[] = {1, 1, 0, 0, 2};
 	UimlHoldout holdout;
 

@@ -1,0 +1,31 @@
+/*
+ * half_life.h
+ *	  How fast interests age in a domain, told by held-out users.
+ */
+#ifndef UIML_HALF_LIFE_H
+#define UIML_HALF_LIFE_H
+
+#include "core/split.h"
+
+/* What is taken where too few users can tell: 30 days, in seconds. */
+#define UIML_DEFAULT_HALF_LIFE (30.0 * 24 * 60 * 60)
+
+/*
+ * uiml_half_life_choose
+ *		Of 7, 30, 90 and 365 days and no decay the one under which older events of tuning users predict their newest best.
+ *
+ * events:	sorted by uiml_events_sort; those with at < before count
+ * x:		the interactions of these events, with any half-life
+ * role:	x->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes no part
+ * seed:	of the space
+ * chosen:	receives seconds, INFINITY for no decay
+ *
+ * Each tuning user's newest fifth of events is hidden, and the likelihood of its new items counts, under parameters
+ * tuned for each candidate.  Fewer than 20 users who can tell give the default.  Returns the statuses of
+ * uiml_model_fit_space.
+ */
+extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
+										const UimlInteractions *x, const uint8_t *role, uint64_t seed,
+										double *chosen);
+
+#endif /* UIML_HALF_LIFE_H */

@@ -1,0 +1,135 @@
+/*
+ * test_half_life.c
+ *	  The half-life that is chosen on events whose taste is planted to drift, or not to.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/half_life.h"
+#include "core/rng.h"
+#include "testenv.h"
+
+#define N_USERS  400
+#define N_ITEMS  120
+#define N_TOPICS 6
+#define N_EVENTS 60 /* of each user, one a day */
+#define DAY      86400.0
+
+/*
+ * Everybody likes one topic at a time, nine events of ten.  With a period, taste moves on to another topic every so many
+ * days; without one it stays.
+ */
+static void
+plant(int period, UimlEvent *events)
+{
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 7);
+	for (uint32_t u = 0; u < N_USERS; u++)
+	{
+		uint32_t topic = 0;
+
+		for (int day = 0; day < N_EVENTS; day++)
+		{
+			uint32_t item;
+
+			if (day == 0 || (period > 0 && (day + (int) u) % period == 0))
+				topic = (uint32_t) uiml_rng_below(&rng, N_TOPICS);
+			item = (uint32_t) uiml_rng_below(&rng, N_ITEMS / N_TOPICS) * N_TOPICS + topic;
+			if (uiml_rng_below(&rng, 10) == 0)
+				item = (uint32_t) uiml_rng_below(&rng, N_ITEMS);
+			events[u * N_EVENTS + (uint32_t) day] = (UimlEvent){u, item, day * DAY, 1};
+		}
+	}
+}
+
+static UimlStatus
+choose(const UimlEnv *env, int period, const uint8_t *role, double *chosen)
+{
+	size_t n = (size_t) N_USERS * N_EVENTS;
+	UimlEvent *events = malloc(n * sizeof(UimlEvent));
+	UimlInteractions x;
+	UimlStatus status;
+
+	plant(period, events);
+	status = uiml_events_sort(env, events, n, N_USERS);
+	if (status == UIML_OK)
+		status = uiml_interactions_build(env, events, n, N_USERS, N_ITEMS, -INFINITY, INFINITY,
+										 N_EVENTS * DAY, INFINITY, &x);
+	if (status == UIML_OK)
+	{
+		status = uiml_half_life_choose(env, events, n, INFINITY, &x, role, 1, chosen);
+		uiml_interactions_free(env, &x);
+	}
+	free(events);
+	return status;
+}
+
+static void
+test_drift(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	uint8_t role[N_USERS];
+	double chosen;
+
+	(void) state;
+	for (size_t u = 0; u < N_USERS; u++)
+		role[u] = u % 5 == 0 ? UIML_TUNE : UIML_FIT;
+	assert_int_equal(choose(&env, 20, role, &chosen), UIML_OK);
+	assert_true(chosen == 7 * DAY);
+	assert_int_equal(choose(&env, 0, role, &chosen), UIML_OK);
+	assert_true(chosen >= 90 * DAY);
+}
+
+/* Too few tuning users to tell: the default. */
+static void
+test_few(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	uint8_t role[N_USERS] = {[0] = UIML_TUNE};
+	double chosen;
+
+	(void) state;
+	assert_int_equal(choose(&env, 20, role, &chosen), UIML_OK);
+	assert_true(chosen == UIML_DEFAULT_HALF_LIFE);
+	role[0] = UIML_FIT;
+	assert_int_equal(choose(&env, 20, role, &chosen), UIML_OK);
+	assert_true(chosen == UIML_DEFAULT_HALF_LIFE);
+}
+
+static void
+test_out_of_memory(void **state)
+{
+	uint8_t role[N_USERS];
+	UimlStatus status = UIML_ENOMEM;
+
+	(void) state;
+	for (size_t u = 0; u < N_USERS; u++)
+		role[u] = u % 5 == 0 ? UIML_TUNE : UIML_FIT;
+	for (long k = 0; status == UIML_ENOMEM; k += 7)
+	{
+		long countdown = k;
+		UimlEnv env = test_env_failing_alloc(&countdown);
+		double chosen;
+
+		assert_true(k < 1000);
+		status = choose(&env, 0, role, &chosen);
+		assert_int_equal(test_env_live(), 0);
+	}
+	assert_int_equal(status, UIML_OK);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_drift), cmocka_unit_test(test_few),
+									   cmocka_unit_test(test_out_of_memory)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
