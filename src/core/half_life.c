@@ -231,5 +231,5 @@ uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, dou
 	}
 	uiml_progress(env, "half-life", N_CANDIDATES + 1, N_CANDIDATES + 1);
 	trial_free(env, &trial);
-	return status;
+	return status == UIML_EEMPTY ? UIML_OK : status;
 }

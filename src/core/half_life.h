@@ -21,8 +21,8 @@
  * chosen:	receives seconds, INFINITY for no decay
  *
  * Each tuning user's newest fifth of events is hidden, and the likelihood of its new items counts, under parameters
- * tuned for each candidate.  Fewer than 20 users who can tell give the default.  Returns the statuses of
- * uiml_model_fit_space.
+ * tuned for each candidate.  Fewer than 20 users who can tell, or nothing to fit on, give the default.  Returns the
+ * statuses of uiml_model_fit_space but UIML_EEMPTY.
  */
 extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 										const UimlInteractions *x, const uint8_t *role, uint64_t seed,

@@ -162,7 +162,6 @@ SELECT uiml_create_domain('d', 'plain', dims => 0); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', dims => 1025); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', interests => -1); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', interests => 4097); \echo :SQLSTATE
-SELECT uiml_create_domain('d', 'plain', half_life => '0'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', half_life => '-1 day'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', half_life => '20000 years'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', features => 'text'); \echo :SQLSTATE

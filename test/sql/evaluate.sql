@@ -15,7 +15,7 @@ SELECT u, i, CASE WHEN h % 5 = 0 THEN 'like' ELSE 'view' END,
 FROM generate_series(1, 200) u, generate_series(1, 120) i,
 	LATERAL (SELECT abs(hashint8extended(u * 1000 + i, 7)) % 1000003 AS h) x
 WHERE h % 100 < CASE WHEN u % 4 = (i - 1) / 30 THEN 50 ELSE 4 END;
-SELECT uiml_create_domain('judged', 'reads', interests => 4);
+SELECT uiml_create_domain('judged', 'reads', interests => 4, half_life => '30 days');
 
 -- An untrained domain can be evaluated, and stays untrained.
 CREATE TABLE by_users AS SELECT * FROM uiml_evaluate('judged');
@@ -30,7 +30,7 @@ SELECT count(*) AS versions FROM uiml.version JOIN uiml.domain USING (domain_id)
 
 -- The same seed gives the same figures, in any order of rows; another one other test users.
 CREATE TABLE shuffled AS SELECT * FROM reads ORDER BY hashint8extended(article_id * 1000 + user_id, 1);
-SELECT uiml_create_domain('shuffled', 'shuffled', interests => 4);
+SELECT uiml_create_domain('shuffled', 'shuffled', interests => 4, half_life => '30 days');
 SELECT count(*) AS differ FROM (SELECT * FROM by_users EXCEPT SELECT * FROM uiml_evaluate('shuffled')) x;
 SELECT count(*) > 0 AS differ FROM (SELECT * FROM by_users EXCEPT SELECT * FROM uiml_evaluate('judged', seed => 1)) x;
 

@@ -84,7 +84,7 @@ SELECT count(*) AS changed FROM (
 SELECT version FROM uiml_train('news', 'reads', interests => 4, options => '{"seed": 3}');
 SELECT version FROM uiml_train('news', interests => 5);
 SELECT version FROM uiml_train('news', time_col => 'weight');
-SELECT version FROM uiml_train('news', half_life => NULL);
+SELECT version FROM uiml_train('news', half_life => '0');
 SELECT version FROM uiml_train('news', 'articles');
 SELECT version FROM uiml_train('news', kind_weights => '{"view": 2}');
 SELECT version FROM uiml_train(NULL);
@@ -126,10 +126,19 @@ FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name IN ('epoch
 
 -- Where most of the history has decayed, that is told.
 CREATE VIEW old_reads AS SELECT user_id, article_id AS item_id, read_at - (user_id % 20) * interval '1 year' AS read_at FROM reads;
-SELECT FROM uiml_create_domain('old', 'old_reads', items => 'articles');
+SELECT FROM uiml_create_domain('old', 'old_reads', items => 'articles', half_life => '30 days');
 SET client_min_messages = notice;
 SELECT users FROM uiml_train('old');
 SET client_min_messages = warning;
+
+-- Left to training, the half-life is one that held-out users choose; '0' is none.
+SELECT uiml_alter_domain('old', unset => '{half_life}');
+SELECT users FROM uiml_train('old');
+SELECT coalesce(v.half_life IN (7 * 86400, 30 * 86400, 90 * 86400, 365 * 86400), true) AS candidate, d.half_life IS NULL AS open
+FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name = 'old' AND v.active;
+SELECT uiml_alter_domain('old', half_life => '0');
+SELECT users FROM uiml_train('old');
+SELECT v.half_life IS NULL AS none, d.half_life FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name = 'old' AND v.active;
 
 CREATE TABLE no_times AS SELECT user_id, article_id AS item_id, 1e30::float8 AS at FROM reads;
 SELECT users FROM uiml_train('no_times', 'no_times', time_col => 'at');
