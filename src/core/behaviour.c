@@ -29,14 +29,27 @@ uiml_behaviour_defaults(void)
 		.model = uiml_model_defaults(), .fold_in = .8, .max_users = 1000, .k = default_k, .n_k = 3};
 }
 
-/* The dims to begin with and to end with, halved until what fitting them takes is allowed. */
-static size_t
-affordable_dims(const UimlInteractions *x, const UimlModelParams *params, size_t dims)
+/* Bytes of two holdouts like this one. */
+static double
+holdout_bytes(const UimlHoldout *holdout)
 {
+	double entries = (double) holdout->seen.n_entries + (double) holdout->hidden.n_entries;
+
+	return 2 * (entries * (sizeof(uint32_t) + 2 * sizeof(float)) +
+				2 * (double) holdout->seen.n_users * sizeof(size_t));
+}
+
+/* The dims to begin with or to end with, halved until what fitting and tuning them takes is allowed. */
+static size_t
+affordable_dims(const UimlInteractions *x, const UimlModelParams *params, const UimlHoldout *tuning,
+				size_t dims)
+{
+	double beside = holdout_bytes(tuning) + TUNING_BYTES;
 	UimlModelParams p = *params;
 
 	for (p.dims = dims; p.dims > 16; p.dims /= 2)
-		if (p.memory == 0 || uiml_model_memory(x->n_users, x->n_items, x->n_entries, &p) <= p.memory)
+		if (p.memory == 0 || (double) uiml_model_memory(x->n_users, x->n_items, x->n_entries, &p) + beside <=
+								 (double) p.memory)
 			break;
 	return p.dims;
 }
@@ -47,13 +60,14 @@ fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, co
 		  const UimlHoldout *tuning, UimlModel *model)
 {
 	UimlModelParams p = *params;
-	size_t most = affordable_dims(x, params, MOST_DIMS);
+	size_t most;
 	size_t chosen = 0;
 	UimlStatus status;
 
 	if (params->dims > 0 || tuning == NULL || tuning->hidden.n_entries == 0)
 		return uiml_model_fit_space(env, x, rows, params, model);
-	for (p.dims = affordable_dims(x, params, FIRST_DIMS);; p.dims *= 2)
+	most = affordable_dims(x, params, tuning, MOST_DIMS);
+	for (p.dims = affordable_dims(x, params, tuning, FIRST_DIMS);; p.dims *= 2)
 	{
 		status = uiml_model_fit_space(env, x, rows, &p, model);
 		if (status == UIML_OK)
