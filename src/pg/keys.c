@@ -116,6 +116,12 @@ uiml_key_type(Oid type, const char *column, MemoryContext context)
 	return key;
 }
 
+char *
+uiml_key_type_sql(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
 text *
 uiml_key_as_text(UimlKeyType *type, Datum key)
 {

@@ -49,6 +49,9 @@ typedef struct UimlKeys
  */
 extern UimlKeyType *uiml_key_type(Oid type, const char *column, MemoryContext context);
 
+/* The type as a cast target, qualified; character without a length, where the SQL name would mean one character. */
+extern char *uiml_key_type_sql(Oid type);
+
 /* key::text in the current memory context. */
 extern text *uiml_key_as_text(UimlKeyType *type, Datum key);
 

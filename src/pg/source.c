@@ -318,8 +318,8 @@ events_query(EventReader *reader, Oid user_type, Oid item_type)
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
-	add_column(&sql, domain->user_col, format_type_be_qualified(user_type), &n);
-	add_column(&sql, domain->item_col, format_type_be_qualified(item_type), &n);
+	add_column(&sql, domain->user_col, uiml_key_type_sql(user_type), &n);
+	add_column(&sql, domain->item_col, uiml_key_type_sql(item_type), &n);
 	reader->time_kind = time_kind_of(domain, &time_cast);
 	reader->time_at = reader->kind_at = reader->weight_at = -1;
 	if (reader->time_kind != TIME_NONE)

@@ -55,8 +55,7 @@ add_columns(StringInfo sql, const char *key, Oid key_type, const List *texts)
 	ListCell *cell;
 
 	appendStringInfo(sql, "(t.%s)::%s AS k, (t.%s)::pg_catalog.text AS title, pg_catalog.concat_ws(' '",
-					 quote_identifier(key), format_type_be_qualified(key_type),
-					 quote_identifier(linitial(texts)));
+					 quote_identifier(key), uiml_key_type_sql(key_type), quote_identifier(linitial(texts)));
 	foreach (cell, texts)
 		appendStringInfo(sql, ", (t.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
 	appendStringInfoString(sql, ") AS body");

@@ -112,6 +112,29 @@ SELECT user_id FROM numbers_users WHERE user_id = 7;
 CREATE TABLE json_reads AS SELECT to_json(user_id) AS user_id, article_id AS item_id FROM reads;
 SELECT users FROM uiml_train('json', 'json_reads', user_col => 'user_id');
 
+-- Who is held out follows from hashtextextended(key::text, seed), for any type of key: half of these users have one item
+-- only and hide nothing, so the number of judges that do tells which users they were.
+CREATE FUNCTION judges(key_type text, seed int) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	expected bigint;
+	judged bigint;
+BEGIN
+	EXECUTE format('CREATE TABLE held AS SELECT (%s)::%s AS user_id, (u * 7 + n) %% 40 AS item_id'
+		' FROM generate_series(1, 120) u, generate_series(1, CASE WHEN u %% 2 = 0 THEN 1 ELSE 6 END) n',
+		CASE key_type WHEN 'uuid' THEN 'md5(u::text)' ELSE 'u' END, key_type);
+	SELECT count(*) INTO expected FROM (
+		SELECT count(DISTINCT item_id) AS n FROM held GROUP BY user_id ORDER BY hashtextextended(user_id::text, seed) LIMIT 12) x
+		WHERE n > 1;
+	PERFORM FROM uiml_train('held', 'held', options => jsonb_build_object('seed', seed));
+	SELECT max(e.users) INTO judged FROM uiml.evaluation e JOIN uiml.version v USING (version_id) JOIN uiml.domain d USING (domain_id)
+		WHERE d.name = 'held';
+	PERFORM uiml_drop_domain('held');
+	DROP TABLE held;
+	RETURN judged = expected;
+END $$;
+SELECT key_type, bool_and(judges(key_type, seed)) AS as_in_sql
+FROM unnest('{integer,bigint,text,numeric,uuid,character(9)}'::text[]) key_type, generate_series(1, 5) seed GROUP BY 1 ORDER BY 1;
+
 -- Times as epochs and dates; no time, no decay.
 CREATE TABLE epoch_reads AS SELECT user_id, article_id AS item_id, extract(epoch FROM read_at)::bigint * 1000 AS ts FROM reads;
 SELECT users FROM uiml_train('epochs', 'epoch_reads', time_col => 'ts');
