@@ -18,7 +18,7 @@
  * against .126 and .087 of the raw score.  So the power is the better distribution and costs no rank.
  *
  * Weight of history against popularity: n / (n + item_alpha), with n the items the user is known by and not the decayed
- * mass.  The mass forgets that there is a history: on movielens-small with a half-life of 30 days (events of 20 years),
+ * mass.  The mass forgets that there is a history: on movielens-small with a half-life of 30 days, as of the newest event of 20 years,
  * Recall@20 of 152 users is .074 by mass and .135 by count.  A constant weight forgets how long it is: on movielens-1m
  * with one or two items folded in, NDCG@100 is .356 by a constant and .407 by count.
  *
