@@ -343,9 +343,11 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 {
 	Recommendation recommendation;
 	const UimlItemFile *file;
+	bool *counted; /* an item given twice weighs more but is one item */
 
 	recommendation_open(&recommendation, request, serving);
 	file = recommendation.file;
+	counted = palloc0(file->n_items);
 	for (int i = 0; i < history->n; i++)
 	{
 		uint32 item = uiml_item_number(file, recommendation.served, serving, request->named, history->type,
@@ -355,8 +357,11 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 			continue;
 		for (size_t d = 0; d < file->dims; d++)
 			recommendation.vector[d] += history->weight[i] * file->in[item * file->dims + d];
-		if (file->interest[item] != UINT32_MAX && history->weight[i] > 0)
+		if (file->interest[item] != UINT32_MAX && history->weight[i] > 0 && !counted[item])
+		{
+			counted[item] = true;
 			recommendation.total++;
+		}
 		if (request->exclude_seen)
 			recommendation.out[item] = true;
 	}

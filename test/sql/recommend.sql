@@ -96,6 +96,9 @@ WITH u AS (
 ), x AS (SELECT item_id, w * q / sum(q) OVER () + (1 - w) * p / sum(p) OVER () AS score FROM e)
 SELECT count(*), max(abs(r.score - x.score)) > 1e-6 AS off
 FROM uiml_recommend_from('{item-03,item-12,nothing}', 'shop', 100, '{2,1,7}') r FULL JOIN x USING (item_id);
+SELECT max(abs(r.score - t.score)) > 1e-6 AS off
+FROM uiml_recommend_from('{item-03,item-12,item-03}', 'shop', 100) r
+	FULL JOIN uiml_recommend_from('{item-03,item-12}', 'shop', 100, '{2,1}') t USING (item_id);
 SELECT count(*), bool_or(item_id = 'item-03') AS again FROM uiml_recommend_from('{item-03}', 'shop', 100, exclude_seen => false);
 SELECT item_id FROM uiml_recommend_from(ARRAY[1, 2, 3], 'books', candidates => '{4,5}') ORDER BY item_id;
 SELECT item_id FROM uiml_recommend_from(ARRAY['item-03']::varchar[], 'shop', candidates_from => 'stock') ORDER BY item_id;
