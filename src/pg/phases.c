@@ -21,12 +21,18 @@ static const struct
 {
 	const char *name;
 	double share;
-} usual[] = {{"reading", .13},    {"split", .02},
-			 {"item space", .10}, {"singular vectors", .15},
-			 {"interests", .01},  {"number of interests", .12},
-			 {"tuning", .12},     {"judging", .08},
-			 {"refit", .14},      {"texts", .01},
-			 {"storing", .12}};
+} usual[] = {{"reading", .10},
+			 {"half-life", .30},
+			 {"split", .01},
+			 {"item space", .07},
+			 {"singular vectors", .10},
+			 {"interests", .01},
+			 {"number of interests", .09},
+			 {"tuning", .08},
+			 {"judging", .06},
+			 {"refit", .10},
+			 {"texts", .01},
+			 {"storing", .10}};
 
 void
 uiml_phases_begin(UimlPhases *phases, const char *subject)
@@ -74,19 +80,38 @@ uiml_phases_enter(UimlPhases *phases, const char *name)
 	phases->current = name != NULL ? find_phase(phases, name) : -1;
 }
 
-/* The share of the whole that is done, 0 .. 1, with this share of the current phase done. */
+static bool
+was_entered(const UimlPhases *phases, const char *name)
+{
+	for (int i = 0; i < phases->n; i++)
+		if (strcmp(phases->phase[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The share of the whole that is done, 0 .. 1, with this share of the current phase done.  A phase that was passed over, because
+ * there was nothing to choose, is no part of the whole.
+ */
 static double
 share_done(const UimlPhases *phases, double part)
 {
-	double done = 0;
+	const char *current = phases->phase[phases->current].name;
+	double before = 0;
+	double whole = 0;
+	bool found = false;
 
 	for (size_t i = 0; i < lengthof(usual); i++)
 	{
-		if (strcmp(usual[i].name, phases->phase[phases->current].name) == 0)
-			return done + usual[i].share * part;
-		done += usual[i].share;
+		if (strcmp(usual[i].name, current) == 0)
+		{
+			before = whole + usual[i].share * part;
+			found = true;
+		}
+		if (found || was_entered(phases, usual[i].name))
+			whole += usual[i].share;
 	}
-	return 0;
+	return found ? before / whole : 0;
 }
 
 void
