@@ -33,9 +33,9 @@ FROM uiml_train('shop', 'shop_events', items => 'shop_products');
 \echo '== The interests that were found'
 \echo
 \set ECHO queries
-SELECT interest_id AS id, left(label, 60) AS label, round(100 * share) AS "%", items
+SELECT interest_id AS id, label, round(100 * share) AS "%", items
 FROM uiml_interests('news');
-SELECT interest_id AS id, left(label, 60) AS label, round(100 * share) AS "%", items
+SELECT interest_id AS id, label, round(100 * share) AS "%", items
 FROM uiml_interests('shop');
 \set ECHO none
 
@@ -43,7 +43,7 @@ FROM uiml_interests('shop');
 \echo '== and nobody has seen user 999999, who gets what people like in general'
 \echo
 \set ECHO queries
-SELECT domain, rank, left(label, 36) AS label, round(score::numeric, 3) AS score, basis
+SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
 FROM uiml_predict(1001, k => 3);
 \set ECHO none
 \echo 'What the generator made user 1001 like:'
@@ -54,9 +54,9 @@ JOIN demo_words s ON s.domain = 'shop' AND s.topic = p.second
 JOIN demo_words l ON l.domain = 'shop' AND l.topic = p.later
 WHERE p.user_id = 1001 ORDER BY 1;
 \set ECHO queries
-SELECT domain, rank, left(label, 36) AS label, round(score::numeric, 3) AS score, basis
+SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
 FROM uiml_predict(99, k => 2);
-SELECT domain, rank, left(label, 36) AS label, round(score::numeric, 3) AS score, basis
+SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
 FROM uiml_predict(999999, k => 2);
 \set ECHO none
 

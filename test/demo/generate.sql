@@ -108,12 +108,12 @@ CREATE TABLE demo_items AS
 SELECT domain, language, topic, n,
 	   row_number() OVER (ORDER BY domain, demo_uniform(1000 * topic + n, hashtextextended(domain || language, 1))) AS item,
 	   demo_pick(who, mixed) || glue || demo_pick(what, mixed / cardinality(who)) || glue2 ||
-	   demo_pick(rest, mixed / cardinality(who) / cardinality(what)) AS title
+	   demo_pick(rest, mixed / (cardinality(who) * cardinality(what)) + mixed % (cardinality(who) * cardinality(what))) AS title
 FROM demo_words
 CROSS JOIN LATERAL (SELECT CASE language WHEN 'zh' THEN '' ELSE ' ' END AS glue,
 						   CASE WHEN language = 'zh' THEN '，' WHEN domain = 'shop' THEN ', ' ELSE ' ' END AS glue2) g
 CROSS JOIN LATERAL generate_series(1, CASE WHEN language = 'zh' THEN 60 WHEN domain = 'shop' THEN 90 ELSE 110 END) n
-CROSS JOIN LATERAL (SELECT n * 59 % (cardinality(who) * cardinality(what) * cardinality(rest)) AS mixed) m;
+CROSS JOIN LATERAL (SELECT (n * 59 + topic * 31) % (cardinality(who) * cardinality(what) * cardinality(rest)) AS mixed) m;
 
 CREATE TABLE news_articles (
 	article_id bigint PRIMARY KEY,
