@@ -6,8 +6,15 @@
  * alone would name items hardly anybody knows.
  *
  * An interest's words are those that the texts of its items use more than the texts of others do (class-based TF-IDF,
- * core/terms.h).  A text counts by the square root of its item's users, times the squared cosine: the many items that few
- * know must not outvote those the interest is known for, nor those at its fringe, where the clustering is a guess, its core.
+ * core/terms.h).  A text counts by the square root of its item's users: the many items that few know must not outvote
+ * those which the interest is known for, nor a handful of these all others.  Measured on three clusterings of
+ * movielens-small and two of movielens-1m: how much larger the share of an interest's events is, whose items have a word of the
+ * label, than that of other events (mean over interests by share); and how many words of labels are in less than 3 %
+ * of their interest's events:
+ *
+ *	weight			  1		 log users	sqrt users	sqrt users * cosine^2	users
+ *	difference		.313	   .333		   .330				.327			 .321
+ *	rare words	   11 of 261  6 of 266	 1 of 268		  7 of 274		   0 of 272
  *
  * The label is the first words that mark the interest, up to three.  Where fewer than two do, as in an interest that is about
  * an age or a taste which the texts don't tell, a typical item's title completes it; likewise where another interest
@@ -48,11 +55,11 @@ typedef struct Strength
 typedef struct LabelReader
 {
 	const UimlModel *model;
+	const uint32 *item_users;
 	UimlLabels *labels;
 	UimlTerms *terms;
 	MemoryContext titles;
 	MemoryContext work;
-	float *weight;      /* by item: of its text */
 	float *typicality;  /* by item */
 	uint32 *order;      /* items by interest, most typical first */
 	uint32 *rank;       /* by item: its place in its interest */
@@ -86,8 +93,8 @@ add_text(void *ctx, uint32 item, const char *title, const char *text)
 	if (title[0] != '\0')
 		reader->labels->title[item] = MemoryContextStrdup(
 			reader->titles, pnstrdup(title, (Size) pg_mbcliplen(title, (int) strlen(title), TITLE_BYTES)));
-	if (interest != UINT32_MAX && reader->weight[item] > 0)
-		count_text(reader, interest, reader->weight[item], text);
+	if (interest != UINT32_MAX && reader->item_users[item] > 0)
+		count_text(reader, interest, sqrt((double) reader->item_users[item]), text);
 }
 
 /* A UTF-8 word in the database encoding, or NULL where that cannot hold it. */
@@ -136,9 +143,9 @@ top_terms(UimlTerms *terms, uint32 interest, Strength *strength)
 
 /* --- typical items --------------------------------------------------------------------------------------------- */
 
-/* An item's cosine to its centroid.  Items sit at v sigma in its space; in-vectors are a positive multiple of v. */
+/* Items sit at v sigma in the space of the centroids; in-vectors are a positive multiple of v. */
 static double
-cosine(const UimlModel *model, size_t item)
+typicality(const UimlModel *model, size_t item, uint32 users)
 {
 	const float *in = model->in + item * model->dims;
 	const float *centroid = model->centroid + model->interest[item] * model->dims;
@@ -152,7 +159,7 @@ cosine(const UimlModel *model, size_t item)
 		dot += x * centroid[j];
 		square += x * x;
 	}
-	return square > 0 ? dot / sqrt(square) : 0;
+	return square > 0 ? dot / sqrt(square) * log2(1 + (double) users) : 0;
 }
 
 static int
@@ -173,26 +180,23 @@ compare_typical(const void *a, const void *b, void *arg)
 
 /* Orders items by interest, most typical first; those of no interest come last. */
 static void
-rank_items(LabelReader *reader, const uint32 *item_users)
+rank_items(LabelReader *reader)
 {
 	const UimlModel *model = reader->model;
 	UimlLabels *labels = reader->labels;
 	size_t n = model->n_items;
 
-	reader->weight = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(float));
 	reader->typicality = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(float));
 	reader->order = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
 	reader->rank = MemoryContextAllocHuge(reader->work, Max(n, 1) * sizeof(uint32));
 	for (size_t i = 0; i < n; i++)
 	{
 		bool has_interest = model->interest[i] != UINT32_MAX;
-		double c = has_interest ? Max(cosine(model, i), 0) : 0;
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
 		reader->order[i] = (uint32) i;
-		reader->typicality[i] = (float) (c * log2(1 + (double) item_users[i]));
-		reader->weight[i] = (float) (c * c * sqrt((double) item_users[i]));
+		reader->typicality[i] = has_interest ? (float) typicality(model, i, reader->item_users[i]) : 0;
 		if (has_interest)
 			labels->label[model->interest[i]].n_items++;
 	}
@@ -226,15 +230,21 @@ name_typical(LabelReader *reader, const UimlSource *source)
 
 /* --- labels ----------------------------------------------------------------------------------------------------- */
 
-/* Columns that a text takes. */
+/* Columns that a character takes; line ends and tabs become spaces in a label. */
+static int
+columns(const char *character)
+{
+	return (unsigned char) *character < ' ' ? 1 : Max(pg_dsplen(character), 0);
+}
+
 static int
 width(const char *text)
 {
-	int columns = 0;
+	int n = 0;
 
 	for (; *text != '\0'; text += pg_mblen(text))
-		columns += Max(pg_dsplen(text), 0);
-	return columns;
+		n += columns(text);
+	return n;
 }
 
 /* A title in at most room columns: what is longer ends after a word and three dots. */
@@ -243,17 +253,17 @@ cut_title(const char *title, int room)
 {
 	const char *end = title;
 	const char *word_end = NULL;
-	int columns = 0;
+	int n = 0;
 
 	if (width(title) <= room)
 		return pstrdup(title);
-	for (; columns + Max(pg_dsplen(end), 0) <= room - 3; end += pg_mblen(end))
+	for (; n + columns(end) <= room - 3; end += pg_mblen(end))
 	{
-		if (*end == ' ')
+		if ((unsigned char) *end <= ' ')
 			word_end = end;
-		columns += Max(pg_dsplen(end), 0);
+		n += columns(end);
 	}
-	if (*end != ' ' && word_end != NULL)
+	if ((unsigned char) *end > ' ' && word_end != NULL)
 		end = word_end;
 	return psprintf("%.*s...", (int) (end - title), title);
 }
@@ -370,7 +380,6 @@ unique_label(const LabelReader *reader, size_t interest)
 	char *wanted = wanted_label(reader, interest);
 	char *label = wanted;
 
-	/* A title may hold line ends and tabs. */
 	for (char *c = wanted; *c != '\0'; c++)
 		*c = (unsigned char) *c < ' ' ? ' ' : *c;
 	for (int number = 2; is_taken(reader->labels, interest, label); number++)
@@ -408,6 +417,7 @@ uiml_labels_find(const UimlDomain *domain, const UimlSource *source, const UimlM
 	MemoryContext old = MemoryContextSwitchTo(context);
 	UimlLabels *labels = palloc0(sizeof(UimlLabels));
 	LabelReader reader = {.model = model,
+						  .item_users = item_users,
 						  .labels = labels,
 						  .titles = context,
 						  .work = AllocSetContextCreate(context, "uiml labels", ALLOCSET_DEFAULT_SIZES)};
@@ -417,7 +427,7 @@ uiml_labels_find(const UimlDomain *domain, const UimlSource *source, const UimlM
 	labels->title = MemoryContextAllocExtended(context, Max(model->n_items, 1) * sizeof(char *),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	reader.strength = MemoryContextAllocZero(reader.work, Max(labels->n, 1) * sizeof(Strength));
-	rank_items(&reader, item_users);
+	rank_items(&reader);
 	read_texts(&reader, domain, source, budget);
 	name_typical(&reader, source);
 	for (size_t j = 0; j < labels->n; j++)

@@ -104,6 +104,16 @@ SELECT users, items FROM uiml_train('texts', 'text_reads');
 SELECT count(*) AS users FROM texts_users WHERE user_id LIKE 'user %';
 SELECT count(*) AS items FROM texts_items WHERE item_id = md5('1')::uuid;
 SELECT label ~ '^[-0-9a-f]{36}$' AS typical_key, terms FROM texts_interests WHERE interest_id = 1;
+
+-- Where texts share one word, or none, a typical item's title completes the label, cut after a word, and no two are the same.
+CREATE TABLE tales AS
+	SELECT article_id AS item_id, CASE WHEN article_id <= 30 THEN split_part(title, ' ', 1) || ' ' ELSE '' END || E'tale\nof ' ||
+		md5(article_id::text) || ' and some more' AS title
+	FROM articles;
+CREATE TABLE tale_reads AS SELECT user_id, article_id AS item_id FROM reads;
+SELECT interests FROM uiml_train('tales', 'tale_reads', items => 'tales', interests => 4, options => '{"seed": 3}');
+SELECT regexp_replace(label, '[0-9a-f]{8,}', 'X', 'g') COLLATE "C" AS said, max(length(label)) AS longest, count(DISTINCT label) AS different
+FROM tales_interests GROUP BY 1 ORDER BY 1;
 CREATE TABLE numeric_reads AS
 	SELECT (user_id || CASE WHEN article_id % 2 = 0 THEN '.0' ELSE '.00' END)::numeric AS user_id, article_id AS item_id
 	FROM reads;
