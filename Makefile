@@ -18,7 +18,8 @@ override DATA = $(wildcard sql/upgrade/*.sql)
 DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
 CORE_LIBS = -llapacke -lopenblas -lutf8proc -lm
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
-SHLIB_LINK = $(CORE_LIBS) -Wl,--version-script=src/pg/exports.map
+# OpenBLAS and LAPACKE are loaded by the first training (src/pg/blas_calls.c).
+SHLIB_LINK = -lutf8proc -lm -ldl -Wl,--version-script=src/pg/exports.map
 # test/sql/pgvector.sql runs where pgvector is installed.
 LACKING = $(if $(wildcard $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/extension/vector.control),,pgvector)
 REGRESS = $(filter-out $(LACKING),$(sort $(basename $(notdir $(wildcard test/sql/*.sql)))))

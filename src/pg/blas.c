@@ -3,9 +3,9 @@
  *	  OpenBLAS inside a backend: one thread, except while training asks for more.
  *
  * A backend must have a single thread: PostgreSQL's signal handlers assume the main one.  The pthread build of OpenBLAS
- * starts one thread per CPU in its constructor, before _PG_init, with no signal blocked, so that a signal sent to the
- * process may run its handler in any of them.  We end them as soon as the library is loaded, and start threads
- * only between uiml_blas_begin and uiml_blas_end, with all signals blocked: a thread inherits the mask of its creator.
+ * starts one thread per CPU in its constructor.  So it is loaded by the first training, with all signals blocked (blas_calls.c),
+ * its threads are ended at once, and threads start only between uiml_blas_begin and uiml_blas_end, again with
+ * signals blocked: a thread inherits the mask of its creator.
  *
  * The builds differ: pthread has blas_thread_shutdown_ and blas_thread_init, OpenMP keeps its pool in libgomp (released by
  * omp_pause_resource_all of OpenMP 5.0), serial has none of these and another BLAS doesn't even have openblas_set_num_threads.
@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -43,17 +42,11 @@ static BlasEntryPoints blas;
 static int probed_threads = 0; /* this many buffers were found to fit */
 static bool raised = false;    /* between uiml_blas_begin and uiml_blas_end */
 
-static void *
-blas_symbol(const char *name)
-{
-	return dlsym(RTLD_DEFAULT, name);
-}
-
 /* POSIX lets a data pointer from dlsym be a function; ISO C wants the detour through memory. */
 #define BLAS_LOOK_UP(field, name)                                                                            \
 	do                                                                                                       \
 	{                                                                                                        \
-		void *symbol_ = blas_symbol(name);                                                                   \
+		void *symbol_ = uiml_blas_symbol(name);                                                              \
 		memcpy(&blas.field, &symbol_, sizeof(blas.field));                                                   \
 	} while (0)
 
@@ -111,9 +104,15 @@ blas_subxact_callback(SubXactEvent event, SubTransactionId own, SubTransactionId
 		uiml_blas_end();
 }
 
-void
-uiml_blas_init(void)
+/* Loads the library, which starts its threads, and ends them. */
+static void
+load_once(void)
 {
+	static bool loaded = false;
+
+	if (loaded)
+		return;
+	uiml_blas_load();
 	BLAS_LOOK_UP(set_num_threads, "openblas_set_num_threads");
 	BLAS_LOOK_UP(thread_init, "blas_thread_init");
 	BLAS_LOOK_UP(thread_shutdown, "blas_thread_shutdown_");
@@ -122,6 +121,12 @@ uiml_blas_init(void)
 	BLAS_LOOK_UP(get_corename, "openblas_get_corename");
 
 	with_signals_blocked(end_threads, 1);
+	loaded = true;
+}
+
+void
+uiml_blas_init(void)
+{
 	RegisterXactCallback(blas_xact_callback, NULL);
 	RegisterSubXactCallback(blas_subxact_callback, NULL);
 }
@@ -153,6 +158,7 @@ probe_headroom(int threads)
 void
 uiml_blas_begin(void)
 {
+	load_once();
 	probe_headroom(uiml_blas_threads);
 	if (uiml_blas_threads == 1)
 		return;
@@ -172,11 +178,13 @@ uiml_blas_end(void)
 const char *
 uiml_blas_config(void)
 {
+	load_once();
 	return blas.get_config != NULL ? blas.get_config() : NULL;
 }
 
 const char *
 uiml_blas_core(void)
 {
+	load_once();
 	return blas.get_corename != NULL ? blas.get_corename() : NULL;
 }

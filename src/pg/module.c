@@ -1,6 +1,6 @@
 /*
  * module.c
- *	  Loading the library: settings, and OpenBLAS made safe.
+ *	  Loading the library: settings.  OpenBLAS is loaded by the first training (blas.c).
  */
 #include "postgres.h"
 
