@@ -86,10 +86,12 @@ static UimlStatus
 fit_and_tune(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows,
 			 const UimlModelParams *params, const UimlHoldout *tuning, UimlModel *model)
 {
+	UimlModelParams p = *params;
 	UimlStatus status = fit_space(env, x, rows, params, tuning, model);
 
+	p.drop_small |= params->interests == 0;
 	if (status == UIML_OK)
-		status = uiml_model_fit_interests(env, x, rows, params, model);
+		status = uiml_model_fit_interests(env, x, rows, &p, model);
 	if (status == UIML_OK && tuning != NULL)
 		status = uiml_model_tune(env, model, tuning);
 	if (status != UIML_OK)
@@ -111,6 +113,7 @@ refit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const 
 
 	p.dims = model->dims;
 	p.interests = model->n_interests;
+	p.drop_small |= params->interests == 0;
 	uiml_model_free(env, model);
 
 	/* Its phases have been told once: this is one phase of its own. */

@@ -41,8 +41,12 @@
 #define RANK_TOLERANCE 1e-6
 
 /* The largest number of interests that silhouette may choose, and the items per interest it must leave. */
-#define MOST_INTERESTS      64
-#define ITEMS_PER_INTEREST  8
+#define MOST_INTERESTS     64
+#define ITEMS_PER_INTEREST 8
+/* A cluster of fewer items is an outlier and no interest; it takes some rounds to be rid of all. */
+#define FEWEST_ITEMS  3
+#define DROP_ATTEMPTS 5
+
 #define NEUTRAL_ITEM_ALPHA  10
 #define NEUTRAL_TEMPERATURE .6
 
@@ -245,13 +249,52 @@ most_interests(const UimlModel *model)
 	return most > 4 ? most : 4;
 }
 
+/* How many clusters have fewer than FEWEST_ITEMS items. */
+static UimlStatus
+count_small(const UimlEnv *env, const UimlModel *model, size_t k, size_t *small)
+{
+	size_t *items = uiml_alloc0(env, k, sizeof(size_t));
+
+	*small = 0;
+	if (items == NULL)
+		return UIML_ENOMEM;
+	for (size_t i = 0; i < model->n_items; i++)
+		if (model->interest[i] != UINT32_MAX)
+			items[model->interest[i]]++;
+	for (size_t j = 0; j < k; j++)
+		*small += items[j] < FEWEST_ITEMS;
+	uiml_free(env, items);
+	return UIML_OK;
+}
+
+/* Clusters into k; where small clusters are to be dropped, into as many fewer as there are of them. */
+static UimlStatus
+cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, const float *point,
+			   const float *weight, UimlModel *model, UimlKmeansResult *result)
+{
+	for (int attempt = 0;; attempt++)
+	{
+		UimlKmeansParams kmeans = uiml_kmeans_defaults(k);
+		size_t small = 0;
+		UimlStatus status;
+
+		kmeans.seed = params->seed;
+		status = uiml_kmeans_spherical(env, point, weight, model->n_items, model->dims, &kmeans,
+									   model->centroid, model->interest, result);
+		if (status == UIML_OK && params->drop_small && attempt < DROP_ATTEMPTS)
+			status = count_small(env, model, result->k, &small);
+		if (status != UIML_OK || small == 0 || small >= result->k)
+			return status;
+		k = result->k - small;
+	}
+}
+
 /* Clusters the points; k is params->interests or chosen. */
 static UimlStatus
 cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *point, const float *weight,
 			  UimlModel *model)
 {
 	size_t k = params->interests;
-	UimlKmeansParams kmeans;
 	UimlKmeansResult result;
 	UimlStatus status = UIML_OK;
 
@@ -260,14 +303,11 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 									params->seed, &k, NULL);
 	if (status != UIML_OK)
 		return status;
-	kmeans = uiml_kmeans_defaults(k);
-	kmeans.seed = params->seed;
 	model->centroid = uiml_alloc(env, k * model->dims, sizeof(float));
 	model->interest = uiml_alloc(env, model->n_items, sizeof(uint32_t));
 	if (model->centroid == NULL || model->interest == NULL)
 		return UIML_ENOMEM;
-	status = uiml_kmeans_spherical(env, point, weight, model->n_items, model->dims, &kmeans, model->centroid,
-								   model->interest, &result);
+	status = cluster_points(env, params, k, point, weight, model, &result);
 	if (status == UIML_OK)
 	{
 		model->n_interests = result.k;

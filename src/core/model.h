@@ -16,6 +16,7 @@ typedef struct UimlModelParams
 {
 	size_t dims;      /* d, 1 .. 1024; 0: chosen on tuning users */
 	size_t interests; /* k, 1 .. 4096; 0: chosen by simplified silhouette */
+	bool drop_small;  /* clusters of fewer than 3 items are no interests, whatever k says */
 	double row_scale; /* a, 1/4 */
 	double col_scale; /* b, 1/4 */
 	uint64_t seed;

@@ -111,7 +111,6 @@ typedef struct KnownOption
 
 static const KnownOption known_options[] = {
 	{"col_scale", 0, 1, false, "between 0 and 1"},
-	{"holdout", 0, .5, false, "between 0 and 0.5"},
 	{"row_scale", 0, 1, false, "between 0 and 1"},
 	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53"},
 };
@@ -131,7 +130,7 @@ option_problem(const char *name, const JsonbValue *value)
 			return NULL;
 		return psprintf("Option \"%s\" must be %s%s.", name, known->whole ? "" : "a number ", known->range);
 	}
-	return psprintf("There is no option \"%s\"; options are col_scale, holdout, row_scale and seed.", name);
+	return psprintf("There is no option \"%s\"; options are col_scale, row_scale and seed.", name);
 }
 
 char *

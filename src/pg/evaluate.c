@@ -385,14 +385,24 @@ evaluate_time(Evaluation *e)
 
 /* --- the result -------------------------------------------------------------------------------------------------- */
 
+/* Four decimals: the intervals are wider than that, and tables stay readable. */
+static Datum
+rounded(double value)
+{
+	return Float8GetDatum(rint(value * 1e4) / 1e4);
+}
+
 static void
 put_figure(UimlResult *result, const UimlFigure *figure)
 {
-	Datum value[RESULT_COLUMNS] = {
-		CStringGetTextDatum(figure->metric),    Int32GetDatum((int32) figure->k),
-		Float8GetDatum(figure->value),          Float8GetDatum(figure->low),
-		Float8GetDatum(figure->high),           CStringGetTextDatum(figure->baseline),
-		Float8GetDatum(figure->baseline_value), Int64GetDatum((int64) figure->users)};
+	Datum value[RESULT_COLUMNS] = {CStringGetTextDatum(figure->metric),
+								   Int32GetDatum((int32) figure->k),
+								   rounded(figure->value),
+								   rounded(figure->low),
+								   rounded(figure->high),
+								   CStringGetTextDatum(figure->baseline),
+								   rounded(figure->baseline_value),
+								   Int64GetDatum((int64) figure->users)};
 	bool null[RESULT_COLUMNS] = {false,
 								 figure->k == 0,
 								 isnan(figure->value),

@@ -174,13 +174,13 @@ SELECT uiml_create_domain('d', 'plain', kind_weights => '{"view": 1e999}'); \ech
 SELECT uiml_create_domain('d', 'plain', options => '3'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"sead": 1}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"seed": 1.5}'); \echo :SQLSTATE
-SELECT uiml_create_domain('d', 'plain', options => '{"holdout": 0.6}'); \echo :SQLSTATE
+SELECT uiml_create_domain('d', 'plain', options => '{"row_scale": 1.6}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"row_scale": null}'); \echo :SQLSTATE
 
 -- Altering
 
 SELECT uiml_alter_domain('taken', weight_col => '', half_life => '1 month 2 hours', interests => 12,
-	kind_weights => '{"buy": 5}', features => 'behaviour', options => '{"seed": 7, "holdout": 0.2}');
+	kind_weights => '{"buy": 5}', features => 'behaviour', options => '{"seed": 7, "row_scale": 0.2}');
 SELECT half_life, dims, interests, kind_weights, features, options FROM uiml.domain WHERE name = 'taken';
 SELECT uiml_alter_domain('taken', unset => '{time_col,kind_col,text_cols,half_life,dims,interests}');
 SELECT half_life, dims, interests FROM uiml.domain WHERE name = 'taken';
