@@ -10,9 +10,12 @@
 
 #include <math.h>
 
+#include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -142,6 +145,48 @@ check_arguments(const UimlDomain *domain, const UimlDomainArgs *args)
 	check_jsonb(domain, "options", args->options, domain->options);
 }
 
+static void
+take_version(TupleTableSlot *slot, void *ctx)
+{
+	bool null;
+
+	*(int32 *) ctx = DatumGetInt32(slot_getattr(slot, 1, &null));
+}
+
+/* The newest version that the active snapshot sees, 0 for none. */
+static int32
+newest_version(int32 domain_id)
+{
+	UimlSqlParams params = {0};
+	int32 version = 0;
+
+	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain_id), false);
+	uiml_sql_each("SELECT COALESCE(pg_catalog.max(v.version), 0) FROM uiml.version v "
+				  "WHERE v.domain_id OPERATOR(pg_catalog.=) $1",
+				  &params, true, take_version, &version);
+	return version;
+}
+
+/* A snapshot from before another training can't retire that one's version: told now, not after the work. */
+static void
+check_snapshot(const UimlDomain *domain)
+{
+	int32 seen;
+	int32 newest;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	seen = newest_version(domain->domain_id);
+	PushActiveSnapshot(GetLatestSnapshot());
+	newest = newest_version(domain->domain_id);
+	PopActiveSnapshot();
+	if (newest != seen)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to a concurrent training of domain \"%s\"",
+							   domain->name),
+						errhint("Retry the transaction, or train in a READ COMMITTED one.")));
+}
+
 UimlDomain *
 uiml_train_domain(const UimlDomainArgs *args)
 {
@@ -157,6 +202,7 @@ uiml_train_domain(const UimlDomainArgs *args)
 	/* What was read before the lock was granted may have been altered, or dropped, by whom we waited for. */
 	domain = uiml_domain_get_locked(args->name, UIML_TRAIN);
 	uiml_storage_check(domain);
+	check_snapshot(domain);
 	check_arguments(domain, args);
 	return domain;
 }

@@ -143,7 +143,7 @@ BEGIN
 	RETURN judged = expected;
 END $$;
 SELECT key_type, bool_and(judges(key_type, seed)) AS as_in_sql
-FROM unnest('{integer,bigint,text,numeric,uuid,character(9)}'::text[]) key_type, generate_series(1, 5) seed GROUP BY 1 ORDER BY 1;
+FROM unnest('{integer,bigint,text,numeric,uuid,character(9)}'::text[]) key_type, generate_series(1, 3) seed GROUP BY 1 ORDER BY 1;
 
 -- Times as epochs and dates; no time, no decay.
 CREATE TABLE epoch_reads AS SELECT user_id, article_id AS item_id, extract(epoch FROM read_at)::bigint * 1000 AS ts FROM reads;
