@@ -106,15 +106,16 @@ extern List *uiml_serving_list(const char *domain);
  *		Catalog writes and storage run as the domain's owner, in a security-restricted operation, after the
  *		caller's privilege has been checked by uiml_domain_get: tables then belong to the owner whoever
  *		trains, and no code of the owner's runs with the caller's rights.  An error restores the caller by
- *		itself.
+ *		itself.  uiml_act_as does the same for a role, and nothing where that is the caller already.
  */
 typedef struct UimlActing
 {
 	Oid user;
 	int context;
-	int guc_level;
+	int guc_level; /* 0: nothing was changed */
 } UimlActing;
 
+extern void uiml_act_as(Oid role, UimlActing *saved);
 extern void uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved);
 extern void uiml_act_as_self(const UimlActing *saved);
 

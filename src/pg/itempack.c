@@ -140,9 +140,10 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 	UimlEnv env;
 
 	packer.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml item", ALLOCSET_SMALL_SIZES);
-	uiml_sql_each(psprintf("SELECT item_id, title FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d", name,
-						   serving->version),
-				  NULL, true, measure_item, &packer);
+	uiml_served_each(serving,
+					 psprintf("SELECT item_id, title FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
+							  name, serving->version),
+					 measure_item, &packer);
 	if (packer.n_items != (size_t) serving->items)
 		refuse_items(serving, psprintf("There are %zu items, the version has " INT64_FORMAT ".",
 									   packer.n_items, serving->items));
@@ -155,10 +156,11 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 	uiml_check(uiml_itemfile_begin(&packer.writer, buffer, *size, packer.n_items, (size_t) serving->dims,
 								   packer.text_length),
 			   "packed items");
-	uiml_sql_each(psprintf("SELECT item_id, title, item_no, popularity, interest_id, out_vector, in_vector"
-						   " FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d ORDER BY item_no",
-						   name, serving->version),
-				  NULL, true, pack_item, &packer);
+	uiml_served_each(serving,
+					 psprintf("SELECT item_id, title, item_no, popularity, interest_id, out_vector, in_vector"
+							  " FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d ORDER BY item_no",
+							  name, serving->version),
+					 pack_item, &packer);
 	env = uiml_env_pg(&pg, packer.row_context, NULL, NULL);
 	uiml_check(uiml_itemfile_finish(&env, &packer.writer), "packed items");
 	MemoryContextDelete(packer.row_context);

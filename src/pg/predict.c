@@ -259,10 +259,11 @@ uiml_predict_all(PG_FUNCTION_ARGS)
 		all.prediction.factor = decay_factor(fcinfo, 2, serving);
 		uiml_served_users(all.prediction.served, serving);
 		all.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
-		uiml_sql_each(
+		uiml_served_each(
+			serving,
 			psprintf("SELECT user_id, interests FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
 					 uiml_relation_name(serving->users_table), serving->version),
-			NULL, true, predict_row, &all);
+			predict_row, &all);
 		MemoryContextDelete(all.row_context);
 	}
 	return (Datum) 0;
@@ -291,10 +292,11 @@ uiml_interests(PG_FUNCTION_ARGS)
 	serving = linitial(uiml_arg_domains(fcinfo, 0));
 	uiml_result_begin(fcinfo, 6, &result);
 	(void) uiml_served_open(serving);
-	uiml_sql_each(
+	uiml_served_each(
+		serving,
 		psprintf("SELECT interest_id, label, terms, share, items, typical FROM ONLY %s WHERE version"
 				 " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
 				 uiml_relation_name(serving->interests_table), serving->version),
-		NULL, true, put_interest, &result);
+		put_interest, &result);
 	return (Datum) 0;
 }

@@ -17,20 +17,36 @@
  * expression, a trigger) can leave the restricted operation or look names up through the caller's
  * search_path.
  */
-void
-uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved)
+static void
+act_as(Oid role, UimlActing *saved)
 {
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	saved->guc_level = NewGUCNestLevel();
-	SetUserIdAndSecContext(domain->owner,
+	SetUserIdAndSecContext(role,
 						   saved->context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
+uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved)
+{
+	act_as(domain->owner, saved);
+}
+
+void
+uiml_act_as(Oid role, UimlActing *saved)
+{
+	saved->guc_level = 0;
+	if (role != GetUserId())
+		act_as(role, saved);
+}
+
+void
 uiml_act_as_self(const UimlActing *saved)
 {
+	if (saved->guc_level == 0)
+		return;
 	AtEOXact_GUC(false, saved->guc_level);
 	SetUserIdAndSecContext(saved->user, saved->context);
 }

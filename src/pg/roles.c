@@ -34,8 +34,8 @@ typedef struct RoleRule
  * Types
  */
 
-static bool
-suits_key(Oid type)
+bool
+uiml_role_is_key(Oid type)
 {
 	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_HASH_OPFAMILY);
 	char typtype = get_typtype(type);
@@ -84,7 +84,7 @@ static const RoleRule rules[] = {
 		{"user",
 		 "user_col",
 		 true,
-		 suits_key,
+		 uiml_role_is_key,
 		 "A key needs a scalar type with default btree and hash operator classes.",
 		 {" userid uid useruuid userkey customerid custid memberid visitorid clientid accountid subscriberid "
 		  "readerid viewerid listenerid playerid shopperid buyerid patientid studentid personid profileid "
@@ -96,7 +96,7 @@ static const RoleRule rules[] = {
 		{"item",
 		 "item_col",
 		 true,
-		 suits_key,
+		 uiml_role_is_key,
 		 "A key needs a scalar type with default btree and hash operator classes.",
 		 {" itemid itemuuid itemkey productid prodid articleid movieid filmid trackid songid albumid "
 		  "artistid videoid "

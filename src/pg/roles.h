@@ -37,6 +37,12 @@ extern char *uiml_role_column(Relation rel, UimlRole role, const char *given, Li
  */
 extern List *uiml_role_texts(Relation rel, bool has_given, List *given, const char *argument, List *taken);
 
+/*
+ * Whether a base type can be the type of a key: a scalar with default operator classes.  Reading a value of a composite, an
+ * array or a range could run constraints of a DOMAIN in it, which anybody can write.
+ */
+extern bool uiml_role_is_key(Oid type);
+
 /* The type of a column; UNDEFINED_COLUMN tells the columns there are. */
 extern Oid uiml_role_type(Relation rel, const char *column, const char *argument);
 

@@ -4,8 +4,8 @@
  *
  * A domain's catalog row and its tables belong to whoever registered it, and uiml_predict reads every domain its caller can
  * see.  So nothing here may run code of the owner's with the caller's rights: a relation must be an ordinary
- * table with exactly the columns of storage.h, since a view, a policy or a cast could call any function; and values
- * are range-checked before they index anything.
+ * table with exactly the columns of storage.h, since a view, a policy or a cast could call any function; it is read
+ * as its owner; and values are range-checked before they index anything.
  *
  * The checks hold while a lock on the table is held, to the end of the transaction, and are repeated in each call:
  * they cost about a microsecond.
@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+#include "pg/roles.h"
 #include "pg/served.h"
 #include "pg/sql.h"
 
@@ -111,6 +112,12 @@ check_columns(Relation rel, const Column *columns, int n, Oid vector_type)
 							   columns[c].name),
 					 errhint("Train the domain again with uiml_train.")));
 	}
+	if (!uiml_role_is_key(getBaseType(key_type)))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("table \"%s\" is not a table of trained state", RelationGetRelationName(rel)),
+						errdetail("Its column \"%s\" is of type %s, which can't be a key.", columns[0].name,
+								  format_type_be(key_type)),
+						errhint("Train the domain again with uiml_train.")));
 	return getBaseType(key_type);
 }
 
@@ -170,6 +177,23 @@ uiml_served_items(UimlServed *served, const UimlServing *serving)
 									served->vector_type);
 }
 
+/* ---------- reading ---------- */
+
+/*
+ * An index predicate, a CHECK constraint or extended statistics of a table are evaluated, as far as they are constant, by
+ * the planner of every statement that reads it.  The owner can add them while we hold our lock.  So the reading is done as
+ * the owner, after the caller's own right to SELECT was checked.
+ */
+void
+uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx)
+{
+	UimlActing caller;
+
+	uiml_act_as(serving->owner, &caller);
+	uiml_sql_each(sql, NULL, true, row_fn, ctx);
+	uiml_act_as_self(&caller);
+}
+
 /* ---------- interests ---------- */
 
 typedef struct InterestsReader
@@ -212,10 +236,11 @@ read_interests(UimlServed *served, const UimlServing *serving)
 	served->prior = palloc0(sizeof(float) * served->k);
 	served->interest_id = palloc0(sizeof(int32) * served->k);
 	served->label = palloc0(sizeof(Datum) * served->k);
-	uiml_sql_each(psprintf("SELECT interest_no, interest_id, label, share FROM ONLY %s WHERE version"
-						   " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
-						   uiml_relation_name(serving->interests_table), serving->version),
-				  NULL, true, read_interest, &reader);
+	uiml_served_each(serving,
+					 psprintf("SELECT interest_no, interest_id, label, share FROM ONLY %s WHERE version"
+							  " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
+							  uiml_relation_name(serving->interests_table), serving->version),
+					 read_interest, &reader);
 	if (reader.row != served->k || fabs(reader.total - 1) > 0.01)
 		refuse_value(serving, "shares of interests");
 	MemoryContextSwitchTo(old);
@@ -413,6 +438,10 @@ uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool
 {
 	UserReader reader = {.served = served, .serving = serving, .with_items = with_items, .row = row};
 
+	UimlActing caller;
+
 	memset(row, 0, sizeof(*row));
+	uiml_act_as(serving->owner, &caller);
 	uiml_plan_each(user_plan(served, serving, with_items), &key, NULL, read_user, &reader);
+	uiml_act_as_self(&caller);
 }

@@ -76,6 +76,13 @@ extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
 extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items,
 							 UimlUserRow *row);
 
+/*
+ * uiml_served_each
+ *		Runs a statement that reads tables of the version, which the caller may SELECT and which were checked, as their owner:
+ *		row_fn too runs as the owner, and must not run code of the caller's.
+ */
+extern void uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx);
+
 /* Copies a vector of masses out of a tuple, with the checks of uiml_served_user. */
 extern InterestVector *uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum value);
 

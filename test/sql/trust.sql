@@ -1,0 +1,55 @@
+-- Whoever predicts from a domain runs no code of its owner's: what the planner evaluates of a table runs as the owner.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS uiml;
+CREATE ROLE regress_uiml_mallory;
+CREATE SCHEMA trust_test AUTHORIZATION regress_uiml_mallory;
+SET search_path = trust_test, public;
+
+SET ROLE regress_uiml_mallory;
+CREATE TABLE events (user_id int, item_id int);
+INSERT INTO events SELECT u, i FROM generate_series(1, 30) u, generate_series(1, 20) i WHERE (u * 7 + i * 3) % 4 < 2 AND u % 2 = i % 2;
+SELECT version FROM uiml_train('trap', 'events', dims => 4, interests => 2);
+CREATE FUNCTION spy(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF current_user <> 'regress_uiml_mallory' THEN
+		RAISE WARNING 'code of mallory runs as somebody else, through %', place;
+	END IF;
+	RETURN true;
+END $$;
+CREATE INDEX ON trap_users_v1 (mass) WHERE spy('an index of users');
+CREATE INDEX ON trap_items_v1 (item_no) WHERE spy('an index of items');
+CREATE INDEX ON trap_interests_v1 (interest_no) WHERE spy('an index of interests');
+CREATE STATISTICS trap_statistics (ndistinct) ON (spy('statistics')), mass FROM trap_users_v1;
+ALTER TABLE trap_users_v1 ADD CHECK (spy('a constraint'));
+
+RESET ROLE;
+SET constraint_exclusion = on;
+SELECT count(*) FROM uiml_predict(1, 'trap');
+SELECT count(*) FROM uiml_predict(1, 'trap');
+SELECT count(*) FROM uiml_predict_all('trap', 1);
+SELECT count(*) FROM uiml_predict_from('{1,2}'::int[], 'trap');
+SELECT count(*) FROM uiml_recommend(1, 'trap', 5);
+SELECT count(*) FROM uiml_recommend_from('{1,2}'::int[], 'trap', 5);
+SELECT count(*) FROM uiml_interests('trap');
+SELECT current_user = session_user AS myself, current_setting('search_path');
+
+-- A key is a scalar: reading a value of another type could run the CHECK of a DOMAIN in it
+SET ROLE regress_uiml_mallory;
+CREATE DOMAIN spied AS int CHECK (spy('a domain'));
+CREATE TYPE boxed AS (a spied);
+ALTER TABLE trap_users_versions DETACH PARTITION trap_users_v1;
+ALTER TABLE trap_users_v1 DROP CONSTRAINT trap_users_v1_pkey, ALTER user_id TYPE boxed USING row(user_id)::boxed;
+RESET ROLE;
+SELECT count(*) FROM uiml_predict('(1)', 'trap'); \echo :SQLSTATE
+SET ROLE regress_uiml_mallory;
+ALTER TABLE trap_users_v1 ALTER user_id TYPE spied[] USING ARRAY[(user_id).a];
+RESET ROLE;
+SELECT count(*) FROM uiml_predict('{1}', 'trap'); \echo :SQLSTATE
+SET ROLE regress_uiml_mallory;
+ALTER TABLE trap_users_v1 ALTER user_id TYPE spied USING user_id[1];
+RESET ROLE;
+SELECT count(*) FROM uiml_predict('1', 'trap');
+
+SELECT uiml_drop_domain('trap');
+DROP SCHEMA trust_test CASCADE;
+DROP ROLE regress_uiml_mallory;
