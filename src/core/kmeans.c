@@ -1,6 +1,6 @@
 /*
  * kmeans.c
- *	  Spherical k-means with k-means++ seeding.
+ *	  Spherical k-means with greedy k-means++ seeding.
  *
  * Points are brought to unit length once; the distance is 1 - cosine, half the squared Euclidean distance on the
  * sphere, so that the proofs of k-means and of k-means++ (Arthur & Vassilvitskii 2007) carry over: the centroid
@@ -105,11 +105,56 @@ approach(Kmeans *state, size_t size, const float *centroid)
 	return status;
 }
 
-/* k-means++: centroids are points, drawn one after another by D squared. */
+/* What the weighted sum of distances would be with one more centroid. */
+static UimlStatus
+potential_with(Kmeans *state, size_t size, const float *centroid, double *potential)
+{
+	UimlStatus status = uiml_gemm_f32(state->env, false, true, 1, size, state->d, 1, centroid,
+									  state->sample_unit, 0, state->cosine);
+
+	*potential = 0;
+	for (size_t i = 0; status == UIML_OK && i < size; i++)
+		*potential +=
+			state->weight[state->sample[i]] * fmin(state->distance[i], 1 - (double) state->cosine[i]);
+	return status;
+}
+
+/* Of some draws the one that leaves the lowest potential; size when there is none. */
+static UimlStatus
+draw_best(Kmeans *state, size_t size, size_t draws, UimlRng *rng, size_t *chosen)
+{
+	double lowest = INFINITY;
+	UimlStatus status = UIML_OK;
+
+	*chosen = size;
+	for (size_t t = 0; status == UIML_OK && t < draws; t++)
+	{
+		size_t drawn = draw_seed(state, size, rng);
+		double potential = 0;
+
+		if (drawn == size)
+			break;
+		if (draws > 1)
+			status = potential_with(state, size, state->sample_unit + drawn * state->d, &potential);
+		if (potential < lowest)
+		{
+			lowest = potential;
+			*chosen = drawn;
+		}
+	}
+	return status;
+}
+
+/*
+ * Greedy k-means++: centroids are points, drawn one after another by D squared, each the best of 2 + log k draws (Arthur &
+ * Vassilvitskii 2007, section 7).  A plain draw often puts two centroids into one cluster and none into another,
+ * which no iteration mends.
+ */
 static UimlStatus
 seed_centroids(Kmeans *state, size_t k, UimlRng *rng)
 {
 	size_t size = uiml_kmeans_sample(state, rng);
+	size_t draws = 2 + (size_t) log((double) k);
 	UimlStatus status = UIML_OK;
 
 	for (size_t i = 0; i < size; i++)
@@ -117,9 +162,11 @@ seed_centroids(Kmeans *state, size_t k, UimlRng *rng)
 	for (state->k = 0; status == UIML_OK && state->k < k; state->k++)
 	{
 		float *centroid = state->centroid + state->k * state->d;
-		size_t chosen = draw_seed(state, size, rng);
+		size_t chosen;
 
-		if (chosen == size)
+		/* the first draw knows no distances yet */
+		status = draw_best(state, size, state->k == 0 ? 1 : draws, rng, &chosen);
+		if (status != UIML_OK || chosen == size)
 			break;
 		memcpy(centroid, state->sample_unit + chosen * state->d, state->d * sizeof(float));
 		status = approach(state, size, centroid);
