@@ -18,7 +18,7 @@
  *
  * The label is the first words that mark the interest, up to three.  Where fewer than two do, as in an interest that is about
  * an age or a taste which the texts don't tell, a typical item's title completes it; likewise where another interest
- * has the same words.  Without such words the label lists typical items.  It is kept within LABEL_WIDTH columns if possible.
+ * has the same words (or more words do, where no title fits).  Without such words the label lists typical items.  It is kept within LABEL_WIDTH columns if possible.
  *
  * The core counts UTF-8; in a database of another encoding texts are converted, and words that the encoding cannot
  * hold once they are folded are left out.
@@ -339,6 +339,20 @@ label_with_title(const UimlLabels *labels, size_t interest, int n, bool may_cut)
 	return NULL;
 }
 
+/* More marks than the first n, which are taken: they say more than half a title.  NULL where there are none. */
+static char *
+label_with_more_words(const LabelReader *reader, size_t interest, int n)
+{
+	while (++n <= reader->strength[interest].marks)
+	{
+		char *label = join(reader->labels->label[interest].terms, n);
+
+		if (!is_taken(reader->labels, interest, label))
+			return label;
+	}
+	return NULL;
+}
+
 /* Titles instead of words: as many as fit, the first cut where it alone doesn't. */
 static char *
 label_of_titles(const UimlLabel *own)
@@ -367,6 +381,8 @@ wanted_label(const LabelReader *reader, size_t interest)
 	label = NULL;
 	if (strength->fair > 0)
 		label = label_with_title(labels, interest, Min(Max(n, 1), LABEL_TERMS - 1), false);
+	if (label == NULL && n >= 2)
+		label = label_with_more_words(reader, interest, n);
 	if (label == NULL && strength->fair > 0)
 		label = label_with_title(labels, interest, 1, true);
 	if (label == NULL)

@@ -19,8 +19,8 @@ CREATE EXTENSION uiml;
 SELECT domain, version, users, items, events, dims, interests, elapsed
 FROM uiml_train('movies', 'ratings',
 				items => 'movies', item_text => '{title,genres}');
-SELECT left(label, 28) AS label, round(100 * share) AS "%", items,
-	   left(typical[1], 32) AS "for example"
+SELECT label, round(100 * share) AS "%", items,
+	   left(typical[1], 22) AS "for example"
 FROM uiml_interests('movies') ORDER BY share DESC LIMIT 12;
 \set ECHO none
 
