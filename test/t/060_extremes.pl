@@ -1,0 +1,160 @@
+# Every function that a client can call, with extreme arguments, by a role without privileges: errors have a user's SQLSTATE,
+# come within a second, and the connection lives.  The calls are generated from pg_proc, so a new function is tried as well.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('extremes');
+$node->init;
+$node->append_conf('postgresql.conf', "client_min_messages = error\nlog_min_messages = fatal\nfsync = off\n");
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION uiml;
+CREATE ROLE somebody;
+GRANT ALL ON DATABASE postgres TO somebody;
+CREATE SCHEMA try AUTHORIZATION somebody;
+CREATE TABLE public.secret (user_id int, item_id int);
+SET ROLE somebody;
+SET search_path = try, public;
+CREATE TABLE events (user_id int, item_id int, ts timestamptz, kind text);
+INSERT INTO events SELECT u, i, timestamptz '2025-01-01 UTC' + (u * 20 + i) * interval '1 hour', 'view'
+FROM generate_series(1, 30) u, generate_series(1, 20) i WHERE (u * 7 + i * 3) % 4 < 2 AND u % 2 = i % 2;
+CREATE INDEX events_index ON events (user_id);
+CREATE VIEW seen AS SELECT * FROM events;
+CREATE VIEW failing AS SELECT 1 / (user_id - user_id) AS user_id, item_id FROM events;
+CREATE TABLE empty () ;
+CREATE TABLE parted (user_id int, item_id int) PARTITION BY LIST (user_id);
+CREATE TABLE doc (user_id xml, item_id json, ts point);
+CREATE SEQUENCE numbers;
+CREATE TYPE pair AS (user_id int, item_id int);
+CREATE AGGREGATE state(interest_vector) (SFUNC = interest_vector_accum, STYPE = uiml_vector_state);
+CREATE AGGREGATE state(interest_vector, float8) (SFUNC = interest_vector_weighted_accum, STYPE = uiml_vector_state);
+CREATE AGGREGATE state(interest_vector, float8, timestamptz, interval) (SFUNC = interest_vector_decay_accum, STYPE = uiml_vector_state);
+-- transition functions as aggregates, so that they get past the check of their context
+CREATE AGGREGATE combine(uiml_vector_state) (SFUNC = interest_vector_combine, STYPE = uiml_vector_state);
+CREATE DOMAIN small AS int CHECK (VALUE < 10);
+SELECT FROM uiml_train('shop', 'events', dims => 4, interests => 2);
+
+-- By type: the first value is an ordinary one, which the other arguments keep while one is varied.
+CREATE TABLE extreme (type regtype, n serial, value text);
+INSERT INTO extreme (type, value)
+SELECT t::regtype, v FROM (VALUES
+	('text', ARRAY[$$'shop'$$, $$''$$, $$'users'$$, $$'time'$$, $$'predict'$$, $$'no such'$$, $$'.'$$, $$'somebody.shop'$$, $$'a.b.c'$$, $$'public'$$,
+		$$'quo"te''s \'$$, $$E'line\nend %s %n'$$, $$repeat('x', 63)$$, $$repeat(U&'\00e9', 20)$$, $$repeat('9', 100000)$$, $$'-2147483649'$$, $$'behaviour'$$]),
+	('name', ARRAY[$$'user_id'$$, $$''$$, $$'item_id'$$, $$'ts'$$, $$'ctid'$$, $$'xmin'$$, $$'no such'$$, $$'public'$$, $$'somebody'$$, $$'pg_catalog'$$, $$'quo"te''s \'$$,
+		$$repeat('x', 63)$$]),
+	('integer', ARRAY['1', '0', '-1', '2', '20', '2147483647', '-2147483648']),
+	('bigint', ARRAY['1', '0', '-9223372036854775808', '9223372036854775807']),
+	('boolean', ARRAY['true', 'false']),
+	('double precision', ARRAY['0.5', '0', '-0.0', '-1', '1', '1e308', '-1e308', '5e-324', $$'NaN'$$, $$'Infinity'$$, $$'-Infinity'$$]),
+	('oid', ARRAY['0', '4294967295', '23']),
+	('cstring', ARRAY[$$'[1,2,3]'$$, $$''$$, $$'['$$, $$'[1e39]'$$, $$'[nan]'$$, $$repeat('[', 100000)::cstring$$, $$('[' || repeat('1,', 16000) || '1]')::cstring$$,
+		$$(SELECT uiml_vector_state_out(state('[1,2]'::interest_vector)))$$]),
+	('cstring[]', ARRAY[$$'{3}'$$, $$'{}'$$, $$'{0}'$$, $$'{NULL}'$$, $$'{1,2}'$$, $$'{99999999999}'$$, $$'{{1},{2}}'$$]),
+	('interest_vector', ARRAY[$$'[1,2,3]'$$, $$'[0,0,0]'$$, $$'[3e38,3e38,3e38]'$$, $$'[-3e38,3e38,1e-45]'$$, $$'[1]'$$, $$array_fill(1::real, '{16000}')::interest_vector$$]),
+	('uiml_vector_state', ARRAY[$$(SELECT state('[1,2,3]'::interest_vector))$$, $$(SELECT state('[3e38,3e38,3e38]'::interest_vector))$$, $$(SELECT state('[1]'::interest_vector))$$,
+		$$(SELECT state('[1,2,3]'::interest_vector, 1e308))$$, $$(SELECT state('[1,2,3]'::interest_vector, 1, '4713-01-01 BC', '1 day'))$$,
+		$$(SELECT state('[1,2,3]'::interest_vector, 1, '2000-01-01', '1 microsecond'))$$, $$(SELECT state(NULL::interest_vector))$$]),
+	('interval', ARRAY[$$'1 day'$$, $$'0'$$, $$'-1 day'$$, $$'178000000 years'$$, $$'-178000000 years'$$, $$'1 microsecond'$$, $$'1 month -30 days'$$]),
+	('timestamptz', ARRAY[$$'2026-01-01'$$, $$'infinity'$$, $$'-infinity'$$, $$'294276-12-31'$$, $$'4713-01-01 BC'$$]),
+	('jsonb', ARRAY[$$'{}'$$, $$'null'$$, $$'[]'$$, $$'1'$$, $$'"x"'$$, $$'{"view": 1e400}'$$, $$'{"view": 1e39}'$$, $$'{"view": -1}'$$, $$'{"view": {"a": [1]}}'$$, $$'{"": 0}'$$, $$'{"view": 0}'$$,
+		$$'{"seed": 1e300}'$$, $$'{"seed": 0.5}'$$, $$'{"seed": -9007199254740992}'$$, $$'{"row_scale": 1, "col_scale": 0}'$$, $$'{"row_scale": "1"}'$$,
+		$$(SELECT jsonb_object_agg(i, i) FROM generate_series(1, 10000) i)$$]),
+	('regclass', ARRAY[$$'events'$$, '0', '4294967295', $$'secret'$$, $$'pg_class'$$, $$'pg_authid'$$, $$'events_index'$$, $$'numbers'$$, $$'pair'$$, $$'seen'$$, $$'failing'$$, $$'empty'$$, $$'parted'$$,
+		$$'doc'$$, $$'shop_users'$$, $$'shop_items_versions'$$, $$'uiml.version'$$, $$(SELECT reltoastrelid FROM pg_class WHERE oid = 'pg_proc'::regclass)::regclass$$]),
+	('anyelement', ARRAY['1', 'NULL::int', $$'x'::"char"$$, '1e400', $$'NaN'::float8$$, $$''::name$$, $$'\x00'::bytea$$, $$'infinity'::timestamptz$$, $$'(1,2)'::point$$, $$'[1,2)'::int4range$$,
+		$$'{{1}}'::int[]$$, 'ROW(1, 2)', '(1, 2)::pair', '1::small', $$'pg_class'::regclass$$, $$'{"a": 1}'::json$$, $$repeat('x', 1000000)::varchar$$, $$'1'::char(1000)$$, $$'1'::bit(3)$$,
+		$$'00000000-0000-0000-0000-000000000000'::uuid$$, $$'[1]'::interest_vector$$, '-9223372036854775808'])) x (t, vs), unnest(vs) v;
+-- arrays of what there is for elements, and shapes
+INSERT INTO extreme (type, value)
+SELECT t::regtype, v FROM unnest('{integer[],real[],double precision[],numeric[],text[],name[]}'::text[]) t,
+	unnest(ARRAY[$$'{1,2}'$$, $$'{}'$$, $$'{NULL}'$$, $$'{1,NULL}'$$, $$'{{1,2},{3,4}}'$$, $$'[5:6]={1,2}'$$, $$'{-1,0}'$$, $$'{2147483647,-2147483648}'$$]) v;
+INSERT INTO extreme (type, value)
+SELECT t::regtype, v FROM unnest('{real[],double precision[],numeric[]}'::text[]) t, unnest(ARRAY[$$'{NaN,1}'$$, $$'{1e38,1e38}'$$, $$'{1e-30}'$$]) v;
+INSERT INTO extreme (type, value)
+SELECT t::regtype, v FROM unnest('{real[],double precision[]}'::text[]) t, unnest(ARRAY[$$'{Infinity,-Infinity}'$$]) v;
+INSERT INTO extreme (type, value)
+SELECT t::regtype, v FROM unnest('{integer[],text[],real[]}'::text[]) t, unnest(ARRAY[$$(SELECT array_agg(i) FROM generate_series(1, 20000) i)$$]) v;
+INSERT INTO extreme (type, value)
+SELECT 'name[]'::regtype, v FROM unnest(ARRAY[$$'{user_id}'$$, $$'{kind}'$$, $$'{items}'$$, $$'{dims}'$$]) v;
+INSERT INTO extreme (type, value)
+SELECT 'anycompatiblearray'::regtype, v FROM unnest(ARRAY[$$'{1,2}'::int[]$$, $$'{}'::int[]$$, $$'{NULL}'::text[]$$, $$'{{1,2}}'::int[]$$, $$'[3:4]={1,2}'::bigint[]$$, $$'{1e400}'::numeric[]$$, $$'{"(1,2)"}'::pair[]$$,
+	$$'{1}'::small[]$$, $$'{"[1]"}'::interest_vector[]$$, $$'{"{}"}'::json[]$$, $$'{x}'::name[]$$, $$'1 2'::int2vector::int2[]$$, $$(SELECT array_agg(i % 40) FROM generate_series(1, 20000) i)$$]) v;
+INSERT INTO extreme (type, value) SELECT DISTINCT type, 'NULL' FROM extreme;
+
+CREATE FUNCTION attempt(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+	code text := '00000';
+	message text;
+	elapsed interval;
+BEGIN
+	BEGIN
+		EXECUTE 'SELECT count(x::text) FROM (' || call || ') s';
+		RAISE 'undo' USING ERRCODE = 'UNDO0';
+	EXCEPTION WHEN OTHERS THEN
+		code := SQLSTATE;
+		message := SQLERRM;
+	END;
+	elapsed := clock_timestamp() - started;
+	IF code ~ '^(XX|58|53200)' THEN
+		RETURN format('%s %s: %s', code, message, left(call, 300));
+	END IF;
+	IF elapsed > '1 s' THEN
+		RETURN format('%s: %s', elapsed, left(call, 300));
+	END IF;
+	RETURN NULL;
+END $$;
+
+-- Cases of a function: each argument at each of its extremes and the others ordinary (left out where they have a default); all at their n-th.
+CREATE FUNCTION cases(function oid) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+	WITH p AS (SELECT *, pronargs - pronargdefaults AS required FROM pg_proc WHERE oid = function),
+	arg AS (SELECT a.i, a.t, e.value, row_number() OVER (PARTITION BY a.i ORDER BY e.n) AS n, a.i > p.required AS optional,
+			CASE WHEN p.prokind = 'f' THEN nullif(p.proargnames[a.i], '') END AS name
+		FROM p, unnest(p.proargtypes::oid[]) WITH ORDINALITY a (t, i) JOIN extreme e ON e.type = a.t),
+	varied AS (SELECT i, n FROM arg UNION SELECT 0, n FROM arg UNION SELECT -1, 1),
+	domains (word) AS (SELECT $d$'shop'$d$ UNION ALL SELECT $d$'fresh'$d$ FROM p WHERE proname ~ 'train|create')
+	SELECT format('SELECT %s(%s) AS x', (SELECT oid::regproc FROM p), string_agg(concat(a.name || ' => ',
+			CASE WHEN a.t = ANY ('{anyelement,anycompatiblearray}'::regtype[]) THEN a.value
+				WHEN a.i = 1 AND a.i <> v.i AND d.word = $d$'fresh'$d$ THEN d.word
+				ELSE '(' || a.value || ')::' || a.t::regtype END), ', ' ORDER BY a.i))
+		|| CASE WHEN (SELECT prokind FROM p) = 'a' THEN ' FROM generate_series(1, 3)' ELSE '' END
+	FROM domains d, varied v
+	JOIN arg a ON a.n = CASE WHEN a.i = v.i THEN v.n WHEN v.i = 0 THEN least(v.n, (SELECT max(n) FROM arg b WHERE b.i = a.i)) ELSE 1 END
+	WHERE NOT (a.optional AND a.i <> v.i AND v.i <> 0) OR (a.name = $d$events$d$ AND d.word = $d$'fresh'$d$)
+	GROUP BY d.word, v.i, v.n
+$$;
+SQL
+
+my $functions = $node->safe_psql('postgres', <<'SQL');
+SELECT p.oid || ' ' || p.oid::regprocedure FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'uiml')
+	AND p.pronargs > 0 AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[])
+UNION ALL SELECT p.oid || ' ' || p.oid::regprocedure FROM pg_proc p
+WHERE p.pronamespace = 'try'::regnamespace AND p.prokind = 'a'
+ORDER BY 1
+SQL
+
+my $calls = 0;
+for my $function (split /\n/, $functions)
+{
+	my ($oid, $name) = split / /, $function, 2;
+	my ($status, $out, $err) = $node->psql('postgres', <<SQL);
+SET ROLE somebody;
+SET search_path = try, public;
+SET statement_timeout = '100s';
+SELECT count(*), string_agg(attempt(c), E'\\n') FROM cases($oid) c;
+SQL
+	my ($n, $found) = split /\|/, $out, 2;
+	$calls += $n || 0;
+	ok($status == 0 && ($n || 0) > 1 && ($found || '') eq '', "$name: " . ($n || 0) . ' calls')
+	  or diag($err, $found || '');
+}
+note("$calls calls");
+like($node->safe_psql('postgres', 'SELECT count(*) FROM uiml_predict(1)'), qr/^2$/, 'the domain still serves');
+
+done_testing();
