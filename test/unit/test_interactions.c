@@ -92,6 +92,17 @@ sorted(const UimlEvent *a, size_t n)
 	return true;
 }
 
+/* By field: the padding of an event may hold anything. */
+static bool
+same_events(const UimlEvent *a, const UimlEvent *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i].user != b[i].user || a[i].item != b[i].item || a[i].at != b[i].at ||
+			a[i].weight != b[i].weight)
+			return false;
+	return true;
+}
+
 static void
 test_any_arrival_order(void **state)
 {
@@ -114,7 +125,7 @@ test_any_arrival_order(void **state)
 
 		shuffle(b, N, seed);
 		assert_int_equal(uiml_events_sort(&env, b, N, 37), UIML_OK);
-		assert_memory_equal(a, b, N * sizeof(*a));
+		assert_true(same_events(a, b, N));
 		assert_int_equal(uiml_interactions_build(&env, a, N, 37, 50, -INFINITY, INFINITY, 1e6, 1e5, &x),
 						 UIML_OK);
 		assert_int_equal(uiml_interactions_build(&env, b, N, 37, 50, -INFINITY, INFINITY, 1e6, 1e5, &y),
