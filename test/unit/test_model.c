@@ -458,6 +458,42 @@ test_nothing_hidden(void **state)
 	assert_int_equal(uiml_behaviour_train(&env, &x, &keys, &params, &model, &judgement), UIML_EINVALID);
 }
 
+static bool
+all_finite(const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(x[i]))
+			return false;
+	return true;
+}
+
+/* Strengths that vanish beside 1, and users whose history has decayed to nothing. */
+static void
+test_faint(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	World world;
+	UimlSplitKeys keys;
+	UimlBehaviourParams params;
+	UimlModel model;
+	UimlJudgement judgement;
+
+	(void) state;
+	world_create(&world);
+	params = small_params(&world, &keys);
+	for (size_t e = 0; e < world.x.n_entries; e++)
+		world.x.strength[e] = world.x.mass[e] = 1e-30f;
+	memset(world.x.fade, 0, world.x.n_users * sizeof(double));
+	assert_int_equal(uiml_behaviour_train(&env, &world.x, &keys, &params, &model, &judgement), UIML_OK);
+	assert_int_equal(model.dims, 8);
+	assert_int_equal(model.n_interests, GROUPS);
+	assert_true(all_finite(model.in, ITEMS * model.dims) && all_finite(model.out, ITEMS * model.dims));
+	assert_true(all_finite(model.popularity, ITEMS) && all_finite(model.prior, GROUPS));
+	uiml_judgement_free(&env, &judgement);
+	uiml_model_free(&env, &model);
+	uiml_interactions_free(&env, &world.x);
+}
+
 static void
 test_out_of_memory(void **state)
 {
@@ -606,6 +642,7 @@ main(void)
 		cmocka_unit_test(test_chosen),
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_nothing_hidden),
+		cmocka_unit_test(test_faint),
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_memory),
