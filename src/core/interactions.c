@@ -167,16 +167,19 @@ count_users(const UimlEnv *env, const UimlEvent *events, size_t n, size_t n_user
 static UimlStatus
 gather_users(const UimlEnv *env, UimlEvent *events, size_t n_users, const size_t *start, size_t *next)
 {
+	size_t moved = 0;
+
 	for (size_t u = 0; u < n_users; u++)
 		next[u] = start[u];
 	for (size_t u = 0; u < n_users; u++)
 	{
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
 		while (next[u] < start[u + 1])
 		{
 			UimlEvent *e = &events[next[u]];
 
+			/* One user's range may be where most of the others' events lie. */
+			if (moved++ % LONG_RUN == 0 && uiml_interrupted(env))
+				return UIML_EINTERRUPTED;
 			if (e->user == u)
 				next[u]++;
 			else

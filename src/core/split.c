@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Users between two questions after interruption. */
+#define CHECK_USERS 0x10000
+
 /* A hash and whose it is; SQL orders bigint, so hashes compare as signed. */
 typedef struct Ticket
 {
@@ -35,23 +38,67 @@ uiml_split_size(size_t n_users, size_t wanted)
 	return n_users / 10 < wanted ? n_users / 10 : wanted;
 }
 
+/* Restores the heap, highest ticket first, below a root that may be too low. */
+static void
+ticket_sink(Ticket *heap, size_t n)
+{
+	for (size_t root = 0, child; (child = 2 * root + 1) < n; root = child)
+	{
+		Ticket t = heap[root];
+
+		if (child + 1 < n && ticket_compare(&heap[child + 1], &heap[child]) > 0)
+			child++;
+		if (ticket_compare(&t, &heap[child]) >= 0)
+			return;
+		heap[root] = heap[child];
+		heap[child] = t;
+	}
+}
+
+/* Puts a ticket at the end of a heap of n. */
+static void
+ticket_rise(Ticket *heap, size_t n, Ticket t)
+{
+	size_t at = n;
+
+	for (; at > 0 && ticket_compare(&t, &heap[(at - 1) / 2]) > 0; at = (at - 1) / 2)
+		heap[at] = heap[(at - 1) / 2];
+	heap[at] = t;
+}
+
+/* The lowest hashes are kept in a heap: sorting those of all users could not be interrupted. */
 UimlStatus
 uiml_split_roles(const UimlEnv *env, const UimlSplitKeys *keys, size_t n_users, const uint8_t *eligible,
 				 size_t n_judge, size_t n_tune, uint8_t *role)
 {
-	Ticket *ticket = uiml_alloc(env, n_users, sizeof(*ticket));
+	size_t wanted = n_users - n_judge < n_tune || n_users < n_judge ? n_users : n_judge + n_tune;
+	Ticket *ticket = uiml_alloc(env, wanted, sizeof(*ticket));
 	size_t n = 0;
 
 	if (ticket == NULL)
 		return UIML_ENOMEM;
 	for (size_t u = 0; u < n_users; u++)
 	{
+		Ticket t = {(int64_t) keys->user_hash[u], (uint32_t) u};
+
+		if (u % CHECK_USERS == 0 && uiml_interrupted(env))
+		{
+			uiml_free(env, ticket);
+			return UIML_EINTERRUPTED;
+		}
 		role[u] = UIML_FIT;
-		if (eligible == NULL || eligible[u])
-			ticket[n++] = (Ticket){(int64_t) keys->user_hash[u], (uint32_t) u};
+		if (eligible != NULL && !eligible[u])
+			continue;
+		if (n < wanted)
+			ticket_rise(ticket, n++, t);
+		else if (n > 0 && ticket_compare(&t, &ticket[0]) < 0)
+		{
+			ticket[0] = t;
+			ticket_sink(ticket, n);
+		}
 	}
 	qsort(ticket, n, sizeof(*ticket), ticket_compare);
-	for (size_t i = 0; i < n && i < n_judge + n_tune; i++)
+	for (size_t i = 0; i < n; i++)
 		role[ticket[i].owner] = i < n_judge ? UIML_JUDGE : UIML_TUNE;
 	uiml_free(env, ticket);
 	return UIML_OK;

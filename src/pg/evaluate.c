@@ -38,6 +38,7 @@
 #define FINAL_QUANTILE     .9
 #define TUNING_QUANTILE    .8
 #define RESULT_COLUMNS     8
+#define INTERRUPT_COMPARE  0xffff
 
 typedef struct Evaluation
 {
@@ -294,11 +295,14 @@ evaluate_users(Evaluation *e)
 }
 
 static int
-compare_times(const void *a, const void *b)
+compare_times(const void *a, const void *b, void *arg)
 {
 	double x = *(const double *) a;
 	double y = *(const double *) b;
+	uint64 *compared = arg;
 
+	if ((++*compared & INTERRUPT_COMPARE) == 0)
+		CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 
@@ -308,10 +312,11 @@ find_cuts(const Evaluation *e, double *tuning, double *final)
 {
 	size_t n = e->source->n_events;
 	double *at = MemoryContextAllocHuge(e->context, n * sizeof(double));
+	uint64 compared = 0;
 
 	for (size_t i = 0; i < n; i++)
 		at[i] = e->source->events[i].at;
-	qsort(at, n, sizeof(double), compare_times);
+	qsort_arg(at, n, sizeof(double), compare_times, &compared);
 	*tuning = at[(size_t) (TUNING_QUANTILE * (double) n)];
 	*final = at[(size_t) (FINAL_QUANTILE * (double) n)];
 	pfree(at);

@@ -37,13 +37,14 @@
 #include "pg/env.h"
 #include "pg/labels.h"
 
-#define LABEL_TERMS   3
-#define STORED_TERMS  10
-#define TYPICAL_ITEMS 5
-#define LABEL_ITEMS   3
-#define LABEL_WIDTH   40  /* columns: labels are read in tables */
-#define TITLE_WIDTH   12  /* columns that a title must get in a label with words */
-#define TITLE_BYTES   500 /* longer titles are cut: they are shown in lists */
+#define LABEL_TERMS       3
+#define STORED_TERMS      10
+#define TYPICAL_ITEMS     5
+#define LABEL_ITEMS       3
+#define LABEL_WIDTH       40 /* columns: labels are read in tables */
+#define TITLE_WIDTH       12 /* columns that a title must get in a label with words */
+#define INTERRUPT_COMPARE 0xffff
+#define TITLE_BYTES       500 /* longer titles are cut: they are shown in lists */
 
 /* How many of an interest's words mark it, and how many are tendencies at least. */
 typedef struct Strength
@@ -64,6 +65,7 @@ typedef struct LabelReader
 	uint32 *order;      /* items by interest, most typical first */
 	uint32 *rank;       /* by item: its place in its interest */
 	Strength *strength; /* by interest */
+	uint64 compared;
 } LabelReader;
 
 /* --- texts ----------------------------------------------------------------------------------------------------- */
@@ -165,12 +167,14 @@ typicality(const UimlModel *model, size_t item, uint32 users)
 static int
 compare_typical(const void *a, const void *b, void *arg)
 {
-	const LabelReader *reader = arg;
+	LabelReader *reader = arg;
 	uint32 x = *(const uint32 *) a;
 	uint32 y = *(const uint32 *) b;
 	uint32 p = reader->model->interest[x];
 	uint32 q = reader->model->interest[y];
 
+	if ((++reader->compared & INTERRUPT_COMPARE) == 0)
+		CHECK_FOR_INTERRUPTS();
 	if (p != q)
 		return p < q ? -1 : 1;
 	if (reader->typicality[x] != reader->typicality[y])

@@ -35,7 +35,7 @@
 #define NAMED_KINDS      10   /* kinds without a weight that the notice lists */
 #define MILLISECONDS     1e11 /* epochs beyond this are milliseconds: as seconds they lie after the year 5138 */
 #define UNIX_TO_POSTGRES ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
-#define INTERRUPT_EVERY  0xfffff
+#define INTERRUPT_EVERY  0xffff
 #define TELL_EVERY       0x3fff
 
 /* How a time column is turned into seconds since 2000-01-01 UTC. */

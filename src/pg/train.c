@@ -41,6 +41,8 @@
 
 #define METRICS_K 20
 
+#define INTERRUPT_EVERY 0xfffff
+
 typedef struct Training
 {
 	UimlDomain *domain;
@@ -191,6 +193,8 @@ count_events(Training *training)
 	{
 		const UimlEvent *event = &source->events[i];
 
+		if ((i & INTERRUPT_EVERY) == 0)
+			CHECK_FOR_INTERRUPTS();
 		training->user_events[event->user]++;
 		training->user_last[event->user] = Max(training->user_last[event->user], event->at);
 	}
@@ -209,7 +213,11 @@ count_item_users(Training *training)
 	training->item_users = MemoryContextAllocExtended(training->context, x->n_items * sizeof(uint32),
 													  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (size_t i = 0; i < x->n_entries; i++)
+	{
+		if ((i & INTERRUPT_EVERY) == 0)
+			CHECK_FOR_INTERRUPTS();
 		training->item_users[x->item[i]]++;
+	}
 }
 
 /* Tells where a half-life that was given leaves nothing of most users' history: days, on a history of years. */

@@ -55,6 +55,39 @@ test_roles(void **state)
 	assert_memory_equal(role, ((uint8_t[]){UIML_JUDGE, UIML_TUNE, 0, 0, 0}), 5);
 }
 
+/* Whoever is held out has a lower hash than whoever is not, and judges have lower ones than those who tune. */
+static void
+test_many_roles(void **state)
+{
+	enum
+	{
+		N = 5000
+	};
+	UimlEnv env = uiml_env_malloc();
+	static uint64_t hash[N];
+	static uint8_t role[N];
+	UimlSplitKeys keys = {hash, highest_first, NULL};
+	size_t count[3] = {0};
+	int64_t low[3] = {INT64_MAX, INT64_MAX, INT64_MAX};
+	int64_t high[3] = {INT64_MIN, INT64_MIN, INT64_MIN};
+
+	(void) state;
+	for (uint64_t u = 0; u < N; u++)
+		hash[u] = (u + 1) * 0x9E3779B97F4A7C15;
+	assert_int_equal(uiml_split_roles(&env, &keys, N, NULL, 300, 700, role), UIML_OK);
+	for (size_t u = 0; u < N; u++)
+	{
+		int64_t h = (int64_t) hash[u];
+
+		count[role[u]]++;
+		low[role[u]] = h < low[role[u]] ? h : low[role[u]];
+		high[role[u]] = h > high[role[u]] ? h : high[role[u]];
+	}
+	assert_int_equal(count[UIML_JUDGE], 300);
+	assert_int_equal(count[UIML_TUNE], 700);
+	assert_true(high[UIML_JUDGE] < low[UIML_TUNE] && high[UIML_TUNE] < low[UIML_FIT]);
+}
+
 static void
 test_items(void **state)
 {
@@ -180,10 +213,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles),
-		cmocka_unit_test(test_items),
-		cmocka_unit_test(test_time),
-		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_roles), cmocka_unit_test(test_many_roles), cmocka_unit_test(test_items),
+		cmocka_unit_test(test_time),  cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);
