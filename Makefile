@@ -64,7 +64,7 @@ $(DATA_built):
 
 # -- Everything on a private server
 
-.PHONY: demo test check-tap check-isolation help
+.PHONY: demo test check-tap check-isolation check-asan help
 demo:
 	@bash test/demo/run.sh --check '$(DEMO_DATA)'
 	@PG_CONFIG='$(PG_CONFIG)' bash test/packages.sh demo
@@ -74,20 +74,24 @@ test:
 	@PG_CONFIG='$(PG_CONFIG)' exec bash test/server.sh bash test/suite.sh unit regress tap isolation
 check-tap check-isolation:
 	@PG_CONFIG='$(PG_CONFIG)' exec bash test/server.sh bash test/suite.sh $(@:check-%=%)
+# Unit and regression tests under the address and undefined behaviour sanitizers.
+check-asan:
+	@PG_CONFIG='$(PG_CONFIG)' exec bash test/asan.sh
 
 help:
 	@echo 'demo [DATA=DIR]   two generated domains, or a MovieLens folder, trained and predicted'
 	@echo 'test              unit, regression, TAP and isolation tests on a private server'
 	@echo 'all install       build, and install into the PostgreSQL of PG_CONFIG'
 	@echo 'installcheck      regression tests on your running server'
-	@echo 'check-unit check-tap check-isolation check-fuzz [RUNS=n]'
+	@echo 'check-unit check-tap check-isolation check-fuzz [RUNS=n] check-asan'
 	@echo 'check-core check-exports check-meta check-format format lint clean'
 
 # -- The core by itself: no server header is on the include path
 
 CORE = $(sort $(wildcard src/core/*.c))
 CORE_OBJS = $(CORE:src/%.c=build/%.o)
-CORE_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Isrc
+# check-asan adds COPT, as PGXS does.
+CORE_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Isrc $(COPT)
 UNIT = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))
 
 build/core/%.o: src/core/%.c $(HEADERS)

@@ -11,6 +11,8 @@
 #
 # As root the server runs as postgres or, where that user doesn't exist, as nobody.
 #
+# UIML_PRELOAD names libraries that the server is started with, separated by colons: asan.sh.
+#
 # The command gets PG_CONFIG (of the copy), PATH, PGHOST, PGPORT, PGUSER, PGDATABASE and
 #	  UIML_TREE		this source tree
 #	  UIML_TMP		a directory of its own, gone afterwards
@@ -124,6 +126,19 @@ copy_installation()
 	export PATH=$prefix$bindir:$PATH
 }
 
+# Sanitizers must be in a process before a program that was built without them.
+preload_server() # libraries
+{
+	local postgres
+	postgres=$(dirname "$PG_CONFIG")/postgres
+	mv "$postgres" "$postgres.plain"
+	cat >"$postgres" <<-SCRIPT
+		#!/bin/bash
+		LD_PRELOAD='$1' exec -a "\$0" "\$0.plain" "\$@"
+	SCRIPT
+	chmod 755 "$postgres"
+}
+
 build_and_install()
 {
 	local log=$top/build.log
@@ -172,6 +187,7 @@ start_server()
 }
 
 copy_installation
+[ -z "${UIML_PRELOAD-}" ] || preload_server "$UIML_PRELOAD"
 build_and_install
 choose_user
 start_server
