@@ -31,7 +31,7 @@ typedef struct UimlModel
 	size_t n_interests; /* k */
 	float *in;          /* n_items x d: encodes history */
 	float *out;         /* n_items x d: is scored */
-	float *centroid;    /* k x d, unit, in the space of v * sigma */
+	float *centroid;    /* k x d, unit, in the space of v * sigma; 0 beyond 32 dims */
 	double *sigma;      /* d */
 	uint32_t *interest; /* n_items, UINT32_MAX for none */
 	float *prior;       /* k: mean interest share over training users' mass */
