@@ -9,6 +9,7 @@
 #include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "pg/catalog.h"
 
@@ -31,6 +32,13 @@ act_as(Oid role, UimlActing *saved)
 void
 uiml_act_as_owner(const UimlDomain *domain, UimlActing *saved)
 {
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(domain->owner)))
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("the owner of domain \"%s\" does not exist", domain->name),
+				errdetail("The role with OID %u was dropped.", domain->owner),
+				errhint("A superuser can give the domain to another role: UPDATE uiml.domain SET owner = ... "
+						"WHERE domain_id = %d;",
+						domain->domain_id));
 	act_as(domain->owner, saved);
 }
 

@@ -28,7 +28,9 @@
 #include "utils/timestamp.h"
 
 #include "pg/env.h"
+#include "pg/roles.h"
 #include "pg/source.h"
+#include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
 #define FIRST_EVENTS     4096
@@ -300,12 +302,20 @@ static Oid
 stored_key_type(Oid table, const char *column)
 {
 	AttrNumber number = get_attnum(table, column);
+	Oid type;
 
 	if (number == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation %s does not exist", column, uiml_relation_name(table))));
-	return get_atttype(table, number);
+	type = get_atttype(table, number);
+	/* Training casts to it: the constraints of a DOMAIN would run as whoever trains. */
+	if (getBaseType(type) != type || !uiml_role_is_key(type))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("type %s of column \"%s\" of relation %s can't be a key", format_type_be(type),
+							   column, uiml_relation_name(table)),
+						errhint("Tables of trained states must keep the columns they were created with.")));
+	return type;
 }
 
 static char *
@@ -436,6 +446,7 @@ uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext conte
 						  .progress_ctx = progress_ctx,
 						  .expected_rows = expected_rows(domain->events)};
 
+	uiml_source_check_relation(domain, domain->events, "events");
 	uiml_budget_init(&reader.budget, context);
 	reader.users =
 		uiml_keys_begin(uiml_key_type(user_type, domain->user_col, context), context, &reader.budget);

@@ -125,3 +125,14 @@ uiml_source_split_keys(const UimlSource *source, MemoryContext context)
 						   AllocSetContextCreate(context, "uiml item hashes", ALLOCSET_SMALL_SIZES), 0};
 	return (UimlSplitKeys){(const uint64_t *) source->users.hash, hash_item, hasher};
 }
+
+void
+uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what)
+{
+	if (get_rel_relkind(relation) != '\0')
+		return;
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("the %s of domain \"%s\" were dropped", what, domain->name),
+					errhint("Name another table with uiml_alter_domain(%s, %s => ...), or drop the domain.",
+							quote_literal_cstr(domain->name), what)));
+}

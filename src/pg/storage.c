@@ -382,6 +382,8 @@ uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant)
 	{
 		Oid parent = uiml_storage_parent(domain, which);
 
+		if (get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
+			continue; /* dropped by hand */
 		append_relation(&relations, parent);
 		append_relation(&relations, find_view(domain, which));
 		foreach (cell, find_inheritance_children(parent, NoLock))

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "pg/source.h"
+#include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
 typedef struct TextReader
@@ -92,6 +93,8 @@ has_texts(const UimlDomain *domain)
 void
 uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source)
 {
+	if (OidIsValid(domain->items))
+		uiml_source_check_relation(domain, domain->items, "items");
 	if (has_texts(domain))
 		uiml_sql_run(psprintf("%s LIMIT 0", texts_query(domain, source->items.type->type)), NULL);
 }

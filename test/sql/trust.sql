@@ -50,6 +50,45 @@ ALTER TABLE trap_users_v1 ALTER user_id TYPE spied USING user_id[1];
 RESET ROLE;
 SELECT count(*) FROM uiml_predict('1', 'trap');
 
+-- Training casts keys to the type of the parent's column
+SET ROLE regress_uiml_mallory;
+SELECT version FROM uiml_train('trap2', 'events', dims => 4, interests => 2);
+DROP TABLE trap2_users_versions CASCADE;
+CREATE TABLE trap2_users_versions (version int, user_id spied) PARTITION BY LIST (version);
+DELETE FROM uiml.domain WHERE name = 'trap2';
+INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table)
+VALUES ('regress_uiml_mallory', 'trap2', 'events', 'user_id', 'item_id', '{}', 'auto', '{}', 'trap2_items_versions', 'trap2_interests_versions', 'trap2_users_versions');
+RESET ROLE;
+\set VERBOSITY terse
+SELECT version FROM uiml_train('trap2'); \echo :SQLSTATE
+\set VERBOSITY default
+
+-- What was dropped by hand is told, and keeps nobody from dropping the rest
+SELECT uiml_drop_domain('trap2');
 SELECT uiml_drop_domain('trap');
-DROP SCHEMA trust_test CASCADE;
+SET ROLE regress_uiml_mallory;
+CREATE TABLE titles AS SELECT DISTINCT item_id, 'title' AS title FROM events;
+SELECT version FROM uiml_train('trap3', 'events', dims => 4, interests => 2, items => 'titles', item_key => 'item_id');
+BEGIN;
+DROP TABLE trap3_users_versions CASCADE;
+SELECT uiml_grant('trap3', 'public');
+SELECT uiml_revoke('trap3', 'public');
+SELECT uiml_drop_domain('trap3');
+ROLLBACK;
+DROP TABLE titles;
+SELECT version FROM uiml_train('trap3'); \echo :SQLSTATE
+DROP TABLE events;
+SELECT version FROM uiml_train('trap3'); \echo :SQLSTATE
+SELECT count(*) FROM uiml_evaluate('trap3'); \echo :SQLSTATE
+SELECT count(*) FROM uiml_predict(1, 'trap3');
+RESET ROLE;
+REASSIGN OWNED BY regress_uiml_mallory TO CURRENT_USER;
+DROP OWNED BY regress_uiml_mallory;
 DROP ROLE regress_uiml_mallory;
+\set VERBOSITY terse
+SELECT uiml_drop_domain('trap3'); \echo :SQLSTATE
+\set VERBOSITY default
+UPDATE uiml.domain SET owner = current_user::regrole WHERE name = 'trap3';
+SELECT count(*) FROM uiml_predict(1, 'trap3');
+SELECT uiml_drop_domain('trap3');
+DROP SCHEMA trust_test CASCADE;
