@@ -30,7 +30,6 @@
 #include "pg/env.h"
 #include "pg/roles.h"
 #include "pg/source.h"
-#include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
 #define FIRST_EVENTS     4096

@@ -15,9 +15,6 @@
  */
 extern size_t uiml_source_check(const UimlDomain *domain, const UimlSource *source);
 
-/* UNDEFINED_TABLE where a relation of the domain, what ("events"), was dropped. */
-extern void uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what);
-
 /*
  * uiml_source_split_keys
  *		The hashes that splits follow: hashtextextended(user::text, seed), as the source has them, and

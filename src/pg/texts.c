@@ -13,7 +13,6 @@
 #include "utils/memutils.h"
 
 #include "pg/source.h"
-#include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
 typedef struct TextReader
