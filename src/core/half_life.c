@@ -233,3 +233,21 @@ uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, dou
 	trial_free(env, &trial);
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
+
+size_t
+uiml_half_life_memory(size_t n_users, size_t n_items, size_t n_entries, size_t n_events, size_t n_tuning)
+{
+	UimlModelParams params = uiml_model_defaults();
+	double share = n_users > 0 ? fmin(1, 1.5 * (double) n_tuning / (double) n_users) : 0;
+	double bytes;
+
+	/* The space alone: a single cluster stands for none. */
+	params.dims = TRIAL_DIMS;
+	params.interests = 1;
+	bytes = (double) uiml_model_memory(n_users, n_items, n_entries, &params);
+
+	/* The events of tuning users, and their interactions before and after the cut-off, as they are and as a holdout. */
+	bytes += share * (double) n_events * (sizeof(UimlEvent) + 2 * (sizeof(uint32_t) + 2 * sizeof(float)));
+	bytes += 2 * (double) n_users;
+	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
+}

@@ -28,4 +28,12 @@ extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *eve
 										const UimlInteractions *x, const uint8_t *role, uint64_t seed,
 										double *chosen);
 
+/*
+ * uiml_half_life_memory
+ *		Bytes at the peak of uiml_half_life_choose with n_tuning tuning users; the interactions are included, the events
+ *		are not.  Tuning users are taken to have half as many events again as an even share of them.  Saturates.
+ */
+extern size_t uiml_half_life_memory(size_t n_users, size_t n_items, size_t n_entries, size_t n_events,
+									size_t n_tuning);
+
 #endif /* UIML_HALF_LIFE_H */

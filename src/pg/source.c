@@ -30,6 +30,7 @@
 #include "pg/env.h"
 #include "pg/roles.h"
 #include "pg/source.h"
+#include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
 #define FIRST_EVENTS     4096
@@ -343,18 +344,28 @@ events_query(EventReader *reader, Oid user_type, Oid item_type)
 
 /* --- after the last row --------------------------------------------------------------------------------------- */
 
+/*
+ * What would do: the rows that found no room are taken to bring new users and items at the rate of those that did, and each
+ * to be a pair of its own.
+ */
 static void
 report_overflow(EventReader *reader)
 {
 	UimlSource *source = reader->source;
+	UimlBehaviourParams params = uiml_behaviour_defaults();
 	double stored = (double) Max(source->n_events, 1);
-	double growth = (stored + (double) reader->overflow) / stored;
-	double needed = (double) uiml_budget_used(&reader->budget) * growth;
+	double all = stored + (double) reader->overflow;
+	double users = (double) uiml_keys_count(reader->users) * all / stored;
+	double items = (double) uiml_keys_count(reader->items) * all / stored;
+	double needed = (double) uiml_budget_used(&reader->budget) * all / stored;
 
-	/* Sums by user and item, and the work arrays of a fit, come to no more again than the events. */
-	needed += (stored + (double) reader->overflow) * sizeof(UimlEvent);
-	uiml_budget_exceeded(&reader->budget, psprintf("%.0f events", stored + (double) reader->overflow),
-						 needed);
+	params.model.dims = (size_t) reader->domain->dims;
+	params.model.interests = (size_t) reader->domain->interests;
+	needed += (double) uiml_keys_finish_memory((size_t) users) +
+			  (double) uiml_keys_finish_memory((size_t) items) +
+			  uiml_training_memory(reader->domain, (size_t) users, (size_t) items, (size_t) all, (size_t) all,
+								   reader->time_kind != TIME_NONE, &params);
+	uiml_budget_exceeded(&reader->budget, psprintf("%.0f events", all), needed);
 }
 
 static void

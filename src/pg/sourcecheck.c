@@ -10,6 +10,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "core/half_life.h"
 #include "pg/sourcecheck.h"
 
 /* Less than this is no basis for a model, nor for judging one. */
@@ -96,6 +97,32 @@ uiml_source_check(const UimlDomain *domain, const UimlSource *source)
 	pairs = count_pairs(source, &multi_users);
 	check_minimum(domain, source, multi_users);
 	return pairs;
+}
+
+double
+uiml_interactions_memory(size_t n_users, size_t pairs)
+{
+	return (double) pairs * (sizeof(uint32) + 2 * sizeof(float)) +
+		   (double) n_users * (sizeof(size_t) + sizeof(double));
+}
+
+/* The moments of most memory: events beside their sums, the choice of a half-life, and the fit without events. */
+double
+uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, size_t pairs, size_t n_events,
+					 bool has_time, const UimlBehaviourParams *params)
+{
+	double counts = (double) n_users * (sizeof(uint32) + sizeof(double)) + (double) n_items * sizeof(uint32);
+	double fades = (double) n_users * sizeof(double);
+	double sums = uiml_interactions_memory(n_users, pairs);
+	double fit = (double) uiml_behaviour_memory(n_users, n_items, pairs, params) + fades -
+				 (double) n_events * sizeof(UimlEvent);
+	double half_life = 0;
+
+	if (has_time && domain->half_life == 0)
+		half_life = (double) uiml_half_life_memory(n_users, n_items, pairs, n_events,
+												   uiml_split_size(n_users, params->max_users)) +
+					fades;
+	return counts + Max(sums, Max(fit, half_life));
 }
 
 typedef struct ItemHasher

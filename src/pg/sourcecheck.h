@@ -5,7 +5,7 @@
 #ifndef UIML_PG_SOURCECHECK_H
 #define UIML_PG_SOURCECHECK_H
 
-#include "core/split.h"
+#include "core/behaviour.h"
 #include "pg/source.h"
 
 /*
@@ -21,5 +21,15 @@ extern size_t uiml_source_check(const UimlDomain *domain, const UimlSource *sour
  *		hashtextextended(item::text, hash of the user).  Lives in context.
  */
 extern UimlSplitKeys uiml_source_split_keys(const UimlSource *source, MemoryContext context);
+
+/* Bytes of interactions. */
+extern double uiml_interactions_memory(size_t n_users, size_t pairs);
+
+/*
+ * uiml_training_memory
+ *		Bytes that a training takes at its peak beside the events and keys it has read.
+ */
+extern double uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, size_t pairs,
+								   size_t n_events, bool has_time, const UimlBehaviourParams *params);
 
 #endif /* UIML_PG_SOURCECHECK_H */

@@ -139,24 +139,13 @@ check_status(const Training *training, UimlStatus status, const char *what)
 	uiml_check(status, what);
 }
 
-static double
-interactions_memory(size_t n_users, size_t pairs)
-{
-	return (double) pairs * (sizeof(uint32) + 2 * sizeof(float)) + (double) (n_users + 1) * sizeof(size_t);
-}
-
-/* Both moments of most memory: events beside their sums, and the fit. */
 static void
 check_memory(Training *training, size_t pairs)
 {
 	const UimlSource *source = training->source;
-	size_t n_users = source->users.n;
-	double used = (double) uiml_budget_used(&training->budget);
-	double counts =
-		(double) n_users * (sizeof(uint32) + sizeof(double)) + (double) source->items.n * sizeof(uint32);
-	double fit = (double) uiml_behaviour_memory(n_users, source->items.n, pairs, &training->params) -
-				 (double) source->n_events * sizeof(UimlEvent);
-	double needed = used + counts + Max(interactions_memory(n_users, pairs), fit);
+	double needed = (double) uiml_budget_used(&training->budget) +
+					uiml_training_memory(training->domain, source->users.n, source->items.n, pairs,
+										 source->n_events, source->has_time, &training->params);
 
 	if (needed > (double) training->budget.limit)
 		memory_exceeded(training, needed);
@@ -169,7 +158,7 @@ bound_fit(Training *training)
 	const UimlInteractions *x = &training->interactions;
 	UimlBehaviourParams *params = &training->params;
 	double beside = (double) uiml_budget_used(&training->budget) -
-					interactions_memory(x->n_users, x->n_entries) +
+					uiml_interactions_memory(x->n_users, x->n_entries) +
 					(double) uiml_behaviour_memory(x->n_users, x->n_items, x->n_entries, params) -
 					(double) uiml_model_memory(x->n_users, x->n_items, x->n_entries, &params->model);
 

@@ -125,11 +125,42 @@ test_out_of_memory(void **state)
 	assert_int_equal(status, UIML_OK);
 }
 
+/* The estimate is never below the peak, and not far above it. */
+static void
+test_memory(void **state)
+{
+	TestEnvMeter meter = {0};
+	UimlEnv env = test_env_metered(&meter);
+	size_t n = (size_t) N_USERS * N_EVENTS;
+	UimlInteractions x;
+	size_t estimate;
+	UimlEvent *events = malloc(n * sizeof(UimlEvent));
+	uint8_t role[N_USERS];
+	double chosen;
+
+	(void) state;
+	for (size_t u = 0; u < N_USERS; u++)
+		role[u] = u % 10 == 0 ? UIML_TUNE : UIML_FIT;
+	plant(20, events);
+	assert_int_equal(uiml_events_sort(&env, events, n, N_USERS), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, events, n, N_USERS, N_ITEMS, -INFINITY, INFINITY,
+											 N_EVENTS * DAY, INFINITY, &x),
+					 UIML_OK);
+	meter.peak = meter.held;
+	assert_int_equal(uiml_half_life_choose(&env, events, n, INFINITY, &x, role, 1, &chosen), UIML_OK);
+	estimate = uiml_half_life_memory(N_USERS, N_ITEMS, x.n_entries, n, N_USERS / 10);
+	assert_true(estimate >= meter.peak);
+	assert_true((double) estimate <= 1.5 * (double) meter.peak + 2e6);
+	uiml_interactions_free(&env, &x);
+	assert_int_equal(meter.held, 0);
+	free(events);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_drift), cmocka_unit_test(test_few),
-									   cmocka_unit_test(test_out_of_memory)};
+									   cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -552,39 +552,6 @@ test_interrupted(void **state)
 	}
 }
 
-/* An allocator that knows how much is held, and how much at the most. */
-typedef struct Meter
-{
-	size_t held;
-	size_t peak;
-} Meter;
-
-static void *
-meter_alloc(void *ctx, size_t size)
-{
-	Meter *meter = ctx;
-	size_t *pointer = malloc(size + 64);
-
-	if (pointer == NULL)
-		return NULL;
-	*pointer = size;
-	meter->held += size;
-	meter->peak = meter->held > meter->peak ? meter->held : meter->peak;
-	return (char *) pointer + 64;
-}
-
-static void
-meter_free(void *ctx, void *pointer)
-{
-	Meter *meter = ctx;
-
-	if (pointer == NULL)
-		return;
-	pointer = (char *) pointer - 64;
-	meter->held -= *(size_t *) pointer;
-	free(pointer);
-}
-
 /* The estimate is never below the peak, and not far above it. */
 static void
 test_memory(void **state)
@@ -596,8 +563,8 @@ test_memory(void **state)
 
 	for (size_t i = 0; i < 4; i++)
 	{
-		Meter meter = {0};
-		UimlEnv env = {meter_alloc, meter_free, NULL, NULL, &meter};
+		TestEnvMeter meter = {0};
+		UimlEnv env = test_env_metered(&meter);
 		UimlModelParams params = uiml_model_defaults();
 		UimlModel model;
 		size_t estimate;
@@ -612,8 +579,8 @@ test_memory(void **state)
 		assert_int_equal(meter.held, 0);
 	}
 	{
-		Meter meter = {0};
-		UimlEnv env = {meter_alloc, meter_free, NULL, NULL, &meter};
+		TestEnvMeter meter = {0};
+		UimlEnv env = test_env_metered(&meter);
 		UimlSplitKeys keys;
 		UimlBehaviourParams params = small_params(world, &keys);
 		UimlModel model;

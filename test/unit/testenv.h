@@ -108,4 +108,46 @@ test_env_interrupting(long *countdown)
 	return env;
 }
 
+/* How many bytes are held, and how many were at the most. */
+typedef struct TestEnvMeter
+{
+	size_t held;
+	size_t peak;
+} TestEnvMeter;
+
+static inline void *
+test_env_metered_alloc(void *ctx, size_t size)
+{
+	TestEnvMeter *meter = ctx;
+	size_t *pointer = malloc(size + 64);
+
+	if (pointer == NULL)
+		return NULL;
+	*pointer = size;
+	meter->held += size;
+	meter->peak = meter->held > meter->peak ? meter->held : meter->peak;
+	return (char *) pointer + 64;
+}
+
+static inline void
+test_env_metered_free(void *ctx, void *pointer)
+{
+	TestEnvMeter *meter = ctx;
+
+	if (pointer == NULL)
+		return;
+	pointer = (char *) pointer - 64;
+	meter->held -= *(size_t *) pointer;
+	free(pointer);
+}
+
+/* What is allocated is measured. */
+static inline UimlEnv
+test_env_metered(TestEnvMeter *meter)
+{
+	UimlEnv env = {.alloc = test_env_metered_alloc, .free = test_env_metered_free, .ctx = meter};
+
+	return env;
+}
+
 #endif /* UIML_TESTENV_H */
