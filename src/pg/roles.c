@@ -312,7 +312,7 @@ check_type(Relation rel, const RoleRule *rule, const char *column, const char *a
 }
 
 static char *
-recognise(Relation rel, UimlRole role, List *taken)
+recognise(Relation rel, UimlColumnRole role, List *taken)
 {
 	const RoleRule *rule = &rules[role];
 	List *found = NIL;
@@ -339,7 +339,7 @@ recognise(Relation rel, UimlRole role, List *taken)
 }
 
 char *
-uiml_role_column(Relation rel, UimlRole role, const char *given, List *taken)
+uiml_role_column(Relation rel, UimlColumnRole role, const char *given, List *taken)
 {
 	const RoleRule *rule = &rules[role];
 

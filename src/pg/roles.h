@@ -11,7 +11,7 @@
 
 #include "pg/domain.h"
 
-typedef enum UimlRole
+typedef enum UimlColumnRole
 {
 	UIML_ROLE_USER,
 	UIML_ROLE_ITEM,
@@ -19,7 +19,7 @@ typedef enum UimlRole
 	UIML_ROLE_KIND,
 	UIML_ROLE_WEIGHT,
 	UIML_ROLE_TEXT
-} UimlRole;
+} UimlColumnRole;
 
 /*
  * uiml_role_column
@@ -30,7 +30,7 @@ typedef enum UimlRole
  *
  * Errors: UNDEFINED_COLUMN, DATATYPE_MISMATCH, AMBIGUOUS_COLUMN; each names the argument to pass.
  */
-extern char *uiml_role_column(Relation rel, UimlRole role, const char *given, List *taken);
+extern char *uiml_role_column(Relation rel, UimlColumnRole role, const char *given, List *taken);
 
 /*
  * All columns of role text, best title first, or the given ones, checked (argument: text_cols or item_text).
