@@ -59,16 +59,16 @@ decay_factor(FunctionCallInfo fcinfo, int argument, const UimlServing *serving)
 }
 
 static void
-prediction_open(Prediction *prediction, const UimlServing *serving, int k, UimlResult *result)
+prediction_open(Prediction *prediction, const UimlState *state, int k, UimlResult *result)
 {
-	UimlServed *served = uiml_served_open(serving);
+	UimlServed *served = state->served;
 
-	prediction->serving = serving;
+	prediction->serving = state->serving;
 	prediction->served = served;
 	prediction->result = result;
 	prediction->k = Min(k, served->k);
 	prediction->factor = 1;
-	prediction->domain = CStringGetTextDatum(serving->domain);
+	prediction->domain = CStringGetTextDatum(state->serving->domain);
 	prediction->mass = palloc0(sizeof(float) * served->k);
 	prediction->share = palloc(sizeof(double) * served->k);
 	prediction->order = palloc(sizeof(int) * served->k);
@@ -138,18 +138,21 @@ static void
 predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool named, UimlResult *result)
 {
 	Prediction prediction;
+	UimlState state;
 	UimlUserRow row;
 	Datum key;
 	bool known;
 
-	prediction_open(&prediction, serving, k, result);
+	if (!uiml_state_open(&state, serving, named, true, false))
+		return;
+	prediction_open(&prediction, &state, k, result);
 	prediction.factor = decay_factor(fcinfo, 3, serving);
-	uiml_served_users(prediction.served, serving);
 	if (!uiml_arg_user(fcinfo, serving, prediction.served->user_type, named, &key, &known))
 		return;
 	if (known)
 	{
-		uiml_served_user(prediction.served, serving, key, false, &row);
+		if (!uiml_state_user(&state, key, false, &row))
+			return;
 		if (row.found)
 			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);
 	}
@@ -178,10 +181,13 @@ static void
 predict_history(const UimlServing *serving, const UimlHistory *history, int k, bool named, UimlResult *result)
 {
 	Prediction prediction;
+	UimlState state;
 	const UimlItemFile *file;
 
-	prediction_open(&prediction, serving, k, result);
-	file = uiml_items_open(prediction.served, serving);
+	if (!uiml_state_open(&state, serving, named, false, true))
+		return;
+	prediction_open(&prediction, &state, k, result);
+	file = state.file;
 	for (int i = 0; i < history->n; i++)
 	{
 		uint32 item =
@@ -254,10 +260,12 @@ uiml_predict_all(PG_FUNCTION_ARGS)
 	{
 		UimlServing *serving = lfirst(cell);
 		AllUsers all;
+		UimlState state;
 
-		prediction_open(&all.prediction, serving, k, &result);
+		if (!uiml_state_open(&state, serving, !PG_ARGISNULL(0), true, false))
+			continue;
+		prediction_open(&all.prediction, &state, k, &result);
 		all.prediction.factor = decay_factor(fcinfo, 2, serving);
-		uiml_served_users(all.prediction.served, serving);
 		all.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
 		uiml_served_each(
 			serving,

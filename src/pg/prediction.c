@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -20,8 +21,10 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "core/blend.h"
+#include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/userkey.h"
 
@@ -88,6 +91,112 @@ uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values
 	values[3] = CStringGetTextDatum(forecast->history ? "history" : "prior");
 	values[4] = Float8GetDatum(forecast->basis_share);
 	values[5] = Int32GetDatum(version);
+}
+
+/* ---------- state ---------- */
+
+typedef struct StateReader
+{
+	UimlState *state;
+	bool users;
+	bool items;
+	Datum key;
+	UimlUserRow *row;
+} StateReader;
+
+static void
+read_state(StateReader *reader)
+{
+	UimlState *state = reader->state;
+
+	state->served = uiml_served_open(state->serving);
+	if (reader->users)
+		uiml_served_users(state->served, state->serving);
+	if (reader->items)
+		state->file = uiml_items_open(state->served, state->serving);
+}
+
+static void
+read_user(StateReader *reader)
+{
+	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->items, reader->row);
+}
+
+/* Errors that whoever owns the domain has not to answer for. */
+static bool
+is_of_server(int code)
+{
+	int category = ERRCODE_TO_CATEGORY(code);
+
+	return code == ERRCODE_INTERNAL_ERROR || category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		   category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_SYSTEM_ERROR;
+}
+
+/* Reads in a subtransaction; false where it fails by the fault of the domain. */
+static bool
+try_reading(void (*read)(StateReader *), StateReader *reader)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool sound = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		read(reader);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (is_of_server(error->sqlerrcode))
+			ReThrowError(error);
+		ereport(DEBUG1, (errmsg_internal("leaving out domain \"%s\": %s", reader->state->serving->domain,
+										 error->message)));
+		FreeErrorData(error);
+		sound = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return sound;
+}
+
+/* No subtransaction can start beside parallel workers: there an error stands. */
+static bool
+read_or_leave_out(void (*read)(StateReader *), StateReader *reader)
+{
+	UimlState *state = reader->state;
+
+	if (!state->named && state->serving->owner != GetUserId() && !IsInParallelMode())
+		return try_reading(read, reader);
+	read(reader);
+	return true;
+}
+
+bool
+uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool users, bool items)
+{
+	StateReader reader = {.state = state, .users = users, .items = items};
+
+	*state = (UimlState){.serving = serving, .named = named};
+	return read_or_leave_out(read_state, &reader);
+}
+
+bool
+uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row)
+{
+	StateReader reader = {.state = state, .items = with_items, .key = key, .row = row};
+
+	return read_or_leave_out(read_user, &reader);
 }
 
 /* ---------- arguments ---------- */

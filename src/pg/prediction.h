@@ -72,6 +72,28 @@ extern bool uiml_arg_user(FunctionCallInfo fcinfo, const UimlServing *serving, O
 extern uint32 uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlServing *serving,
 							   bool named, Oid type, Datum value);
 
+/* The trained state of one domain, as far as a call reads it. */
+typedef struct UimlState
+{
+	const UimlServing *serving;
+	bool named; /* the domain was, by the caller */
+	UimlServed *served;
+	const UimlItemFile *file; /* NULL unless asked for */
+} UimlState;
+
+/*
+ * uiml_state_open
+ *		Opens a domain's interests and, where asked for, its users and items.
+ *
+ * Returns false where that fails and the domain is somebody else's, not named but one of all: then it is to be left out, so that
+ * nobody can break the predictions of others with a broken domain.  An error where it was named or is one's own, and for what
+ * is no fault of the domain, such as a cancel.
+ */
+extern bool uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool users, bool items);
+
+/* uiml_served_user; false as uiml_state_open. */
+extern bool uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row);
+
 /* Items that stand for a user's history, with a weight each. */
 typedef struct UimlHistory
 {

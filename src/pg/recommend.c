@@ -174,14 +174,12 @@ admit_relation(Recommendation *recommendation, Oid relid)
 /* ---------- ranking ---------- */
 
 static void
-recommendation_open(Recommendation *recommendation, const Request *request, const UimlServing *serving)
+recommendation_open(Recommendation *recommendation, const Request *request, const UimlState *state)
 {
-	UimlServed *served = uiml_served_open(serving);
-
 	recommendation->request = request;
-	recommendation->serving = serving;
-	recommendation->served = served;
-	recommendation->file = uiml_items_open(served, serving);
+	recommendation->serving = state->serving;
+	recommendation->served = state->served;
+	recommendation->file = state->file;
 	recommendation->vector = palloc0(sizeof(float) * recommendation->file->dims);
 	recommendation->total = 0;
 	recommendation->out = palloc0(recommendation->file->n_items);
@@ -299,16 +297,18 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 			   UimlResult *result)
 {
 	Recommendation recommendation;
+	UimlState state;
 	UimlUserRow row = {0};
 	Datum key;
 	bool known;
 
-	recommendation_open(&recommendation, request, serving);
-	uiml_served_users(recommendation.served, serving);
+	if (!uiml_state_open(&state, serving, request->named, true, true))
+		return;
+	recommendation_open(&recommendation, request, &state);
 	if (!uiml_arg_user(fcinfo, serving, recommendation.served->user_type, request->named, &key, &known))
 		return;
-	if (known)
-		uiml_served_user(recommendation.served, serving, key, true, &row);
+	if (known && !uiml_state_user(&state, key, true, &row))
+		return;
 	if (row.found)
 	{
 		memcpy(recommendation.vector, row.vector->x, sizeof(float) * recommendation.file->dims);
@@ -342,10 +342,13 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 				  UimlResult *result)
 {
 	Recommendation recommendation;
+	UimlState state;
 	const UimlItemFile *file;
 	bool *counted; /* an item given twice weighs more but is one item */
 
-	recommendation_open(&recommendation, request, serving);
+	if (!uiml_state_open(&state, serving, request->named, false, true))
+		return;
+	recommendation_open(&recommendation, request, &state);
 	file = recommendation.file;
 	counted = palloc0(file->n_items);
 	for (int i = 0; i < history->n; i++)

@@ -33,6 +33,56 @@ SELECT count(*) FROM uiml_recommend_from('{1,2}'::int[], 'trap', 5);
 SELECT count(*) FROM uiml_interests('trap');
 SELECT current_user = session_user AS myself, current_setting('search_path');
 
+-- A broken domain that everybody may read is an error for whoever names it, and left out of the others' predictions
+SET ROLE regress_uiml_mallory;
+SET client_min_messages = error;
+SELECT uiml_grant('trap', 'public');
+GRANT USAGE ON SCHEMA trust_test TO PUBLIC;
+RESET client_min_messages;
+CREATE TABLE calls (name text, call text);
+INSERT INTO calls VALUES ('named', $$uiml_predict(1, 'trap')$$), ('predicted', 'uiml_predict(1)'), ('recommended', 'uiml_recommend(1)'),
+	('history', $$uiml_recommend_from('{1,2}'::int[])$$), ('all users', 'uiml_predict_all()');
+GRANT SELECT ON calls TO PUBLIC;
+RESET ROLE;
+CREATE FUNCTION results() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	c record;
+	found bigint;
+	result text;
+BEGIN
+	FOR c IN SELECT * FROM trust_test.calls LOOP
+		BEGIN
+			EXECUTE format('SELECT count(*) FROM %s p WHERE domain = %L', c.call, 'trap') INTO found;
+			result := concat_ws(', ', result, c.name || ' ' || found);
+		EXCEPTION WHEN OTHERS THEN
+			result := concat_ws(', ', result, c.name || ' ' || SQLSTATE);
+		END;
+	END LOOP;
+	RETURN result;
+END $$;
+CREATE FUNCTION damage(statement text, OUT owner text, OUT other text) LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL ROLE regress_uiml_mallory;
+	EXECUTE statement;
+	owner := trust_test.results();
+	RESET ROLE;
+	other := trust_test.results();
+	RAISE '% | %', owner, other;
+EXCEPTION WHEN raise_exception THEN
+	NULL;
+END $$;
+CREATE TABLE mine AS SELECT * FROM events;
+SELECT version FROM uiml_train('mine', 'mine', dims => 4, interests => 2);
+\x on
+SELECT * FROM damage('RESET client_min_messages');
+SELECT * FROM damage($$UPDATE trap_users_v1 SET mass = 'NaN' WHERE user_id = 1$$);
+SELECT * FROM damage($$UPDATE trap_users_v1 SET items = '{99}' WHERE user_id = 1$$);
+SELECT * FROM damage($$ALTER TABLE trap_users_versions DETACH PARTITION trap_users_v1; ALTER TABLE trap_users_v1 RENAME COLUMN mass TO mess$$);
+\x off
+SELECT DISTINCT domain FROM uiml_predict(1);
+SELECT uiml_drop_domain('mine');
+DROP TABLE mine;
+
 -- A key is a scalar: reading a value of another type could run the CHECK of a DOMAIN in it
 SET ROLE regress_uiml_mallory;
 CREATE DOMAIN spied AS int CHECK (spy('a domain'));
