@@ -136,10 +136,12 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 	Packer packer = {.served = served, .serving = serving};
 	char *name = uiml_relation_name(serving->items_table);
 	char *buffer;
+	int settings;
 	UimlPgEnv pg;
 	UimlEnv env;
 
 	packer.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml item", ALLOCSET_SMALL_SIZES);
+	settings = uiml_settings_begin(served->item_type);
 	uiml_served_each(serving,
 					 psprintf("SELECT item_id, title FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
 							  name, serving->version),
@@ -161,6 +163,7 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 							  " FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d ORDER BY item_no",
 							  name, serving->version),
 					 pack_item, &packer);
+	uiml_settings_end(settings);
 	env = uiml_env_pg(&pg, packer.row_context, NULL, NULL);
 	uiml_check(uiml_itemfile_finish(&env, &packer.writer), "packed items");
 	MemoryContextDelete(packer.row_context);

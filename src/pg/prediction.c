@@ -287,6 +287,7 @@ uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlS
 	Datum key;
 	char *written;
 	uint32 number;
+	int settings;
 
 	if (!uiml_userkey_convert(type, value, served->item_type, &key))
 	{
@@ -294,7 +295,9 @@ uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlS
 			refuse_key(serving, "an item", type, value, served->item_type);
 		return UINT32_MAX;
 	}
+	settings = uiml_settings_begin(served->item_type);
 	written = uiml_userkey_text(served->item_type, key);
+	uiml_settings_end(settings);
 	number = uiml_itemfile_find(file, written, strlen(written));
 	pfree(written);
 	return number;

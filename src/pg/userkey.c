@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -230,4 +231,50 @@ uiml_userkey_text(Oid type, Datum value)
 		written[length] = '\0';
 	}
 	return written;
+}
+
+static bool
+text_is_fixed(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+			return true;
+		default:
+			return type_is_enum(type);
+	}
+}
+
+int
+uiml_settings_begin(Oid type)
+{
+	static const char *const setting[][2] = {
+		{"DateStyle", "ISO"},        {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
+		{"extra_float_digits", "3"}, {"bytea_output", "hex"},       {"lc_monetary", "C"},
+	};
+	int level;
+
+	if (text_is_fixed(getBaseType(type)))
+		return 0;
+	level = NewGUCNestLevel();
+	for (size_t i = 0; i < lengthof(setting); i++)
+		(void) set_config_option(setting[i][0], setting[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return level;
+}
+
+void
+uiml_settings_end(int level)
+{
+	if (level > 0)
+		AtEOXact_GUC(false, level);
 }

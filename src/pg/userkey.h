@@ -22,4 +22,13 @@ extern bool uiml_userkey_convert(Oid from, Datum value, Oid to, Datum *result);
 /* The text form of a key, as its type's output function writes it; trailing spaces of character(n) are dropped. */
 extern char *uiml_userkey_text(Oid type, Datum value);
 
+/*
+ * uiml_settings_begin / uiml_settings_end
+ *		Between them the text of a key doesn't depend on the session: DateStyle, TimeZone and the like are fixed, for the
+ *		sessions that share a file of items must write its keys alike.  An error restores the settings by itself.  Types
+ *		whose text no setting changes cost nothing.
+ */
+extern int uiml_settings_begin(Oid type);
+extern void uiml_settings_end(int level);
+
 #endif /* UIML_PG_USERKEY_H */

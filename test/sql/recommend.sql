@@ -106,6 +106,19 @@ SELECT max(basis) FROM uiml_recommend_from('{}', 'shop');
 SELECT refused($$SELECT * FROM uiml_recommend_from('{1,x}', 'books')$$);
 SELECT refused($$SELECT * FROM uiml_recommend_from('{1,2}', 'books', weights => '{1}')$$);
 
+-- Sessions with other settings share the packed items: the text of a key is the same for all
+CREATE TABLE moments_events AS SELECT user_id, timestamptz '2025-01-01 UTC' + item_no * interval '1 day' AS item_id FROM acts;
+SELECT FROM uiml_train('moments', 'moments_events', dims => 8, interests => 4);
+CREATE FUNCTION recommended() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', basis, item_id), ', ' ORDER BY rank)
+	FROM uiml_recommend_from(ARRAY[timestamptz '2025-01-02 UTC', timestamptz '2025-01-04 UTC'], 'moments', 2) $$;
+CREATE TABLE before AS SELECT recommended() AS here, ARRAY(SELECT item_id FROM uiml_recommend(7, 'moments')) AS items;
+SET DateStyle = 'German';
+SET TimeZone = 'Asia/Tokyo';
+SELECT recommended() = here AS same_from_history, ARRAY(SELECT item_id FROM uiml_recommend(7, 'moments')) = items AS same, here ~ 'history' AS by_history FROM before;
+RESET DateStyle;
+RESET TimeZone;
+
 -- Rights, of the domain and of the relation that candidates come from.
 CREATE ROLE regress_uiml_reader;
 SELECT uiml_grant('shop', 'regress_uiml_reader', 'predict');
