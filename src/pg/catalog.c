@@ -24,14 +24,16 @@
 
 /* Columns of uiml.domain in the order that read_domain expects. */
 #define DOMAIN_COLUMNS                                                                                       \
-	"d.domain_id, d.owner, d.name, d.events, d.user_col::text, d.item_col::text, d.time_col::text, "         \
-	"d.kind_col::text, d.weight_col::text, d.text_cols::text[], d.items, d.item_key::text, "                 \
-	"d.item_text::text[], d.kind_weights, EXTRACT(epoch FROM d.half_life)::double precision, d.features, "   \
-	"d.dims, d.interests, d.options, d.items_table, d.interests_table, d.users_table"
+	"d.domain_id, d.owner, d.name, d.events, d.user_col::pg_catalog.text, d.item_col::pg_catalog.text, "     \
+	"d.time_col::pg_catalog.text, d.kind_col::pg_catalog.text, d.weight_col::pg_catalog.text, "              \
+	"d.text_cols::pg_catalog.text[], d.items, d.item_key::pg_catalog.text, d.item_text::pg_catalog.text[], " \
+	"d.kind_weights, EXTRACT(epoch FROM d.half_life)::double precision, d.features, d.dims, d.interests, "   \
+	"d.options, d.items_table, d.interests_table, d.users_table"
 
 /* The greatest privilege that was granted to the caller, as UimlPrivilege; NULL for none. */
 #define GRANTED                                                                                              \
-	"(SELECT pg_catalog.max(CASE g.privilege WHEN 'own' THEN 2 WHEN 'train' THEN 1 ELSE 0 END) "             \
+	"(SELECT pg_catalog.max(CASE WHEN g.privilege OPERATOR(pg_catalog.=) 'own' THEN 2 WHEN g.privilege "     \
+	"OPERATOR(pg_catalog.=) 'train' THEN 1 ELSE 0 END) "                                                     \
 	"FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) d.domain_id "                               \
 	"AND (g.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(g.grantee, "          \
 	"'USAGE')))"
@@ -189,8 +191,9 @@ names_hint(void)
 	StringInfoData text;
 	ListCell *cell;
 
-	uiml_sql_each("SELECT d.name, d.owner FROM uiml.domain d ORDER BY d.name COLLATE \"C\", d.owner", NULL,
-				  true, add_name, &names);
+	uiml_sql_each(
+		"SELECT d.name, d.owner FROM uiml.domain d ORDER BY d.name COLLATE pg_catalog.\"C\", d.owner", NULL,
+		true, add_name, &names);
 	if (names == NIL)
 		return "There are no domains you can use; register one with uiml_create_domain or uiml_train.";
 	initStringInfo(&text);

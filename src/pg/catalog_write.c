@@ -114,7 +114,7 @@ uiml_domain_insert(const UimlDomain *domain)
 		"INSERT INTO uiml.domain AS d (events, user_col, item_col, time_col, kind_col, weight_col, "
 		"text_cols, items, item_key, item_text, kind_weights, half_life, features, dims, interests, "
 		"options, owner, name, items_table, interests_table, users_table) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7::name[], $8, $9, $10::name[], $11, "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.name[], $8, $9, $10::pg_catalog.name[], $11, "
 		"pg_catalog.justify_hours(pg_catalog.make_interval(secs => $12)), "
 		"$13, $14, $15, $16, $17, $18, $19, $20, $21) RETURNING d.domain_id::bigint",
 		&params, false, take_int8, &id);
@@ -130,8 +130,9 @@ uiml_domain_update(const UimlDomain *domain)
 	param_int4(&params, domain->domain_id);
 	uiml_sql_run(
 		"UPDATE uiml.domain SET events = $1, user_col = $2, item_col = $3, time_col = $4, kind_col = $5, "
-		"weight_col = $6, text_cols = $7::name[], items = $8, item_key = $9, item_text = $10::name[], "
-		"kind_weights = $11, half_life = pg_catalog.justify_hours(pg_catalog.make_interval(secs => $12)), "
+		"weight_col = $6, text_cols = $7::pg_catalog.name[], items = $8, item_key = $9, item_text = "
+		"$10::pg_catalog.name[], kind_weights = $11, half_life = "
+		"pg_catalog.justify_hours(pg_catalog.make_interval(secs => $12)), "
 		"features = $13, dims = $14, interests = $15, options = $16 "
 		"WHERE domain_id OPERATOR(pg_catalog.=) $17",
 		&params);
@@ -201,7 +202,7 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 		"data_until, half_life, users, items, events, dims, interests, explained, silhouette, alpha, "
 		"item_alpha, temperature, digest, settings, items_table, interests_table, users_table, active) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-		"$20::jsonb, $21, $22, $23, true) RETURNING v.version_id",
+		"$20::pg_catalog.jsonb, $21, $22, $23, true) RETURNING v.version_id",
 		&params, false, take_int8, &version_id);
 	return version_id;
 }
@@ -222,7 +223,7 @@ uiml_training_log_add(const UimlDomain *domain, int32 version, Oid trained_by, T
 	param_int8(&params, memory);
 	uiml_sql_run(
 		"INSERT INTO uiml.training_log (domain_id, owner, version, trained_by, started_at, elapsed, phases, "
-		"memory) VALUES ($1, $2, $3, $4, $5, $6 OPERATOR(pg_catalog.-) $5, $7::jsonb, $8)",
+		"memory) VALUES ($1, $2, $3, $4, $5, $6 OPERATOR(pg_catalog.-) $5, $7::pg_catalog.jsonb, $8)",
 		&params);
 }
 

@@ -152,7 +152,8 @@ serving_all(void)
 	ListCell *cell;
 
 	if (all_plan == NULL)
-		all_plan = uiml_plan_prepare(SERVING_QUERY "ORDER BY v.domain COLLATE \"C\", v.owner", 0, NULL);
+		all_plan =
+			uiml_plan_prepare(SERVING_QUERY "ORDER BY v.domain COLLATE pg_catalog.\"C\", v.owner", 0, NULL);
 	uiml_plan_each(all_plan, NULL, NULL, add_serving, &found);
 	foreach (cell, found)
 	{

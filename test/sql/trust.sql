@@ -33,6 +33,41 @@ SELECT count(*) FROM uiml_recommend_from('{1,2}'::int[], 'trap', 5);
 SELECT count(*) FROM uiml_interests('trap');
 SELECT current_user = session_user AS myself, current_setting('search_path');
 
+-- Types and operators are pg_catalog's, even where a schema, or the session's temporary one, comes first
+CREATE SCHEMA trust_first;
+SET search_path = trust_first, pg_catalog, trust_test, public;
+CREATE FUNCTION never() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'hijacked'; END $$;
+CREATE FUNCTION never(pg_catalog.text, pg_catalog.text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'hijacked'; END $$;
+CREATE FUNCTION never(pg_catalog.int4, pg_catalog.int4) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'hijacked'; END $$;
+CREATE OPERATOR trust_first.= (LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text, FUNCTION = never);
+CREATE OPERATOR trust_first.<> (LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text, FUNCTION = never);
+CREATE OPERATOR trust_first.= (LEFTARG = pg_catalog.int4, RIGHTARG = pg_catalog.int4, FUNCTION = never);
+CREATE DOMAIN trust_first.text AS pg_catalog.text CHECK (never());
+CREATE DOMAIN trust_first.name AS pg_catalog.name CHECK (never());
+CREATE DOMAIN trust_first.jsonb AS pg_catalog.jsonb CHECK (never());
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (never());
+CREATE DOMAIN pg_temp.name AS pg_catalog.name CHECK (never());
+CREATE TABLE trust_test.titled AS SELECT user_id, item_id, concat('title ', item_id) AS title, now() AS ts, 'view'::pg_catalog.text AS kind FROM trust_test.events;
+SET client_min_messages = error;
+DO $$
+DECLARE
+	path pg_catalog.text;
+	call pg_catalog.text;
+BEGIN
+	FOREACH path IN ARRAY ARRAY['trust_first, pg_catalog, trust_test, public', 'trust_test, public']::pg_catalog.text[] LOOP
+		PERFORM pg_catalog.set_config('search_path', path, true);
+		FOREACH call IN ARRAY ARRAY['uiml_train(''held'', ''titled'', dims => 4, interests => 2)', 'uiml_train(''held'')', 'uiml_predict(1, ''held'')', 'uiml_predict(1)',
+			'uiml_recommend(1, ''held'')', 'uiml_interests(''held'')', 'uiml_evaluate(''held'')', 'uiml_grant(''held'', ''public'')', 'uiml_alter_domain(''held'', dims => 3)',
+			'uiml_revoke(''held'', ''public'')', 'uiml_drop_domain(''held'')']::pg_catalog.text[] LOOP
+			EXECUTE 'SELECT pg_catalog.count(*) FROM ' OPERATOR(pg_catalog.||) call;
+		END LOOP;
+	END LOOP;
+END $$;
+DROP SCHEMA trust_first CASCADE;
+RESET client_min_messages;
+DROP DOMAIN pg_temp.text, pg_temp.name;
+SET search_path = trust_test, public;
+
 -- A broken domain that everybody may read is an error for whoever names it, and left out of the others' predictions
 SET ROLE regress_uiml_mallory;
 SET client_min_messages = error;
