@@ -5,6 +5,9 @@
 #include "postgres.h"
 
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <math.h>
 
 #include "miscadmin.h"
@@ -84,6 +87,14 @@ uiml_budget_env(UimlBudget *budget, const UimlEnv *inner)
 
 	budget->inner = *inner;
 	return env;
+}
+
+void
+uiml_budget_release(void)
+{
+#ifdef __GLIBC__
+	(void) malloc_trim(0);
+#endif
 }
 
 void

@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
+#include "pg/budget.h"
 #include "pg/phases.h"
 
 #define FIRST_LINE 3000.0 /* milliseconds of silence: a short training says nothing */
@@ -78,6 +79,7 @@ uiml_phases_enter(UimlPhases *phases, const char *name)
 		phases->phase[phases->current].milliseconds += milliseconds_since(phases->entered);
 	INSTR_TIME_SET_CURRENT(phases->entered);
 	phases->current = name != NULL ? find_phase(phases, name) : -1;
+	uiml_budget_release();
 }
 
 static bool

@@ -65,6 +65,7 @@ typedef struct Training
 	UimlModel model;
 	size_t n_figures;
 	UimlFigure *figure;
+	MemoryContext labels_context; /* "uiml titles and labels" */
 	UimlLabels *labels;
 	UimlVersionRow row;
 } Training;
@@ -384,6 +385,17 @@ store_evaluation(const Training *training, int64 version_id)
 	}
 }
 
+/* Whatever is large and stored: ANALYZE and the building of indexes want memory of their own. */
+static void
+free_trained(Training *training)
+{
+	uiml_model_free(&training->env, &training->model);
+	uiml_interactions_free(&training->env, &training->interactions);
+	MemoryContextDelete(training->labels_context);
+	training->labels = NULL;
+	uiml_budget_release();
+}
+
 static void
 store_model(Training *training)
 {
@@ -405,6 +417,8 @@ store_model(Training *training)
 	uiml_trained_store(&trained, training->row.version, uiml_phases_progress, &training->phases,
 					   &training->row);
 	uiml_budget_used(&training->budget);
+	free_trained(training);
+	uiml_trained_attach(training->domain, &training->row);
 	uiml_phases_enter(&training->phases, NULL);
 
 	version_id = uiml_version_activate(training->domain, &training->row);
@@ -490,8 +504,10 @@ run_training(Training *training)
 	read_source(training);
 	fit_model(training);
 	uiml_phases_enter(&training->phases, "texts");
+	training->labels_context =
+		AllocSetContextCreate(training->context, "uiml titles and labels", ALLOCSET_DEFAULT_SIZES);
 	training->labels = uiml_labels_find(training->domain, training->source, &training->model,
-										training->item_users, &training->budget, training->context);
+										training->item_users, &training->budget, training->labels_context);
 	store_model(training);
 }
 
@@ -529,6 +545,7 @@ uiml_train(PG_FUNCTION_ARGS)
 		call->user_fctx = result_tuple(training, BlessTupleDesc(CreateTupleDescCopy(desc)));
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(context);
+		uiml_budget_release();
 	}
 	call = SRF_PERCALL_SETUP();
 	if (call->user_fctx == NULL)

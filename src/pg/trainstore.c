@@ -232,11 +232,14 @@ uiml_trained_store(const UimlTrained *trained, int32 version, UimlProgressFn pro
 	store_interests(trained, version, row->interests_table);
 	row->users_table = uiml_storage_new_partition(trained->domain, UIML_USERS, version);
 	store_users(trained, version, row->users_table, progress, progress_ctx);
-
-	/* Last, since the parents stay locked against VACUUM and ANALYZE from here to the end of the transaction. */
-	uiml_storage_attach(trained->domain, UIML_ITEMS, row->items_table, version);
-	uiml_storage_attach(trained->domain, UIML_INTERESTS, row->interests_table, version);
-	uiml_storage_attach(trained->domain, UIML_USERS, row->users_table, version);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
+}
+
+void
+uiml_trained_attach(const UimlDomain *domain, const UimlVersionRow *row)
+{
+	uiml_storage_attach(domain, UIML_ITEMS, row->items_table, row->version);
+	uiml_storage_attach(domain, UIML_INTERESTS, row->interests_table, row->version);
+	uiml_storage_attach(domain, UIML_USERS, row->users_table, row->version);
 }
