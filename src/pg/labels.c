@@ -31,6 +31,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "core/terms.h"
@@ -43,6 +44,7 @@
 #define LABEL_ITEMS       3
 #define LABEL_WIDTH       40 /* columns: labels are read in tables */
 #define TITLE_WIDTH       12 /* columns that a title must get in a label with words */
+#define UNKNOWN_WIDTH     64 /* bytes of a title whose column was never analysed */
 #define INTERRUPT_COMPARE 0xffff
 #define TITLE_BYTES       500 /* longer titles are cut: they are shown in lists */
 
@@ -407,13 +409,31 @@ unique_label(const LabelReader *reader, size_t interest)
 	return label;
 }
 
+/* What the titles will take, by the statistics of their column. */
+static size_t
+titles_memory(const UimlDomain *domain, size_t n_items)
+{
+	bool from_items = OidIsValid(domain->items);
+	Oid relation = from_items ? domain->items : domain->events;
+	const List *columns = from_items ? domain->item_text : domain->text_cols;
+	int32 width;
+
+	if (columns == NIL)
+		return 0;
+	width = get_attavgwidth(relation, get_attnum(relation, linitial(columns)));
+	width = width > 0 ? Min(width, TITLE_BYTES) : UNKNOWN_WIDTH;
+
+	/* Chunks have a header, and a power of two for their size. */
+	return n_items * (16 + (size_t) width * 4 / 3);
+}
+
 static void
 read_texts(LabelReader *reader, const UimlDomain *domain, const UimlSource *source, UimlBudget *budget)
 {
 	UimlLabels *labels = reader->labels;
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, reader->work, NULL, NULL);
-	size_t used = uiml_budget_used(budget);
+	size_t used = uiml_budget_used(budget) + titles_memory(domain, reader->model->n_items);
 	size_t room = used < budget->limit ? budget->limit - used : 0;
 
 	/* Half of what is left, and enough for the words of a language whatever is left. */
