@@ -17,6 +17,12 @@
 /* Runs below this length are sorted by insertion. */
 #define INSERTION_RUN 16
 
+/*
+ * A history fades no further: beside any prior that may be tuned this is nothing, while a user's vector still points where it
+ * did.  Left to fall out of the range of floats, he would get what is popular once he has been away for a hundred half-lives.
+ */
+#define LEAST_FADE 0x1p-50
+
 /* A user with more events than this is sorted with questions after interruption. */
 #define LONG_RUN 65536
 
@@ -370,8 +376,12 @@ void
 uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x)
 {
 	for (size_t u = 0; u < x->n_users && x->fade != NULL; u++)
+	{
+		double fade = x->fade[u] > LEAST_FADE ? x->fade[u] : LEAST_FADE;
+
 		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
-			x->mass[e] = to_mass(x->mass[e] * x->fade[u]);
+			x->mass[e] = to_mass(x->mass[e] * fade);
+	}
 	uiml_free(env, x->fade);
 	x->fade = NULL;
 }

@@ -62,7 +62,10 @@ extern UimlStatus uiml_interactions_build(const UimlEnv *env, const UimlEvent *e
 extern UimlStatus uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, double from,
 										  double before, double until, double half_life, UimlInteractions *x);
 
-/* Multiplies masses by their user's fade: x is then decayed to until for everybody, and has no fades. */
+/*
+ * uiml_interactions_fade
+ *		Multiplies masses by their user's fade, 2^-50 at least: x is then decayed to until for everybody, and has no fades.
+ */
 extern void uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x);
 
 extern void uiml_interactions_free(const UimlEnv *env, UimlInteractions *x);
