@@ -24,6 +24,7 @@ SHLIB_LINK = -lutf8proc -lm -ldl -Wl,--version-script=src/pg/exports.map
 LACKING = $(if $(wildcard $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/extension/vector.control),,pgvector)
 REGRESS = $(filter-out $(LACKING),$(sort $(basename $(notdir $(wildcard test/sql/*.sql)))))
 REGRESS_OPTS = --inputdir=test
+NO_INSTALLCHECK = 1
 EXTRA_CLEAN = build results regression.diffs regression.out tmp_check output_iso sql/uiml--*.sql sql/uiml_pgvector--*.sql
 
 # No LLVM bitcode: nothing here gains from being inlined by the JIT.
@@ -37,6 +38,14 @@ include $(PGXS)
 # Tests that say "-- requires: EXTENSION" run where that extension is.
 UNAVAILABLE := $(shell for f in test/sql/*.sql; do for e in $$(sed -n '1s/^-- requires: //p' $$f); do \
 	[ -e '$(datadir)/extension/'$$e.control ] || echo $$f; done; done)
+# Each file creates the extension, so each has a run of its own, which makes the database anew.
+.PHONY: installcheck
+installcheck: submake
+	@failed=; for test in $(REGRESS); do \
+		$(pg_regress_installcheck) $(REGRESS_OPTS) $$test || failed="$$failed $$test"; \
+		[ ! -s regression.diffs ] || cat regression.diffs >> regression.all; done; \
+	rm -f regression.diffs; [ ! -e regression.all ] || mv regression.all regression.diffs; \
+	[ -z "$$failed" ] || { echo "failed:$$failed; see regression.diffs" >&2; exit 1; }
 # Objects of another PostgreSQL version are made anew.
 $(shell mkdir -p build; v="$$($(PG_CONFIG) --version)"; \
 	[ "$$v" = "$$(cat build/server 2>/dev/null)" ] || printf '%s\n' "$$v" > build/server)

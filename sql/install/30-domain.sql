@@ -56,7 +56,9 @@ COMMENT ON FUNCTION uiml_revoke(text, name) IS 'Takes a role''s privilege on a d
  */
 CREATE VIEW uiml.domains WITH (security_barrier) AS
 	SELECT d.name AS domain, d.owner, d.events, v.version, v.trained_at, v.data_until, v.users, v.items,
-		v.events AS events_count, v.dims, v.interests, d.half_life,
+		v.events AS events_count, v.dims, v.interests,
+		COALESCE(d.half_life, CASE WHEN v.version IS NOT NULL THEN COALESCE(pg_catalog.justify_hours(
+			pg_catalog.make_interval(secs => v.half_life)), '0'::pg_catalog.interval) END) AS half_life,
 		pg_catalog.concat_ws(', ', 'user ' OPERATOR(pg_catalog.||) d.user_col::text,
 			'item ' OPERATOR(pg_catalog.||) d.item_col::text, 'time ' OPERATOR(pg_catalog.||) d.time_col::text,
 			'kind ' OPERATOR(pg_catalog.||) d.kind_col::text, 'weight ' OPERATOR(pg_catalog.||) d.weight_col::text) AS columns,
@@ -68,5 +70,5 @@ CREATE VIEW uiml.domains WITH (security_barrier) AS
 	WHERE pg_catalog.pg_has_role(d.owner, 'USAGE')
 		OR uiml_is_grantee(d.domain_id);
 COMMENT ON VIEW uiml.domains IS
-	'The domains the caller may use, with the columns they read and the figures of the active version (NULL: not trained yet)';
+	'The domains the caller may use, with the columns they read and the figures of the active version (NULL: not trained yet); half_life is the registered one, else what the active version chose (0: no decay)';
 GRANT SELECT ON uiml.domains TO PUBLIC;

@@ -102,15 +102,22 @@ one_name(char *name)
 	return name != NULL ? list_make1(name) : NIL;
 }
 
-/* Tells which columns were chosen. */
-static void
-tell_columns(const UimlDomain *domain)
+/* An alteration may meet a relation that was dropped. */
+static List *
+relation_names(Oid relid)
+{
+	return get_rel_relkind(relid) != '\0' ? list_make1(uiml_relation_name(relid)) : NIL;
+}
+
+/* Which columns were chosen, as a notice tells it. */
+static char *
+columns_notice(const UimlDomain *domain)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "domain \"%s\" reads these columns", domain->name);
-	append_line(&text, "events", one_name(uiml_relation_name(domain->events)), "");
+	append_line(&text, "events", relation_names(domain->events), "");
 	append_line(&text, "user", one_name(domain->user_col), "");
 	append_line(&text, "item", one_name(domain->item_col), "");
 	append_line(&text, "time", one_name(domain->time_col), "none: events don't decay");
@@ -118,13 +125,13 @@ tell_columns(const UimlDomain *domain)
 	append_line(&text, "weight", one_name(domain->weight_col), "none");
 	if (OidIsValid(domain->items))
 	{
-		append_line(&text, "items", one_name(uiml_relation_name(domain->items)), "");
+		append_line(&text, "items", relation_names(domain->items), "");
 		append_line(&text, "key", one_name(domain->item_key), "");
 		append_line(&text, "text", domain->item_text, "none");
 	}
 	else
-		append_line(&text, "text", domain->text_cols, "none: interests are named after typical items");
-	ereport(NOTICE, errmsg_internal("%s", text.data));
+		append_line(&text, "text", domain->text_cols, "none: labels are item keys; pass items or text_cols");
+	return text.data;
 }
 
 /*
@@ -196,7 +203,7 @@ uiml_domain_create(const UimlDomainArgs *args)
 	domain->domain_id = uiml_domain_insert(domain);
 	uiml_storage_create_views(domain);
 	uiml_act_as_self(&saved);
-	tell_columns(domain);
+	ereport(NOTICE, errmsg_internal("%s", columns_notice(domain)));
 	return domain;
 }
 
@@ -345,15 +352,20 @@ uiml_alter_domain(PG_FUNCTION_ARGS)
 	UimlDomain *domain;
 	List *unset;
 	UimlActing saved;
+	const char *before;
+	const char *after;
 
 	uiml_domain_changes_read(fcinfo, 1, &args);
 	unset = PG_ARGISNULL(unset_at) ? NIL : uiml_text_list(PG_GETARG_ARRAYTYPE_P(unset_at), "unset");
 	domain = uiml_domain_get_locked(name, UIML_OWN);
+	before = columns_notice(domain);
 	alter_domain(domain, &args, unset);
 	uiml_act_as_owner(domain, &saved);
 	uiml_domain_update(domain);
 	uiml_act_as_self(&saved);
-	tell_columns(domain);
+	after = columns_notice(domain);
+	if (strcmp(before, after) != 0)
+		ereport(NOTICE, errmsg_internal("%s", after));
 	PG_RETURN_VOID();
 }
 

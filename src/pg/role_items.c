@@ -112,6 +112,16 @@ items_key(Relation events, Relation items, const UimlDomainArgs *args, const cha
 	return uiml_role_column(items, UIML_ROLE_ITEM, NULL, NIL);
 }
 
+/* As given, else by their names, else the only text there is, as an items table says what its items are. */
+static List *
+item_texts(Relation items, const UimlDomainArgs *args, char *item_key)
+{
+	List *key = list_make1(item_key);
+	List *texts = uiml_role_texts(items, args->has_item_text, args->item_text, "item_text", key);
+
+	return texts != NIL || args->has_item_text ? texts : uiml_role_only_text(items, key);
+}
+
 static void
 take_items(Relation events, const UimlDomainArgs *args, UimlDomain *domain, Oid table)
 {
@@ -121,8 +131,7 @@ take_items(Relation events, const UimlDomainArgs *args, UimlDomain *domain, Oid 
 	domain->items = table;
 	domain->item_key = items_key(events, items, args, domain->item_col);
 	check_key_types(events, domain->item_col, items, domain->item_key);
-	texts = uiml_role_texts(items, args->has_item_text, args->item_text, "item_text",
-							list_make1(domain->item_key));
+	texts = item_texts(items, args, domain->item_key);
 	if (texts == NIL && !args->has_item_text)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
 				errmsg("no column of \"%s\" was recognized as text", RelationGetRelationName(items)),
@@ -133,7 +142,7 @@ take_items(Relation events, const UimlDomainArgs *args, UimlDomain *domain, Oid 
 
 /* The referenced table, if it can tell something about the items. */
 static Oid
-referenced_items(Relation events, const char *item_col)
+referenced_items(Relation events, const UimlDomainArgs *args, const char *item_col)
 {
 	List *references = references_of(events, item_col, InvalidOid);
 	Reference *reference;
@@ -144,7 +153,7 @@ referenced_items(Relation events, const char *item_col)
 		return InvalidOid;
 	reference = linitial(references);
 	items = uiml_role_open(reference->table, "items");
-	texts = uiml_role_texts(items, false, NIL, "item_text", list_make1(reference->key));
+	texts = item_texts(items, args, reference->key);
 	relation_close(items, NoLock);
 	return texts != NIL ? reference->table : InvalidOid;
 }
@@ -156,7 +165,7 @@ uiml_role_items(Relation events, const UimlDomainArgs *args, UimlDomain *domain)
 
 	/* Texts of the events, or none, were asked for. */
 	if (!OidIsValid(table) && !args->has_text_cols && !(args->has_item_text && args->item_text == NIL))
-		table = referenced_items(events, domain->item_col);
+		table = referenced_items(events, args, domain->item_col);
 	if (OidIsValid(table))
 		take_items(events, args, domain, table);
 	else if (args->item_key != NULL || args->item_text != NIL)

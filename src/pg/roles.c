@@ -369,6 +369,22 @@ uiml_role_texts(Relation rel, bool has_given, List *given, const char *argument,
 	return given;
 }
 
+List *
+uiml_role_only_text(Relation rel, List *taken)
+{
+	List *found = NIL;
+
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!column->attisdropped && !is_taken(taken, NameStr(column->attname)) &&
+			suits_text(getBaseType(column->atttypid)))
+			found = lappend(found, pstrdup(NameStr(column->attname)));
+	}
+	return list_length(found) == 1 ? found : NIL;
+}
+
 Relation
 uiml_role_open(Oid relid, const char *argument)
 {

@@ -37,6 +37,9 @@ extern char *uiml_role_column(Relation rel, UimlColumnRole role, const char *giv
  */
 extern List *uiml_role_texts(Relation rel, bool has_given, List *given, const char *argument, List *taken);
 
+/* The column of text, whatever its name, of a relation that has only one besides those taken; else NIL. */
+extern List *uiml_role_only_text(Relation rel, List *taken);
+
 /*
  * Whether a base type can be the type of a key: a scalar with default operator classes.  Reading a value of a composite, an
  * array or a range could run constraints of a DOMAIN in it, which anybody can write.

@@ -391,7 +391,8 @@ report_kinds(EventReader *reader)
 		appendStringInfo(&names, " and %d more", n_unweighted - NAMED_KINDS);
 	if (n_unweighted > 0)
 		ereport(NOTICE, (errmsg("kinds of events without a weight count 1: %s", names.data),
-						 errhint("Give them weights with uiml_alter_domain(kind_weights => ...).")));
+						 errhint("Give them weights with uiml_alter_domain(%s, kind_weights => '{...}').",
+								 quote_literal_cstr(reader->domain->name))));
 }
 
 /* Dense numbers in key order, events in (user, item, at, weight) order, arrays no larger than they must be. */

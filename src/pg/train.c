@@ -433,22 +433,16 @@ store_model(Training *training)
 /* --- the result -------------------------------------------------------------------------------------------------- */
 
 static void
-add_figure(StringInfo json, const UimlFigure *figure)
+add_figure(StringInfo json, const char *name, const UimlFigure *figure)
 {
-	char name[64];
-
 	if (isnan(figure->value))
 		return;
-	if (figure->k > 0)
-		snprintf(name, sizeof(name), "%s@%zu", figure->metric, figure->k);
-	else
-		snprintf(name, sizeof(name), "%s", figure->metric);
 	appendStringInfo(json, "%s\"%s\": %.4f", json->len > 1 ? ", " : "", name, figure->value);
 	if (!isnan(figure->baseline_value))
-		appendStringInfo(json, ", \"%s %s\": %.4f", name, figure->baseline, figure->baseline_value);
+		appendStringInfo(json, ", \"%s\": %.4f", figure->baseline, figure->baseline_value);
 }
 
-/* Recall, NDCG and log loss on the users who judged, each beside its baseline. */
+/* Recall and log loss on the users who judged, each beside its baseline; uiml.evaluation has the others. */
 static Datum
 metrics_jsonb(const Training *training)
 {
@@ -459,12 +453,11 @@ metrics_jsonb(const Training *training)
 	for (size_t i = 0; i < training->n_figures; i++)
 	{
 		const UimlFigure *figure = &training->figure[i];
-		bool shown = figure->k == METRICS_K
-						 ? strcmp(figure->metric, "recall") == 0 || strcmp(figure->metric, "ndcg") == 0
-						 : strcmp(figure->metric, "logloss") == 0;
 
-		if (shown)
-			add_figure(&json, figure);
+		if (figure->k == METRICS_K && strcmp(figure->metric, "recall") == 0)
+			add_figure(&json, psprintf("recall@%d", METRICS_K), figure);
+		else if (strcmp(figure->metric, "logloss") == 0)
+			add_figure(&json, figure->metric, figure);
 	}
 	appendStringInfoChar(&json, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
@@ -482,7 +475,7 @@ result_tuple(const Training *training, TupleDesc desc)
 					 Int64GetDatum(row->events),
 					 Int32GetDatum(row->dims),
 					 Int32GetDatum(row->interests),
-					 Float8GetDatum(row->explained),
+					 Float8GetDatum(rint(row->explained * 1e4) / 1e4),
 					 IntervalPGetDatum(elapsed),
 					 metrics_jsonb(training)};
 	bool null[lengthof(value)] = {false};

@@ -110,6 +110,14 @@ SELECT uiml_create_domain('i3', 'of_parted');
 CREATE TABLE tag (name text PRIMARY KEY);
 CREATE TABLE of_tag (uid int, item text REFERENCES tag);
 SELECT uiml_create_domain('i4', 'of_tag');
+-- The only text of a referenced table is its title, whatever the name.
+CREATE TABLE film (code int PRIMARY KEY, "片名" text, year int);
+CREATE TABLE of_film (uid int, film int REFERENCES film);
+SELECT uiml_create_domain('i5', 'of_film');
+CREATE TABLE two_texts (code int PRIMARY KEY, a text, b text);
+CREATE TABLE of_two_texts (uid int, item int REFERENCES two_texts);
+SELECT uiml_create_domain('i6', 'of_two_texts');
+SELECT uiml_create_domain('i7', 'of_two_texts', item_text => '{b}');
 
 -- Sources of every kind
 

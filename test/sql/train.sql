@@ -68,7 +68,7 @@ SELECT bool_and(k) AS evaluation FROM (
 SELECT version, phases ?& '{reading,storing,texts,refit}' AS phases, memory > 0 AS memory FROM uiml.training_log;
 
 -- Again: version 2, the same settings, the same figures; the one before stays.
-SELECT version, metrics ?& '{recall@20,ndcg@20,logloss}' AS metrics FROM uiml_train('news');
+SELECT version, metrics ?& '{recall@20,popularity,logloss,prior}' AS metrics FROM uiml_train('news');
 SELECT version, active FROM uiml.version ORDER BY version;
 SELECT version, count(*) FROM news_items_versions GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS changed FROM (
@@ -169,6 +169,7 @@ SELECT uiml_alter_domain('old', unset => '{half_life}');
 SELECT users FROM uiml_train('old');
 SELECT coalesce(v.half_life IN (7 * 86400, 30 * 86400, 90 * 86400, 365 * 86400), true) AS candidate, d.half_life IS NULL AS open
 FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name = 'old' AND v.active;
+SELECT half_life IN ('7 days', '30 days', '90 days', '365 days', '0') AS used FROM uiml.domains WHERE domain = 'old';
 SELECT uiml_alter_domain('old', half_life => '0');
 SELECT users FROM uiml_train('old');
 SELECT v.half_life IS NULL AS none, d.half_life FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name = 'old' AND v.active;
