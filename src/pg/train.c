@@ -39,6 +39,9 @@
 /* A user's history that has decayed below this share of its weight is as good as gone. */
 #define FADED .01
 
+/* A larger share of users has not gone by itself under a half-life that users chose. */
+#define NEARLY_ALL .97
+
 #define METRICS_K 20
 
 #define INTERRUPT_EVERY 0xfffff
@@ -210,28 +213,33 @@ count_item_users(Training *training)
 	}
 }
 
-/* Tells where a half-life that was given leaves nothing of most users' history: days, on a history of years. */
+/*
+ * Tells where nothing is left of most users' history: a half-life of days was given, on a history of years; or a single event
+ * of a wrong time, years ahead, makes all others look old.
+ */
 static void
 note_decay(const Training *training)
 {
 	const UimlInteractions *x = &training->interactions;
-	double half_life = training->domain->half_life;
-	size_t faded = 0;
+	bool chosen = training->domain->half_life == 0;
+	double faded = 0;
 
-	if (half_life == 0 || isinf(half_life))
+	if (isinf(training->half_life))
 		return;
 	for (size_t u = 0; u < x->n_users; u++)
 		faded += x->fade[u] < FADED;
-	if (faded * 2 > x->n_users)
+	faded /= (double) x->n_users;
+	if (faded > (chosen ? NEARLY_ALL : .5))
 		ereport(
 			NOTICE,
 			(errmsg("the history of %.0f %% of the users has decayed to less than %.0f %% of its weight",
-					100.0 * (double) faded / (double) x->n_users, 100 * FADED),
-			 errdetail(
-				 "The half-life is %g days, counted from the newest event. Predictions for these users are "
-				 "little more than what the domain's users do in general.",
-				 half_life / SECS_PER_DAY),
-			 errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
+					100 * faded, 100 * FADED),
+			 errdetail("The half-life is %g days, counted from the newest event, which is of %s. Predictions "
+					   "for these users are little more than what the domain's users do in general.",
+					   training->half_life / SECS_PER_DAY, timestamptz_to_str(training->source->data_until)),
+			 chosen
+				 ? errhint("If that time is wrong, correct the event or leave it out, and train again.")
+				 : errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
 }
 
 /* How fast interests age, where the domain doesn't say: masses follow. */

@@ -164,6 +164,14 @@ SET client_min_messages = notice;
 SELECT users FROM uiml_train('old');
 SET client_min_messages = warning;
 
+-- So it is where one event of a wrong time makes all others look old.
+CREATE VIEW ahead AS SELECT user_id, article_id AS item_id,
+	CASE WHEN ctid = (SELECT min(ctid) FROM reads) THEN '2300-01-01 00:00+00' ELSE read_at END AS read_at FROM reads;
+SET client_min_messages = notice;
+SELECT users FROM uiml_train('ahead', 'ahead', items => 'articles', item_key => 'article_id', item_text => '{title}', time_col => 'read_at');
+SET client_min_messages = warning;
+SELECT uiml_drop_domain('ahead');
+
 -- Left to training, the half-life is one that held-out users choose; '0' is none.
 SELECT uiml_alter_domain('old', unset => '{half_life}');
 SELECT users FROM uiml_train('old');
