@@ -143,8 +143,10 @@ COMMENT ON TABLE uiml.training_log IS
 SELECT pg_catalog.pg_extension_config_dump('uiml.training_log', '');
 
 -- Rights: rows are seen by owner and grantees, written with the owner's privileges.
+-- DELETE is granted to nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
+-- as the owner of the tables, what the caller's rights on the domain were checked for.
 
-GRANT SELECT, DELETE ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
+GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
 GRANT
 	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
 		kind_weights, half_life, features, dims, interests, options, items_table, interests_table, users_table),

@@ -198,6 +198,9 @@ typedef struct UimlRetired
 extern List *uiml_version_retired(int32 domain_id);
 extern void uiml_version_forget(const UimlDomain *domain, int64 version_id);
 
+/* Deletes a role's grant, InvalidOid: of PUBLIC; the number of rows, 0 where there was none. */
+extern uint64 uiml_grant_delete(const UimlDomain *domain, Oid grantee);
+
 /* Registers a domain (its storage exists already) and returns its id.  Call as the owner-to-be. */
 extern int32 uiml_domain_insert(const UimlDomain *domain);
 

@@ -8,8 +8,13 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/catalog.h"
@@ -138,13 +143,36 @@ uiml_domain_update(const UimlDomain *domain)
 		&params);
 }
 
+/*
+ * Deletes rows as the owner of the catalog.  DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a
+ * table may LOCK it against everybody.  The statements name the domain, for which the caller's rights were checked.
+ */
+static uint64
+delete_rows(const char *sql, const UimlSqlParams *params)
+{
+	Oid catalog = get_relname_relid("domain", get_namespace_oid("uiml", false));
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(catalog));
+	UimlActing saved;
+	uint64 deleted;
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.domain\" does not exist"));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	uiml_act_as(owner, &saved);
+	deleted = uiml_sql_run(sql, params);
+	uiml_act_as_self(&saved);
+	return deleted;
+}
+
 void
 uiml_domain_delete(const UimlDomain *domain)
 {
 	UimlSqlParams params = {0};
 
 	param_int4(&params, domain->domain_id);
-	uiml_sql_run("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
+	(void) delete_rows("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
 }
 
 int32
@@ -284,7 +312,19 @@ uiml_version_forget(const UimlDomain *domain, int64 version_id)
 
 	param_int8(&params, version_id);
 	param_int4(&params, domain->domain_id);
-	uiml_sql_run("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
-				 "AND domain_id OPERATOR(pg_catalog.=) $2",
-				 &params);
+	(void) delete_rows("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
+					   "AND domain_id OPERATOR(pg_catalog.=) $2",
+					   &params);
+}
+
+uint64
+uiml_grant_delete(const UimlDomain *domain, Oid grantee)
+{
+	UimlSqlParams params = {0};
+
+	param_int4(&params, domain->domain_id);
+	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
+	return delete_rows("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
+					   "AND grantee OPERATOR(pg_catalog.=) $2",
+					   &params);
 }

@@ -61,18 +61,6 @@ write_grant(const UimlDomain *domain, Oid grantee, const char *privilege)
 				 &params);
 }
 
-static uint64
-delete_grant(const UimlDomain *domain, Oid grantee)
-{
-	UimlSqlParams params = {0};
-
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
-	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
-	return uiml_sql_run("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
-						"AND grantee OPERATOR(pg_catalog.=) $2",
-						&params);
-}
-
 #if PG_VERSION_NUM >= 160000
 #define schema_usage(schema, role) object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
 #else
@@ -128,7 +116,7 @@ uiml_revoke(PG_FUNCTION_ARGS)
 
 	check_not_owner(domain, grantee);
 	uiml_act_as_owner(domain, &saved);
-	deleted = delete_grant(domain, grantee);
+	deleted = uiml_grant_delete(domain, grantee);
 	uiml_storage_grant(domain, grantee, false);
 	uiml_act_as_self(&saved);
 	if (deleted == 0)

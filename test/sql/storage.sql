@@ -92,7 +92,9 @@ SELECT version FROM uiml_train('shop');
 
 -- Numbers of versions are not used again
 BEGIN;
+RESET ROLE;
 DELETE FROM uiml.version WHERE domain = 'shop';
+SET ROLE regress_uiml_storage;
 SELECT version FROM uiml_train('shop'); \echo :SQLSTATE
 ROLLBACK;
 

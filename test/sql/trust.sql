@@ -33,6 +33,15 @@ SELECT count(*) FROM uiml_recommend_from('{1,2}'::int[], 'trap', 5);
 SELECT count(*) FROM uiml_interests('trap');
 SELECT current_user = session_user AS myself, current_setting('search_path');
 
+-- Nobody can lock the catalog against the others
+SET ROLE regress_uiml_mallory;
+SELECT relation, refused FROM unnest('{domain,version,grants,evaluation,training_log}'::text[]) relation,
+	LATERAL (SELECT NOT has_table_privilege('uiml.' || relation, 'DELETE, UPDATE, TRUNCATE') AS refused) r;
+BEGIN;
+LOCK TABLE uiml.version IN ACCESS EXCLUSIVE MODE; \echo :SQLSTATE
+ROLLBACK;
+RESET ROLE;
+
 -- Types and operators are pg_catalog's, even where a schema, or the session's temporary one, comes first
 CREATE SCHEMA trust_first;
 SET search_path = trust_first, pg_catalog, trust_test, public;
@@ -140,7 +149,9 @@ SET ROLE regress_uiml_mallory;
 SELECT version FROM uiml_train('trap2', 'events', dims => 4, interests => 2);
 DROP TABLE trap2_users_versions CASCADE;
 CREATE TABLE trap2_users_versions (version int, user_id spied) PARTITION BY LIST (version);
+RESET ROLE;
 DELETE FROM uiml.domain WHERE name = 'trap2';
+SET ROLE regress_uiml_mallory;
 INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table)
 VALUES ('regress_uiml_mallory', 'trap2', 'events', 'user_id', 'item_id', '{}', 'auto', '{}', 'trap2_items_versions', 'trap2_interests_versions', 'trap2_users_versions');
 RESET ROLE;
