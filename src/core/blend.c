@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "core/blend.h"
+#include "core/minimise.h"
 
 #define SHARE_FLOOR    1e-12 /* keeps the loss of an event under a zero share finite */
 #define ALPHA_LOWEST   1e-2
@@ -68,7 +69,7 @@ uiml_blend_loss(const float *mass, const float *held, const float *prior, size_t
 	return events > 0 ? loss / events : NAN;
 }
 
-/* What golden section minimises, as a function of log alpha. */
+/* The loss as a function of log alpha. */
 typedef struct AlphaSearch
 {
 	const float *mass;
@@ -79,51 +80,11 @@ typedef struct AlphaSearch
 } AlphaSearch;
 
 static double
-alpha_loss(const AlphaSearch *search, double log_alpha)
+alpha_loss(void *ctx, double log_alpha)
 {
+	const AlphaSearch *search = ctx;
+
 	return uiml_blend_loss(search->mass, search->held, search->prior, search->n, search->k, exp(log_alpha));
-}
-
-/* Golden section between two values of log alpha; *best is the lowest point seen, on entry one inside. */
-static UimlStatus
-alpha_golden_section(const UimlEnv *env, const AlphaSearch *search, double low, double high, double *best,
-					 double *best_loss)
-{
-	const double ratio = 0.6180339887498949;
-	double left = high - ratio * (high - low);
-	double right = low + ratio * (high - low);
-	double loss_left = alpha_loss(search, left);
-	double loss_right = alpha_loss(search, right);
-
-	while (high - low > ALPHA_ACCURACY)
-	{
-		bool take_left = loss_left <= loss_right;
-
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		if ((take_left ? loss_left : loss_right) < *best_loss)
-		{
-			*best_loss = take_left ? loss_left : loss_right;
-			*best = take_left ? left : right;
-		}
-		if (take_left)
-		{
-			high = right;
-			right = left;
-			loss_right = loss_left;
-			left = high - ratio * (high - low);
-			loss_left = alpha_loss(search, left);
-		}
-		else
-		{
-			low = left;
-			left = right;
-			loss_left = loss_right;
-			right = low + ratio * (high - low);
-			loss_right = alpha_loss(search, right);
-		}
-	}
-	return UIML_OK;
 }
 
 UimlStatus
@@ -131,32 +92,15 @@ uiml_blend_fit_alpha(const UimlEnv *env, const float *mass, const float *held, c
 					 size_t k, double *alpha)
 {
 	AlphaSearch search = {mass, held, prior, n, k};
-	const double lowest = log(ALPHA_LOWEST);
-	const double step = (log(ALPHA_HIGHEST) - lowest) / ALPHA_STEPS;
-	double best = lowest;
-	double best_loss = INFINITY;
-	UimlStatus status;
+	double log_alpha, loss;
+	UimlStatus status = uiml_minimise(env, alpha_loss, &search, log(ALPHA_LOWEST), log(ALPHA_HIGHEST),
+									  ALPHA_STEPS, ALPHA_ACCURACY, &log_alpha, &loss);
 
 	*alpha = (double) k;
-	for (int i = 0; i <= ALPHA_STEPS; i++)
-	{
-		double loss;
-
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		loss = alpha_loss(&search, lowest + i * step);
-		if (isnan(loss))
-			return UIML_EEMPTY;
-		if (loss < best_loss)
-		{
-			best_loss = loss;
-			best = lowest + i * step;
-		}
-	}
-	status = alpha_golden_section(env, &search, fmax(best - step, lowest),
-								  fmin(best + step, log(ALPHA_HIGHEST)), &best, &best_loss);
+	if (status == UIML_OK && isnan(loss))
+		return UIML_EEMPTY;
 	if (status == UIML_OK)
-		*alpha = exp(best);
+		*alpha = exp(log_alpha);
 	return status;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/blend.h"
+#include "core/minimise.h"
 #include "core/topk.h"
 
 #define BINS_PER_OCTAVE 32
@@ -23,6 +24,8 @@
 #define HIGH_TEMPERATURE 5.0
 #define LOW_ITEM_ALPHA   1e-2
 #define HIGH_ITEM_ALPHA  1e5
+#define SEARCH_STEPS     16
+#define SEARCH_ACCURACY  1e-3 /* of the logarithm */
 #define MOST_USERS       1000
 #define FEWEST_USERS     100
 
@@ -319,68 +322,27 @@ typedef struct Search
 } Search;
 
 static double
-search_loss(const Search *search, double x)
+search_loss(void *ctx, double x)
 {
+	const Search *search = ctx;
 	double value[2] = {search->value[0], search->value[1]};
 
 	value[search->which] = x;
 	return share_loss(search->sample, exp(value[0]), exp(value[1]));
 }
 
-/* The lowest of a grid, then golden section (Kiefer 1953) between its neighbours. */
 static UimlStatus
-search_line(const UimlEnv *env, Search *search, double low, double high)
+search_line(const UimlEnv *env, Search *search, int which, double low, double high)
 {
-	enum
-	{
-		GRID = 16,
-		STEPS = 14
-	};
-	const double golden = .6180339887498949;
-	double width = (high - low) / GRID;
-	double best = INFINITY;
-	double a = low, b = high, x, y, fx, fy;
+	double x, loss;
+	UimlStatus status;
 
-	for (int i = 0; i <= GRID; i++)
-	{
-		double loss = search_loss(search, low + i * width);
-
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		if (loss < best)
-		{
-			best = loss;
-			a = i > 0 ? low + (i - 1) * width : low;
-			b = i < GRID ? low + (i + 1) * width : high;
-		}
-	}
-	x = b - golden * (b - a);
-	y = a + golden * (b - a);
-	fx = search_loss(search, x);
-	fy = search_loss(search, y);
-	for (int i = 0; i < STEPS; i++)
-	{
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		if (fx <= fy)
-		{
-			b = y;
-			y = x;
-			fy = fx;
-			x = b - golden * (b - a);
-			fx = search_loss(search, x);
-		}
-		else
-		{
-			a = x;
-			x = y;
-			fx = fy;
-			y = a + golden * (b - a);
-			fy = search_loss(search, y);
-		}
-	}
-	search->value[search->which] = fx <= fy ? x : y;
-	return UIML_OK;
+	search->which = which;
+	status = uiml_minimise(env, search_loss, search, log(low), log(high), SEARCH_STEPS, SEARCH_ACCURACY, &x,
+						   &loss);
+	if (status == UIML_OK)
+		search->value[which] = x;
+	return status;
 }
 
 /* Temperature and item_alpha in turn: they hardly depend on each other, so three rounds settle both. */
@@ -393,11 +355,9 @@ uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *
 
 	for (int round = 0; status == UIML_OK && sample.n_users > 0 && round < 3; round++)
 	{
-		search.which = 0;
-		status = search_line(env, &search, log(LOW_TEMPERATURE), log(HIGH_TEMPERATURE));
-		search.which = 1;
+		status = search_line(env, &search, 0, LOW_TEMPERATURE, HIGH_TEMPERATURE);
 		if (status == UIML_OK)
-			status = search_line(env, &search, log(LOW_ITEM_ALPHA), log(HIGH_ITEM_ALPHA));
+			status = search_line(env, &search, 1, LOW_ITEM_ALPHA, HIGH_ITEM_ALPHA);
 	}
 	if (status == UIML_OK)
 	{
