@@ -74,6 +74,7 @@ uiml_minimise(const UimlEnv *env, UimlFunction f, void *ctx, double low, double 
 	double step = (high - low) / (double) steps;
 	UimlStatus status = UIML_OK;
 
+	*x = low;
 	for (size_t i = 0; status == UIML_OK && i <= steps; i++)
 	{
 		status = evaluate(env, &minimum, low + (double) i * step, y);

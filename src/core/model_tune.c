@@ -340,7 +340,7 @@ search_line(const UimlEnv *env, Search *search, int which, double low, double hi
 	search->which = which;
 	status = uiml_minimise(env, search_loss, search, log(low), log(high), SEARCH_STEPS, SEARCH_ACCURACY, &x,
 						   &loss);
-	if (status == UIML_OK)
+	if (status == UIML_OK && !isnan(loss))
 		search->value[which] = x;
 	return status;
 }
