@@ -48,7 +48,8 @@ export UIML_SHARED=${UIML_SHARED:-$(realpath -m ../shared)}
 [ $# -gt 0 ] || set -- unit regress
 status=0
 bash "$copy/test/server.sh" bash "$copy/test/suite.sh" "$@" || status=$?
-nm -D "$copy/uiml.so" | grep -q __asan_report || { echo 'asan.sh: uiml.so was built without sanitizers' >&2; status=1; }
+[ "$(nm -D "$copy/uiml.so" | grep -c __asan_report)" -gt 0 ] ||
+	{ echo 'asan.sh: uiml.so was built without sanitizers' >&2; status=1; }
 reports=$(find "$copy/reports" -type f | wc -l)
 if [ "$reports" -gt 0 ]; then
 	cat "$copy"/reports/*
