@@ -57,7 +57,7 @@ CREATE FUNCTION uiml_interests(domain text)
 	AS 'MODULE_PATHNAME', 'uiml_interests'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 20;
 COMMENT ON FUNCTION uiml_interests(text) IS
-	'The interests of a domain''s active version: label, most telling terms, share of the domain''s events (the prior), number of items, most typical items';
+	'The interests of a domain''s active version: label, most telling terms, share (the prior: the mean over users of its part in their history), number of items, most typical items';
 
 CREATE FUNCTION uiml_recommend(
 	user_id text, domain text DEFAULT NULL, k integer DEFAULT 10, exclude_seen boolean DEFAULT true,

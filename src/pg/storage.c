@@ -55,7 +55,7 @@ static const TableShape shapes[] = {
 		 "terms pg_catalog.text[], share real NOT NULL, items integer NOT NULL, "
 		 "typical pg_catalog.text[], centroid %2$s NOT NULL",
 		 "interest_no, interest_id, label, terms, share, items, typical, centroid",
-		 "Interests of domain %s: label, terms, typical items, share of all users' history (the prior) "
+		 "Interests of domain %s: label, terms, typical items, share (the prior, a mean over users) "
 		 "and centroid"},
 	[UIML_USERS] =
 		{"_users", "user_id",
