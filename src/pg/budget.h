@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "core/uiml.h"
+#include "pg/compat.h"
 
 typedef struct UimlBudget
 {
@@ -48,7 +49,6 @@ extern void uiml_budget_release(void);
  *		Raises PROGRAM_LIMIT_EXCEEDED: what ("933517 events of 6040 users and 3706 items") needs about so many bytes;
  *		the hint names the value of maintenance_work_mem that would do.
  */
-extern void uiml_budget_exceeded(const UimlBudget *budget, const char *what, double needed)
-	pg_attribute_noreturn();
+pg_noreturn extern void uiml_budget_exceeded(const UimlBudget *budget, const char *what, double needed);
 
 #endif /* UIML_PG_BUDGET_H */

@@ -14,6 +14,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "pg/compat.h"
+
 /* The rights of uiml_grant, each including those before it. */
 typedef enum UimlPrivilege
 {
@@ -215,7 +217,7 @@ extern void uiml_domain_delete(const UimlDomain *domain);
 extern const char *uiml_name_split(const char *name, char **owner);
 
 /* The errors of a name: unknown (lists the domains there are), or owned by several roles (List of Oid). */
-extern void uiml_domain_unknown(const char *name) __attribute__((noreturn));
-extern void uiml_domain_ambiguous(const char *name, List *owners) __attribute__((noreturn));
+pg_noreturn extern void uiml_domain_unknown(const char *name);
+pg_noreturn extern void uiml_domain_ambiguous(const char *name, List *owners);
 
 #endif /* UIML_PG_CATALOG_H */

@@ -61,12 +61,6 @@ write_grant(const UimlDomain *domain, Oid grantee, const char *privilege)
 				 &params);
 }
 
-#if PG_VERSION_NUM >= 160000
-#define schema_usage(schema, role) object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
-#else
-#define schema_usage(schema, role) pg_namespace_aclcheck(schema, role, ACL_USAGE)
-#endif
-
 /*
  * SELECT on a table is worth nothing without USAGE on its schema, which may not be the domain's owner's to
  * give.
@@ -77,7 +71,7 @@ warn_about_schema(const UimlDomain *domain, Oid grantee, const char *role)
 	Oid schema = get_rel_namespace(domain->items_table);
 	char *name = get_namespace_name(schema);
 
-	if (name == NULL || schema_usage(schema, grantee) == ACLCHECK_OK)
+	if (name == NULL || object_aclcheck(NamespaceRelationId, schema, grantee, ACL_USAGE) == ACLCHECK_OK)
 		return;
 	ereport(WARNING, errmsg("role \"%s\" has no privilege USAGE on schema \"%s\"", role, name),
 			errdetail("The derived tables of domain \"%s\" are there.", domain->name),

@@ -8,9 +8,8 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+
+#include "pg/compat.h"
 
 #define UIML_VECTOR_MAX_DIM 16000
 
@@ -28,7 +27,7 @@ typedef struct InterestVector
 #define PG_RETURN_INTEREST_VECTOR_P(v) PG_RETURN_POINTER(v)
 
 /* Reports a value whose size and dimensions disagree. */
-extern void uiml_vector_corrupt(const InterestVector *vector) pg_attribute_noreturn();
+pg_noreturn extern void uiml_vector_corrupt(const InterestVector *vector);
 
 /* Detoasts and checks size against dim: bytes from a table are never trusted.  Inline, as it runs once a row. */
 static inline InterestVector *

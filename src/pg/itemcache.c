@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "common/file_perm.h"
+#include "common/file_utils.h" /* since 17 the names of temporary files, before that storage/fd.h */
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/fd.h"

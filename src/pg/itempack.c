@@ -12,9 +12,6 @@
 
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #include "pg/env.h"
 #include "pg/itemcache.h"

@@ -8,11 +8,9 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #include "pg/budget.h"
+#include "pg/compat.h"
 
 /*
  * A type as a key.  Text types are compared and hashed under the C collation: byte order is the same on every

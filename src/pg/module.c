@@ -10,7 +10,12 @@
 #include "pg/blas.h"
 #include "pg/env.h"
 
+/* Since 18 pg_get_loaded_modules tells name and version. */
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "uiml", .version = UIML_VERSION);
+#else
 PG_MODULE_MAGIC;
+#endif
 
 extern PGDLLEXPORT void _PG_init(void);
 

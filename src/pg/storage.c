@@ -183,17 +183,10 @@ check_free(const UimlDomain *domain, Oid schema, const char *name)
 				errhint("Pass another schema in the argument schema, or give the domain another name."));
 }
 
-#if PG_VERSION_NUM >= 160000
-#define may_create_in(schema)                                                                                \
-	(object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK)
-#else
-#define may_create_in(schema) (pg_namespace_aclcheck(schema, GetUserId(), ACL_CREATE) == ACLCHECK_OK)
-#endif
-
 static void
 check_schema(Oid schema)
 {
-	if (!may_create_in(schema))
+	if (object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied for schema %s", get_namespace_name(schema)),
 				errdetail("The tables and views of a domain are created there."),
