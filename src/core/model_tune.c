@@ -32,6 +32,9 @@
 /* Multiplications that choosing dims may spend: some seconds. */
 #define DIMS_BUDGET 2e10
 
+/* Scores that fitting the item shares may look at: about a second. */
+#define SHARES_BUDGET 3e7
+
 #define NDCG_K 100
 
 /* The fewest dims that come this close to the best NDCG: less than tuning users can tell apart. */
@@ -257,7 +260,7 @@ static UimlStatus
 sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, ShareSample *s)
 {
 	size_t n_users = tuning->seen.n_users;
-	size_t step = user_step(n_users, MOST_USERS);
+	size_t step = user_step(n_users, SHARES_BUDGET / (double) model->n_items);
 	Batch batch;
 	UimlStatus status = batch_create(env, model, &batch);
 
