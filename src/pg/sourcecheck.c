@@ -6,12 +6,14 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "core/half_life.h"
 #include "pg/sourcecheck.h"
+#include "pg/sql.h"
 
 /* Less than this is no basis for a model, nor for judging one. */
 #define MIN_USERS       10
@@ -155,13 +157,27 @@ uiml_source_split_keys(const UimlSource *source, MemoryContext context)
 	return (UimlSplitKeys){(const uint64_t *) source->users.hash, hash_item, hasher};
 }
 
+/* Whether any of the relation can be read; which columns is left to the query, which raises what is usual. */
+static bool
+may_read(Oid relation)
+{
+	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		   pg_attribute_aclcheck_all(relation, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
 void
 uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what)
 {
-	if (get_rel_relkind(relation) != '\0')
-		return;
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-					errmsg("the %s of domain \"%s\" were dropped", what, domain->name),
-					errhint("Name another table with uiml_alter_domain(%s, %s => ...), or drop the domain.",
-							quote_literal_cstr(domain->name), what)));
+	if (get_rel_relkind(relation) == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the %s of domain \"%s\" were dropped", what, domain->name),
+				 errhint("Name another table with uiml_alter_domain(%s, %s => ...), or drop the domain.",
+						 quote_literal_cstr(domain->name), what)));
+	if (!may_read(relation))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for the %s of domain \"%s\"", what, domain->name),
+						errdetail("They are read with the rights of whoever trains or evaluates."),
+						errhint("Run GRANT SELECT ON %s TO %s as their owner.", uiml_relation_name(relation),
+								quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 }
