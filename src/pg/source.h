@@ -54,7 +54,10 @@ extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source
 /* Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not after it. */
 extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source);
 
-/* UNDEFINED_TABLE where a relation of the domain, what ("events"), was dropped; INSUFFICIENT_PRIVILEGE where none of it can be read. */
+/*
+ * UNDEFINED_TABLE where a relation of the domain, what ("events"), was dropped; INSUFFICIENT_PRIVILEGE where none of
+ * it can be read.
+ */
 extern void uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what);
 
 #endif /* UIML_PG_SOURCE_H */
