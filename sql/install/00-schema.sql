@@ -2,8 +2,8 @@
  * 00-schema.sql
  *	  The schema of the catalog, and what a DBA asks first.
  *
- * Functions live in the schema the extension is created in; tables and views in schema uiml, which this script creates
- * itself: a schema named in the control file would adopt one that somebody else made first.
+ * Functions live in the schema the extension is created in; tables and views in schema uiml, which this
+ * script creates itself: a schema named in the control file would adopt one that somebody else made first.
  */
 CREATE SCHEMA uiml;
 COMMENT ON SCHEMA uiml IS 'Catalog of the uiml extension: domains, versions, grants, training log';

@@ -2,13 +2,14 @@
  * 20-catalog.sql
  *	  What uiml remembers: domains, their versions, grants, and the log of trainings.
  *
- * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy looks at its own
- * row and at uiml.grants only (whose policies look at nothing else, so that none recurses), and nobody can write a row in
- * another's name.  Reading needs ownership or a grant; writing needs the privileges of the owner.  uiml's functions run
- * their writes as the domain's owner, after checking the caller's grant (pg/rights.c).
+ * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy
+ * looks at its own row and at uiml.grants only (whose policies look at nothing else, so that none recurses),
+ * and nobody can write a row in another's name.  Reading needs ownership or a grant; writing needs the
+ * privileges of the owner.  uiml's functions run their writes as the domain's owner, after checking the
+ * caller's grant (pg/rights.c).
  *
- * Ids come from sequences only: INSERT and UPDATE are granted column by column, without the ids, so that nobody can take
- * the numbers that others would get next.
+ * Ids come from sequences only: INSERT and UPDATE are granted column by column, without the ids, so that
+ * nobody can take the numbers that others would get next.
  */
 CREATE SEQUENCE uiml.domain_id_seq AS integer;
 SELECT pg_catalog.pg_extension_config_dump('uiml.domain_id_seq', '');
@@ -142,8 +143,8 @@ COMMENT ON TABLE uiml.training_log IS
 	'Committed trainings with the time of each phase; a failed one leaves its message in the server log';
 SELECT pg_catalog.pg_extension_config_dump('uiml.training_log', '');
 
--- Rights: rows are seen by owner and grantees, written with the owner's privileges.
--- DELETE is granted to nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
+-- Rights: rows are seen by owner and grantees, written with the owner's privileges.  DELETE is granted to
+-- nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
 -- as the owner of the tables, what the caller's rights on the domain were checked for.
 
 GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;

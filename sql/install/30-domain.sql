@@ -51,8 +51,8 @@ CREATE FUNCTION uiml_revoke(domain text, role name)
 COMMENT ON FUNCTION uiml_revoke(text, name) IS 'Takes a role''s privilege on a domain away';
 
 /*
- * Views run with their owner's rights in PostgreSQL 14, past the policies of uiml.domain: the condition here repeats
- * them.  security_barrier keeps a caller's own functions from seeing other rows before it is applied.
+ * Views run with their owner's rights in PostgreSQL 14, past the policies of uiml.domain: the condition here
+ * repeats them.  security_barrier keeps a caller's own functions from seeing other rows before it is applied.
  */
 CREATE VIEW uiml.domains WITH (security_barrier) AS
 	SELECT d.name AS domain, d.owner, d.events, v.version, v.trained_at, v.data_until, v.users, v.items,

@@ -2,8 +2,8 @@
  * 50-predict.sql
  *	  Predictions: interests and items, of users and of histories.
  *
- * Each prediction for a user exists for text and for any other type, so that '42', 42, a uuid and an untyped parameter
- * all resolve.  Item keys are arrays of any type; an untyped literal is an array of text.
+ * Each prediction for a user exists for text and for any other type, so that '42', 42, a uuid and an untyped
+ * parameter all resolve.  Item keys are arrays of any type; an untyped literal is an array of text.
  */
 CREATE FUNCTION uiml_predict_support(internal)
 	RETURNS internal

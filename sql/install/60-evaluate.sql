@@ -2,8 +2,8 @@
  * 60-evaluate.sql
  *	  How good a model is on users, or a time, that it was not trained on.
  *
- * VOLATILE and PARALLEL UNSAFE although it changes nothing: it trains for as long as uiml_train does, so the planner must not
- * move it to where it could run twice, and the threads of BLAS belong to the leader.
+ * VOLATILE and PARALLEL UNSAFE although it changes nothing: it trains for as long as uiml_train does, so the
+ * planner must not move it to where it could run twice, and the threads of BLAS belong to the leader.
  */
 CREATE FUNCTION uiml_evaluate(
 	domain text,

@@ -2,9 +2,10 @@
  * 10-pgvector.sql
  *	  interest_vector beside pgvector's vector.
  *
- * Both types have the same bytes and refuse the same values (NaN, infinity, no or more than 16000 dimensions), so a
- * cast relabels and copies nothing; a type modifier is checked by the target's own length cast after that.  The casts
- * are for assignment: implicit ones would make an operator between the two types ambiguous.
+ * Both types have the same bytes and refuse the same values (NaN, infinity, no or more than 16000
+ * dimensions), so a cast relabels and copies nothing; a type modifier is checked by the target's own length
+ * cast after that.  The casts are for assignment: implicit ones would make an operator between the two types
+ * ambiguous.
  */
 CREATE CAST (vector AS interest_vector) WITHOUT FUNCTION AS ASSIGNMENT;
 COMMENT ON CAST (vector AS interest_vector) IS 'The same bytes; interest_vector(n) checks the dimensions';
@@ -12,8 +13,9 @@ COMMENT ON CAST (vector AS interest_vector) IS 'The same bytes; interest_vector(
 CREATE CAST (interest_vector AS vector) WITHOUT FUNCTION AS ASSIGNMENT;
 COMMENT ON CAST (interest_vector AS vector) IS 'The same bytes; vector(n) checks the dimensions';
 
--- HNSW indexes.  pgvector's access method asks the class for a distance (1) and, for cosine, for a norm (2) that
--- leaves zero vectors out; vectors of a class without type support (3) it takes as its own, up to 2000 dimensions.
+-- HNSW indexes.  pgvector's access method asks the class for a distance (1) and, for cosine, for a norm (2)
+-- that leaves zero vectors out; vectors of a class without type support (3) it takes as its own, up to 2000
+-- dimensions.
 
 CREATE OPERATOR CLASS interest_vector_l2_ops
 	FOR TYPE interest_vector USING hnsw AS

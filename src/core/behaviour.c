@@ -2,9 +2,9 @@
  * behaviour.c
  *	  The whole course of a behaviour model: split, fit, tune, judge, refit.
  *
- * Dims are not guessed.  A space of FIRST_DIMS is fitted and its nested prefixes are ranked on tuning users; where the whole
- * of it does best, twice as many dimensions are tried, up to MOST_DIMS.  Dense domains settle at 64 after one fit, sparse
- * ones pay for what they gain.
+ * Dims are not guessed.  A space of FIRST_DIMS is fitted and its nested prefixes are ranked on tuning users;
+ * where the whole of it does best, twice as many dimensions are tried, up to MOST_DIMS.  Dense domains settle
+ * at 64 after one fit, sparse ones pay for what they gain.
  */
 #include "core/behaviour.h"
 

@@ -2,10 +2,11 @@
  * behaviour.h
  *	  The whole course of a behaviour model: split, fit, tune, judge, refit.
  *
- * A model is fitted on users that neither tune nor judge; tuning users choose dims, alpha, item_alpha and temperature;
- * judging users, in none of the fits, say how good it is; then the same settings are fitted once more on all users, and
- * that is the model to serve.  Phases are told through env->progress, each ending with done = total: "split",
- * "item space", "interests", "tuning", "judging", "refit".
+ * A model is fitted on users that neither tune nor judge; tuning users choose dims, alpha, item_alpha and
+ * temperature; judging users, in none of the fits, say how good it is; then the same settings are fitted once
+ * more on all users, and that is the model to serve.  Phases are told through env->progress, each ending with
+ * done = total: "split", "item space" and, within it, "singular vectors"; "interests" and, where k is chosen,
+ * "number of interests"; "tuning", "judging", "refit".
  */
 #ifndef UIML_BEHAVIOUR_H
 #define UIML_BEHAVIOUR_H
@@ -28,8 +29,8 @@ extern UimlBehaviourParams uiml_behaviour_defaults(void); /* k = 10, 20, 100 */
  * uiml_behaviour_train
  *		Split, fit, tune, judge, and refit on all users of x.
  *
- * model receives the model to serve, judgement the judgement of its twin that never saw the judging users (no users where
- * there are too few to hold out).  Free both.  Returns the statuses of uiml_model_fit.
+ * model receives the model to serve, judgement the judgement of its twin that never saw the judging users (no
+ * users where there are too few to hold out).  Free both.  Returns the statuses of uiml_model_fit.
  */
 extern UimlStatus uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x,
 									   const UimlSplitKeys *keys, const UimlBehaviourParams *params,
@@ -82,8 +83,8 @@ extern UimlStatus uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, con
  * uiml_behaviour_memory
  *		Bytes at the peak of uiml_behaviour_train, the interactions themselves included; saturates.
  *
- * Where dims is chosen, this is what 64 need; params->model.memory says how much may be spent on trying more.  Holdouts
- * are taken to hold half as many entries again as an even share of them.
+ * Where dims is chosen, this is what 64 need; params->model.memory says how much may be spent on trying more.
+ * Holdouts are taken to hold half as many entries again as an even share of them.
  */
 extern size_t uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries,
 									const UimlBehaviourParams *params);

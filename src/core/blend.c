@@ -2,13 +2,13 @@
  * blend.c
  *	  Posterior shares of a Dirichlet-multinomial, the strength of its prior, and intervals of its forecasts.
  *
- * The interval is over the next m events, not over the unknown share: "2 to 6 of the next 20" can be checked against
- * what happens.  A share's marginal forecast is Beta-binomial with a = share * strength and
- * b = (1 - share) * strength.
+ * The interval is over the next m events, not over the unknown share: "2 to 6 of the next 20" can be checked
+ * against what happens.  A share's marginal forecast is Beta-binomial with a = share * strength and b = (1 -
+ * share) * strength.
  *
- * Numerical caveat: the probability of 0 events underflows for shares near 1, and a recurrence that starts there is
- * zero throughout.  The smaller of a and b is therefore counted: then P(0) >= 2^-m, weights relative to it
- * stay within double for m <= 1000, and no log-gamma is needed.
+ * Numerical caveat: the probability of 0 events underflows for shares near 1, and a recurrence that starts
+ * there is zero throughout.  The smaller of a and b is therefore counted: then P(0) >= 2^-m, weights relative
+ * to it stay within double for m <= 1000, and no log-gamma is needed.
  */
 #include <math.h>
 

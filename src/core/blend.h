@@ -3,8 +3,8 @@
  *	  One formula for every user: p = (c + alpha prior) / (|c| + alpha).
  *
  * c is a user's decayed mass per class (interests), prior a distribution over the classes and alpha the
- * strength of the prior in units of mass: the posterior mean of a Dirichlet-multinomial.  alpha is the value that
- * maximises the likelihood of held-out events of held-out users.
+ * strength of the prior in units of mass: the posterior mean of a Dirichlet-multinomial.  alpha is the value
+ * that maximises the likelihood of held-out events of held-out users.
  */
 #ifndef UIML_BLEND_H
 #define UIML_BLEND_H
@@ -23,15 +23,16 @@ extern void uiml_blend(const float *mass, const float *prior, size_t k, double a
  * uiml_blend_loss
  *		Mean negative log-likelihood, in nats per event, of held-out counts under the blend.
  *
- * mass, held: n x k row-major, >= 0, what was observed and what was held out of the same n users; rows with no
- * held-out event do not count.  Shares below 1e-12 count as 1e-12.  NaN when there is no held-out event.
+ * mass, held: n x k row-major, >= 0, what was observed and what was held out of the same n users; rows with
+ * no held-out event do not count.  Shares below 1e-12 count as 1e-12.  NaN when there is no held-out event.
  */
 extern double uiml_blend_loss(const float *mass, const float *held, const float *prior, size_t n, size_t k,
 							  double alpha);
 
 /*
  * uiml_blend_fit_alpha
- *		The alpha with the lowest uiml_blend_loss: a grid of log-spaced values in 1e-2 .. 1e4, then golden section.
+ *		The alpha with the lowest uiml_blend_loss: a grid of log-spaced values in 1e-2 .. 1e4, then golden
+ *		section.
  *
  * Returns UIML_OK, UIML_EEMPTY (no held-out event: alpha is set to k), UIML_EINTERRUPTED.
  */
@@ -43,8 +44,8 @@ extern UimlStatus uiml_blend_fit_alpha(const UimlEnv *env, const float *mass, co
  *		Central interval of the share among the next m events: quantiles of the Beta-binomial over m.
  *
  * share in 0 .. 1 is the posterior mean and strength > 0 its weight (|c| + alpha), so a = share * strength;
- * level in 0 .. 1, e.g. .9; m in 1 .. 1000.  low and high are multiples of 1/m, low <= high; NaN for a share or an
- * m out of range.  O(m), no allocation, no log-gamma: it runs for every row of a prediction.
+ * level in 0 .. 1, e.g. .9; m in 1 .. 1000.  low and high are multiples of 1/m, low <= high; NaN for a share
+ * or an m out of range.  O(m), no allocation, no log-gamma: it runs for every row of a prediction.
  */
 extern void uiml_blend_interval(double share, double strength, unsigned m, double level, double *low,
 								double *high);

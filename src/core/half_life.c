@@ -2,9 +2,10 @@
  * half_life.c
  *	  How fast interests age in a domain.
  *
- * No constant fits: taste in films lasts for years, interest in the news for days.  So each candidate is tried as predictions
- * will use it: a small item space is fitted once, tuning users are folded in from their older events with masses decayed at
- * that rate, and their newest events are to be predicted.  The item space itself knows no decay, so one fit serves all.
+ * No constant fits: taste in films lasts for years, interest in the news for days.  So each candidate is
+ * tried as predictions will use it: a small item space is fitted once, tuning users are folded in from their
+ * older events with masses decayed at that rate, and their newest events are to be predicted.  The item space
+ * itself knows no decay, so one fit serves all.
  */
 #include "core/half_life.h"
 
@@ -78,7 +79,8 @@ copy_run(const UimlEvent *from, size_t n, double before, uint32_t h, double *tim
 }
 
 /*
- * Events of tuning users, numbered anew, each user's on a clock of his own: then one window of time splits them all.
+ * Events of tuning users, numbered anew, each user's on a clock of his own: then one window of time splits
+ * them all.
  */
 static UimlStatus
 copy_events(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const uint8_t *role,
@@ -246,7 +248,10 @@ uiml_half_life_memory(size_t n_users, size_t n_items, size_t n_entries, size_t n
 	params.interests = 1;
 	bytes = (double) uiml_model_memory(n_users, n_items, n_entries, &params);
 
-	/* The events of tuning users, and their interactions before and after the cut-off, as they are and as a holdout. */
+	/*
+	 * The events of tuning users, and their interactions before and after the cut-off, as they are and as a
+	 * holdout.
+	 */
 	bytes += share * (double) n_events * (sizeof(UimlEvent) + 2 * (sizeof(uint32_t) + 2 * sizeof(float)));
 	bytes += 2 * (double) n_users;
 	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;

@@ -12,17 +12,19 @@
 
 /*
  * uiml_half_life_choose
- *		Of 7, 30, 90 and 365 days and no decay the one under which older events of tuning users predict their newest best.
+ *		Of 7, 30, 90 and 365 days and no decay the one under which older events of tuning users predict their
+ *		newest best.
  *
  * events:	sorted by uiml_events_sort; those with at < before count
  * x:		the interactions of these events, with any half-life
- * role:	x->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes no part
+ * role:	x->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes
+ *			no part
  * seed:	of the space
  * chosen:	receives seconds, INFINITY for no decay
  *
- * Each tuning user's newest fifth of events is hidden, and the likelihood of its new items counts, under parameters
- * tuned for each candidate.  Fewer than 20 users who can tell, or nothing to fit on, give the default.  Returns the
- * statuses of uiml_model_fit_space but UIML_EEMPTY.
+ * Each tuning user's newest fifth of events is hidden, and the likelihood of its new items counts, under
+ * parameters tuned for each candidate.  Fewer than 20 users who can tell, or nothing to fit on, give the
+ * default.  Returns the statuses of uiml_model_fit_space but UIML_EEMPTY.
  */
 extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 										const UimlInteractions *x, const uint8_t *role, uint64_t seed,
@@ -30,8 +32,9 @@ extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *eve
 
 /*
  * uiml_half_life_memory
- *		Bytes at the peak of uiml_half_life_choose with n_tuning tuning users; the interactions are included, the events
- *		are not.  Tuning users are taken to have half as many events again as an even share of them.  Saturates.
+ *		Bytes at the peak of uiml_half_life_choose with n_tuning tuning users; the interactions are included,
+ *		the events are not.  Tuning users are taken to have half as many events again as an even share of
+ *		them.  Saturates.
  */
 extern size_t uiml_half_life_memory(size_t n_users, size_t n_items, size_t n_entries, size_t n_events,
 									size_t n_tuning);

@@ -2,12 +2,13 @@
  * interactions.c
  *	  From single events to the user x item matrix that models are fitted on.
  *
- * Events are put into user order by an in-place counting sort (American flag sort: McIlroy, Bostic & McIlroy 1993), so
- * that the largest array of a training is never held twice, then each user's few events are sorted by themselves.
- * The order is total, so sums are taken in one order however the rows arrived, and the same rows give the same bytes.
+ * Events are put into user order by an in-place counting sort (American flag sort: McIlroy, Bostic & McIlroy
+ * 1993), so that the largest array of a training is never held twice, then each user's few events are sorted
+ * by themselves.  The order is total, so sums are taken in one order however the rows arrived, and the same
+ * rows give the same bytes.
  *
- * Masses decay towards a fixed instant: weight * 2^((at - until) / half_life) (forward decay: Cormode et al. 2009).
- * Moving the instant multiplies all masses of a domain by one factor, so a later as_of needs no rescan.
+ * Masses decay towards each user's newest event: weight * 2^((at - last) / half_life).  From there to any later
+ * instant all masses of a user shrink by one factor (his fade, and what as_of adds), so none needs a rescan.
  */
 #include "core/interactions.h"
 
@@ -18,8 +19,9 @@
 #define INSERTION_RUN 16
 
 /*
- * A history fades no further: beside any prior that may be tuned this is nothing, while a user's vector still points where it
- * did.  Left to fall out of the range of floats, he would get what is popular once he has been away for a hundred half-lives.
+ * A history fades no further: beside any prior that may be tuned this is nothing, while a user's vector still
+ * points where it did.  Left to fall out of the range of floats, he would get what is popular once he has
+ * been away for a hundred half-lives.
  */
 #define LEAST_FADE 0x1p-50
 
@@ -84,7 +86,10 @@ heap_sort(UimlEvent *e, size_t n)
 	}
 }
 
-/* Hoare's partition around the median of three: returns m with e[0 .. m] <= e[m + 1 .. n - 1], 0 <= m < n - 1. */
+/*
+ * Hoare's partition around the median of three: returns m with e[0 .. m] <= e[m + 1 .. n - 1], 0 <= m < n -
+ * 1.
+ */
 static size_t
 partition(UimlEvent *e, size_t n)
 {
@@ -285,7 +290,10 @@ newest_event(const UimlEvent *events, size_t n, size_t i, const Window *w)
 	return last;
 }
 
-/* Fills strength and mass of each entry, and each user's fade; x has room for all, the events are in its order. */
+/*
+ * Fills strength and mass of each entry, and each user's fade; x has room for all, the events are in its
+ * order.
+ */
 static UimlStatus
 sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window *w, UimlInteractions *x)
 {

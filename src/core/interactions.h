@@ -3,10 +3,10 @@
  *	  From single events to the user x item matrix that models are fitted on.
  *
  * An event is one thing a user did to an item at a time, with a weight.  Interactions are its sums per user
- * and item: strength, the plain sum of weights (what the user ever did, for the item space), and mass, the sum decayed to
- * the user's newest event (what the user was interested in when last seen).  Each user has a clock of his own, because a
- * prediction is made when somebody is there: models are fitted and judged at that moment.  What decays further, until
- * a common instant, is one factor per user, his fade.
+ * and item: strength, the plain sum of weights (what the user ever did, for the item space), and mass, the
+ * sum decayed to the user's newest event (what the user was interested in when last seen).  Each user has a
+ * clock of his own, because a prediction is made when somebody is there: models are fitted and judged at that
+ * moment.  What decays further, until a common instant, is one factor per user, his fade.
  */
 #ifndef UIML_INTERACTIONS_H
 #define UIML_INTERACTIONS_H
@@ -57,14 +57,16 @@ extern UimlStatus uiml_interactions_build(const UimlEnv *env, const UimlEvent *e
 
 /*
  * uiml_interactions_decay
- *		Computes masses and fades anew for another half-life; events, from, before and until as x was built from.
+ *		Computes masses and fades anew for another half-life; events, from, before and until as x was built
+ *		from.
  */
 extern UimlStatus uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, double from,
 										  double before, double until, double half_life, UimlInteractions *x);
 
 /*
  * uiml_interactions_fade
- *		Multiplies masses by their user's fade, 2^-50 at least: x is then decayed to until for everybody, and has no fades.
+ *		Multiplies masses by their user's fade, 2^-50 at least: x is then decayed to until for everybody, and
+ *		has no fades.
  */
 extern void uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x);
 

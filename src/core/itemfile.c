@@ -2,13 +2,13 @@
  * itemfile.c
  *	  Writing, checking and searching the packed items of a version.
  *
- * The offset of every part follows from n_items, dims and text_length, so a file holds no part offsets that could lie:
- * the reader computes the layout and compares its total with the length it was given.  What is left to check
- * are the offsets of keys and titles and the item numbers in key_order.
+ * The offset of every part follows from n_items, dims and text_length, so a file holds no part offsets that
+ * could lie: the reader computes the layout and compares its total with the length it was given.  What is
+ * left to check are the offsets of keys and titles and the item numbers in key_order.
  *
- * The checksum guards against torn writes and rotting disks, not against forgery.  Each step is a bijection of the
- * state and of the word read, so a change within one 8-byte word is always noticed.  Multiplication alone
- * would carry differences upwards only, and two flipped sign bits could cancel: hence the rotation.
+ * The checksum guards against torn writes and rotting disks, not against forgery.  Each step is a bijection
+ * of the state and of the word read, so a change within one 8-byte word is always noticed.  Multiplication
+ * alone would carry differences upwards only, and two flipped sign bits could cancel: hence the rotation.
  */
 #include <math.h>
 #include <string.h>
@@ -261,8 +261,8 @@ reverse_bytes(char *bytes, size_t n)
 }
 
 /*
- * Titles were put from the end of the text backwards, last item first.  Reversing all their bytes puts the items
- * in order, and reversing each title makes it readable again: no second copy of the text is needed.
+ * Titles were put from the end of the text backwards, last item first.  Reversing all their bytes puts the
+ * items in order, and reversing each title makes it readable again: no second copy of the text is needed.
  */
 static void
 writer_order_titles(UimlItemWriter *writer, const ItemLayout *at)
@@ -284,8 +284,8 @@ writer_order_titles(UimlItemWriter *writer, const ItemLayout *at)
 }
 
 /*
- * Merges the ascending runs from[start .. middle) and from[middle .. end) into to.  False when interrupted: asked
- * once per 64 Ki items, whether they come in many short runs or in one long one.
+ * Merges the ascending runs from[start .. middle) and from[middle .. end) into to.  False when interrupted:
+ * asked once per 64 Ki items, whether they come in many short runs or in one long one.
  */
 static bool
 merge_runs(const UimlEnv *env, const UimlItemFile *file, const uint32_t *from, size_t start, size_t middle,

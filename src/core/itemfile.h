@@ -2,11 +2,11 @@
  * itemfile.h
  *	  The packed items of a version: one read-only block of bytes that every backend maps.
  *
- * Layout, in the byte order of the machine (the file never leaves it, and the version number read in the other
- * order is none that is known), every part at a multiple of 64 bytes, the bytes between two parts zero:
+ * Layout, in the byte order of the machine (the file never leaves it, and the version number read in the
+ * other order is none that is known), every part at a multiple of 64 bytes, the bytes between two parts zero:
  *
- *	header		64 bytes: magic "uimlitem", uint32 layout version and dims, uint64 n_items, text_length and total
- *				size, 16 bytes of zeros, uint64 checksum of everything else
+ *	header		64 bytes: magic "uimlitem", uint32 layout version and dims, uint64 n_items, text_length and
+ *				total size, 16 bytes of zeros, uint64 checksum of everything else
  *	out			n_items x dims float, row-major: the vectors that are scored (padded rows are not used)
  *	in			n_items x dims float: the vectors that encode history
  *	popularity	n_items float: share of the domain's decayed mass
@@ -52,16 +52,20 @@ typedef struct UimlItemRow
 	size_t title_length;
 } UimlItemRow;
 
-/* Bytes of a file, or 0 when there are too many for size_t or uint32 numbers.  text_length is the sum of all key and title lengths. */
+/*
+ * Bytes of a file, or 0 when there are too many for size_t or uint32 numbers.  text_length is the sum of all
+ * key and title lengths.
+ */
 extern size_t uiml_itemfile_size(size_t n_items, size_t dims, size_t text_length);
 
 /*
- * A writer fills a buffer of uiml_itemfile_size bytes, 8-byte aligned: begin, one put per item in order, finish
- * (which sorts the keys and computes the checksum).  All fields are the writer's own.
+ * A writer fills a buffer of uiml_itemfile_size bytes, 8-byte aligned: begin, one put per item in order,
+ * finish (which sorts the keys and computes the checksum).  All fields are the writer's own.
  *
- * begin returns UIML_OK or UIML_EINVALID (size or alignment of the buffer).  put returns UIML_OK, UIML_EINVALID past
- * n_items or text_length, UIML_ENOTFINITE.  finish returns UIML_OK, UIML_EINVALID (fewer items or less text
- * than announced, or two items with the same key), UIML_ENOMEM, UIML_EINTERRUPTED; n_items uint32 of workspace.
+ * begin returns UIML_OK or UIML_EINVALID (size or alignment of the buffer).  put returns UIML_OK,
+ * UIML_EINVALID past n_items or text_length, UIML_ENOTFINITE.  finish returns UIML_OK, UIML_EINVALID (fewer
+ * items or less text than announced, or two items with the same key), UIML_ENOMEM, UIML_EINTERRUPTED; n_items
+ * uint32 of workspace.
  */
 typedef struct UimlItemWriter
 {
@@ -82,10 +86,10 @@ extern UimlStatus uiml_itemfile_finish(const UimlEnv *env, UimlItemWriter *write
 
 /*
  * uiml_itemfile_open
- *		Checks header, sizes and offsets (and, with verify, the checksum and that all floats are finite) and fills
- *		the view.  Without verify, every access through the view stays within the bytes, but their values may be
- *		anything.  Returns UIML_OK, UIML_ECORRUPT, or UIML_EINVALID when data is not 8-byte aligned.  O(n_items);
- *		with verify O(size).
+ *		Checks header, sizes and offsets (and, with verify, the checksum and that all floats are finite) and
+ *		fills the view.  Without verify, every access through the view stays within the bytes, but their
+ *		values may be anything.  Returns UIML_OK, UIML_ECORRUPT, or UIML_EINVALID when data is not 8-byte
+ *		aligned.  O(n_items); with verify O(size).
  */
 extern UimlStatus uiml_itemfile_open(const char *data, size_t size, bool verify, UimlItemFile *file);
 

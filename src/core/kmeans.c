@@ -2,14 +2,14 @@
  * kmeans.c
  *	  Spherical k-means with greedy k-means++ seeding.
  *
- * Points are brought to unit length once; the distance is 1 - cosine, half the squared Euclidean distance on the
- * sphere, so that the proofs of k-means and of k-means++ (Arthur & Vassilvitskii 2007) carry over: the centroid
- * that minimises a cluster's inertia is the direction of its weighted sum (Dhillon & Modha 2001).
+ * Points are brought to unit length once; the distance is 1 - cosine, half the squared Euclidean distance on
+ * the sphere, so that the proofs of k-means and of k-means++ (Arthur & Vassilvitskii 2007) carry over: the
+ * centroid that minimises a cluster's inertia is the direction of its weighted sum (Dhillon & Modha 2001).
  *
  * Cosines come from sgemm over blocks of points; sums of points, weights and inertia are doubles.  A cosine
- * near 1 has lost its distance to rounding (1 - cos of two equal vectors of floats may be 1e-7), so distances below
- * CLOSE are computed again as half the squared difference, which is good to 1e-14: duplicates are recognised,
- * and k > distinct points ends with as many clusters as there are distinct points.
+ * near 1 has lost its distance to rounding (1 - cos of two equal vectors of floats may be 1e-7), so distances
+ * below CLOSE are computed again as half the squared difference, which is good to 1e-14: duplicates are
+ * recognised, and k > distinct points ends with as many clusters as there are distinct points.
  *
  * A cluster that loses all its weight takes over the point that is farthest from its own centroid, the first
  * of equals, which lowers the inertia; nothing is random after the seeding.
@@ -146,9 +146,9 @@ draw_best(Kmeans *state, size_t size, size_t draws, UimlRng *rng, size_t *chosen
 }
 
 /*
- * Greedy k-means++: centroids are points, drawn one after another by D squared, each the best of 2 + log k draws (Arthur &
- * Vassilvitskii 2007, section 7).  A plain draw often puts two centroids into one cluster and none into another,
- * which no iteration mends.
+ * Greedy k-means++: centroids are points, drawn one after another by D squared, each the best of 2 + log k
+ * draws (Arthur & Vassilvitskii 2007, section 7).  A plain draw often puts two centroids into one cluster and
+ * none into another, which no iteration mends.
  */
 static UimlStatus
 seed_centroids(Kmeans *state, size_t k, UimlRng *rng)

@@ -1,6 +1,6 @@
 /*
  * kmeans.h
- *	  Spherical k-means with k-means++ seeding, and the choice of k by simplified silhouette.
+ *	  Spherical k-means with greedy k-means++ seeding, and the choice of k by simplified silhouette.
  */
 #ifndef UIML_KMEANS_H
 #define UIML_KMEANS_H
@@ -47,13 +47,13 @@ extern UimlStatus uiml_kmeans_spherical(const UimlEnv *env, const float *points,
 
 /*
  * uiml_kmeans_choose
- *		The number of clusters: the smallest k of a grid whose simplified silhouette (Hruschka et al. 2004) is near the
- *		highest.  The rule and the evidence for it are at the top of kmeans_choose.c.
+ *		The number of clusters: the smallest k of a grid whose simplified silhouette (Hruschka et al. 2004) is
+ *		near the highest.  The rule and the evidence for it are at the top of kmeans_choose.c.
  *
- * Runs on at most 20,000 points drawn with the seed.  The grid is {4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128} up to
- * max_k (>= 1), which is itself tried where it is below 4; with fewer distinct points than a value, the number of
- * distinct points is tried and the grid ends.  k beyond 32 is chosen only where it is clearly better.
- * silhouette may be NULL; it receives that of the chosen k.  Statuses as uiml_kmeans_spherical.
+ * Runs on at most 20,000 points drawn with the seed.  The grid is {4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128}
+ * up to max_k (>= 1), which is itself tried where it is below 4; with fewer distinct points than a value, the
+ * number of distinct points is tried and the grid ends.  k beyond 32 is chosen only where it is clearly
+ * better.  silhouette may be NULL; it receives that of the chosen k.  Statuses as uiml_kmeans_spherical.
  */
 extern UimlStatus uiml_kmeans_choose(const UimlEnv *env, const float *points, const float *weight, size_t n,
 									 size_t d, size_t max_k, uint64_t seed, size_t *k, double *silhouette);

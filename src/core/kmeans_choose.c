@@ -2,13 +2,14 @@
  * kmeans_choose.c
  *	  The number of clusters, by simplified silhouette.
  *
- * Rousseeuw's silhouette compares a point's mean distance to its own cluster with that to the nearest other one;
- * the simplified silhouette (Hruschka, de Castro & Campello 2004) takes the distances to the centroids,
+ * Rousseeuw's silhouette compares a point's mean distance to its own cluster with that to the nearest other
+ * one; the simplified silhouette (Hruschka, de Castro & Campello 2004) takes the distances to the centroids,
  * which costs one product of points and centroids instead of one of points and points.
  *
  * Its maximum alone is no rule for item vectors.  Catalogues are continua: where no true number of clusters
  * exists the curve climbs to a plateau, and its maximum is wherever the seeding happened to be lucky on it.
- * d = 64, rows of V * sigma of the popularity-scaled decomposition, three restarts:
+ * d = 64, rows of V * sigma of the popularity-scaled decomposition, three restarts of plain k-means++ (the
+ * seeding has become greedy since, and the model clusters in 32 dimensions: what it finds is in model.c):
  *
  *		k								4	 8	  12   16	24	 32   48   64	96	 128
  *		MovieLens 1M, 2,952 items	   .354 .366 .366 .388 .377 .384 .383 .387 .381 .379
@@ -24,10 +25,13 @@
  *
  * 1. Among k up to READABLE, the smallest whose silhouette reaches NEAR_BEST of the highest; 3 % is about the
  *    spread between seedings.
- * 2. A larger k only where it shows what a smaller one can't: a silhouette CLEARLY above all up to READABLE, as
+ * 2. A larger k only where it shows what a smaller one can't: a silhouette CLEARLY above all up to READABLE,
+ *    as
  *    64 well separated clusters do.  Again the smallest near the best is taken.
- * 3. Where rule 1 ends below FEW, but the curve is flat up to FEW and a cluster would hold ROOM points there, FEW is
- *    taken: half as many interests say half as much about a user.  Well separated clusters, 4 of them say, keep
+ * 3. Where rule 1 ends below FEW, but the curve is flat up to FEW and a cluster would hold ROOM points there,
+ *    FEW is
+ *    taken: half as many interests say half as much about a user.  Well separated clusters, 4 of them say,
+ *    keep
  *    their number, since splitting them costs more than PLATEAU allows.
  *
  * Over four seeds that gives 12 or 32 for MovieLens 1M, and 24 or 32 for the others.
@@ -89,8 +93,8 @@ pick(const Curve *curve, size_t n)
 }
 
 /*
- * Clusters the sample for each k.  Few restarts and a coarse tolerance: what more of them change is less than what
- * the rule looks at, above all beyond READABLE, where most of the time goes.
+ * Clusters the sample for each k.  Few restarts and a coarse tolerance: what more of them change is less than
+ * what the rule looks at, above all beyond READABLE, where most of the time goes.
  */
 static UimlStatus
 trace_curve(Kmeans *state, size_t max_k, UimlRng *rng, Curve *curve)

@@ -5,18 +5,21 @@
  * A BLAS call can't be interrupted, so every product is cut into pieces of BLOCK_FLOPS operations: 12 ms at
  * the 20 GFLOP/s of one slow core in double precision, large enough (630 cubed) to lose nothing to the cut.
  *
- * Orthonormalisation is by repeated Cholesky QR: G = A'A, G = R'R, A := A R^-1.  Householder QR (dgeqrf) of
- * a panel of 1e6 x 272 is one call of seconds, at the speed of memory; Cholesky QR is two products over blocks
+ * Orthonormalisation is by repeated Cholesky QR: G = A'A, G = R'R, A := A R^-1.  Householder QR (dgeqrf) of a
+ * panel of 1e6 x 272 is one call of seconds, at the speed of memory; Cholesky QR is two products over blocks
  * of rows, at the speed of the processor, and stops between any two of them.  Its weak side is that G has the
  * squared condition number kappa^2 of A.  What is done about that:
  *
  * - Columns are scaled to norm 1 first (van der Sluis 1969: within sqrt(n) of the best diagonal scaling).
- * - After one pass |Q'Q - I| is about n u kappa^2, u = 1.1e-16.  The pivots of the scaled Cholesky factor bound
+ * - After one pass |Q'Q - I| is about n u kappa^2, u = 1.1e-16.  The pivots of the scaled Cholesky factor
+ *   bound
  *   kappa from below; the pass is repeated until the estimate n u / (smallest pivot) is below the tolerance.
  *   For doubles that is CholeskyQR2 (Yamamoto, Nakatsukasa, Yanagisawa & Fukaya 2015): the second pass works
  *   on a nearly orthonormal matrix and leaves an error of order n u.  Single-precision panels are
- *   converted block by block and G is formed and factored in double precision (mixed-precision Cholesky QR, Yamazaki,
- *   Tomov & Dongarra 2015), so that one pass is enough for kappa up to some 1e3 and the rounding of Q to floats is
+ *   converted block by block and G is formed and factored in double precision (mixed-precision Cholesky QR,
+ *   Yamazaki,
+ *   Tomov & Dongarra 2015), so that one pass is enough for kappa up to some 1e3 and the rounding of Q to
+ *   floats is
  *   the only error left.
  * - A pivot that drowns in rounding noise (kappa beyond 1e6 or so) marks a column as dependent on its
  *   predecessors.  It is not divided by its pivot but only projected, which leaves its residual for the next
@@ -423,8 +426,8 @@ panel_renew(const UimlEnv *env, Panel *panel, size_t j, UimlRng *rng)
 }
 
 /*
- * One pass of Cholesky QR.  error receives the estimate of |Q'Q - I| that it leaves, or 1 when columns were dependent
- * and another pass must follow.
+ * One pass of Cholesky QR.  error receives the estimate of |Q'Q - I| that it leaves, or 1 when columns were
+ * dependent and another pass must follow.
  */
 static UimlStatus
 panel_pass(const UimlEnv *env, Panel *panel, int pass, UimlRng *rng, double *error)

@@ -2,10 +2,10 @@
  * linalg.h
  *	  The only door to BLAS and LAPACK.
  *
- * Large products are cut into blocks of some tens of milliseconds, with env->interrupted asked between
- * them; sizes are range-checked into lapack_int.  All matrices are row-major unless a name says otherwise.
- * Everything here may be called only from training code, never per row or per prediction (OpenBLAS wants 128 MB of
- * address space for its first call).
+ * Large products are cut into blocks of some tens of milliseconds, with env->interrupted asked between them;
+ * sizes are range-checked into lapack_int.  All matrices are row-major unless a name says otherwise.
+ * Everything here may be called only from training code, never per row or per prediction (OpenBLAS wants 128
+ * MB of address space for its first call).
  */
 #ifndef UIML_LINALG_H
 #define UIML_LINALG_H

@@ -2,9 +2,9 @@
  * metrics.c
  *	  Ranking metrics of one user's list, and bootstrap intervals over users.
  *
- * Relevance is binary, the ranking full.  The bootstrap resamples users, the units that are independent: resampling
- * single events would give intervals that are too narrow.  Quantiles interpolate linearly between order
- * statistics (Hyndman & Fan 1996, type 7).
+ * Relevance is binary, the ranking full.  The bootstrap resamples users, the units that are independent:
+ * resampling single events would give intervals that are too narrow.  Quantiles interpolate linearly between
+ * order statistics (Hyndman & Fan 1996, type 7).
  */
 #include <math.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * minimise.c
  *	  The lowest point of a function of one variable: a grid, then golden section.
  *
- * Held-out losses are smooth and have one valley on a logarithmic scale, but nobody knows where: the grid finds it,
- * and golden section needs no derivative to get to its floor.
+ * Held-out losses are smooth and have one valley on a logarithmic scale, but nobody knows where: the grid
+ * finds it, and golden section needs no derivative to get to its floor.
  */
 #include "core/minimise.h"
 

@@ -3,27 +3,29 @@
  *	  The behaviour model of a domain: item space, interests and priors.
  *
  * Space: the leading right singular vectors V of the popularity-scaled user x item matrix (core/svd.h) on
- * log2(1 + strength), so that one view counts 1 and the hundredth little.  A user is the sum of mass * in(item) and an
- * item's score out(item)'user, with in = v / f and out = v * f for the item's scale f: with all singular vectors in the span,
- * scores of a training user give back his own row of the matrix.
+ * log2(1 + strength), so that one view counts 1 and the hundredth little.  A user is the sum of mass *
+ * in(item) and an item's score out(item)'user, with in = v / f and out = v * f for the item's scale f: with
+ * all singular vectors in the span, scores of a training user give back his own row of the matrix.
  *
- * Interests: spherical k-means over the rows of V diag(sigma), the singular values kept, since directions that explain
- * little should count little.  The prior over interests is the mean of the users' own distributions, each with one say, because
- * it stands for a user who is not known yet, and not for the next event of whoever is most active.
+ * Interests: spherical k-means over the rows of V diag(sigma), the singular values kept, since directions
+ * that explain little should count little.  The prior over interests is the mean of the users' own
+ * distributions, each with one say, because it stands for a user who is not known yet, and not for the next
+ * event of whoever is most active.
  *
- * They are found in the first 32 dimensions: what follows tells items apart but not kinds of items, and blurs the clusters.  On
- * generated news of 8 topics in two languages (test/demo) a space of 128 dimensions gives 12 clusters, five of them mixed, and
- * its first 32 give the 16 planted ones.
+ * They are found in the first 32 dimensions: what follows tells items apart but not kinds of items, and blurs
+ * the clusters.  On generated news of 8 topics in two languages (test/demo) a space of 128 dimensions gives
+ * 12 clusters, five of them mixed, and its first 32 give the 16 planted ones.
  *
- * Items weigh by the square root of their popularity when they are clustered.  Nats per hidden item that the blend of
- * interests gains over popularity (item share = share of its interest * popularity within it), 24 interests, two splits:
+ * Items weigh by the square root of their popularity when they are clustered.  Nats per hidden item that the
+ * blend of interests gains over popularity (item share = share of its interest * popularity within it), 24
+ * interests, two splits:
  *
  *	weight				1		sqrt(popularity)	popularity
  *	movielens-1m	   .410			 .445			   .448
  *	amazon-beauty	   .555			 .561			   .579
  *
- * The largest interest then holds a tenth of the mass instead of a fifth.  The full popularity gains little more, and lets
- * the few most popular items alone decide what the interests are.
+ * The largest interest then holds a tenth of the mass instead of a fifth.  The full popularity gains little
+ * more, and lets the few most popular items alone decide what the interests are.
  */
 #include "core/model.h"
 
@@ -39,8 +41,9 @@
 #define CHECK_ENTRIES 0x100000
 
 /*
- * Recall@20 / NDCG@100 on two splits of movielens-1m, 64 dims, by iterations: 2 .358 / .435 and .359 / .436, 4 .367 / .446 and
- * .371 / .444, 6 .368 / .447 and .374 / .445, 10 .368 / .448 and .376 / .447; exact (ARPACK) .370 / .446 and .374 / .445.
+ * Recall@20 / NDCG@100 on two splits of movielens-1m, 64 dims, by iterations: 2 .358 / .435 and .359 / .436,
+ * 4 .367 / .446 and .371 / .444, 6 .368 / .447 and .374 / .445, 10 .368 / .448 and .376 / .447; exact
+ * (ARPACK) .370 / .446 and .374 / .445.
  */
 #define SUBSPACE_ITERATIONS 6
 
@@ -140,8 +143,8 @@ sum_masses(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_use
 }
 
 /*
- * Each item's share of the mass of the used rows, faded: what is popular now.  Where one event lies so far in the future
- * that all others have faded to nothing, nothing is known of now, and what was popular must do.
+ * Each item's share of the mass of the used rows, faded: what is popular now.  Where one event lies so far in
+ * the future that all others have faded to nothing, nothing is known of now, and what was popular must do.
  */
 static UimlStatus
 measure_popularity(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, float *popularity)
@@ -272,8 +275,8 @@ widen_rows(float *row, size_t k, size_t c, size_t d)
 }
 
 /*
- * The points that are clustered: the first c dimensions of the rows of V diag(sigma).  V is the geometric mean of in and out, which have the same signs:
- * v^2 = in out.
+ * The points that are clustered: the first c dimensions of the rows of V diag(sigma).  V is the geometric
+ * mean of in and out, which have the same signs: v^2 = in out.
  */
 static void
 interest_points(const UimlModel *model, size_t c, float *point, float *weight)

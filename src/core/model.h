@@ -3,8 +3,8 @@
  *	  The behaviour model of a domain: item space, interests, prior, and how they are fitted and judged.
  *
  * Fitting takes users in three roles: those the space, the interests and the priors are fitted on, those that
- * tune (dims, k, alpha, temperature), and those that only judge.  Tuning and judging users are folded in from a
- * part of their items, the rest is hidden and ranked or predicted.
+ * tune (dims, alpha, item_alpha, temperature), and those that only judge.  Tuning and judging users are folded in from
+ * a part of their items, the rest is hidden and ranked or predicted.
  */
 #ifndef UIML_MODEL_H
 #define UIML_MODEL_H
@@ -49,13 +49,14 @@ extern UimlModelParams uiml_model_defaults(void);
  * uiml_model_fit
  *		Item space, interests, prior and popularity from the rows of x that row_used flags (NULL: all).
  *
- * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, and k by silhouette); dims is
- * capped by the rank of the data and interests by the number of distinct items.  alpha, item_alpha and temperature get
- * neutral values (k, 10, .6) until they are tuned.  Free with uiml_model_free.  Returns the statuses of uiml_svd_items and
- * uiml_kmeans_spherical.
+ * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, and k by
+ * silhouette); dims is capped by the rank of the data and interests by the number of distinct items.  alpha,
+ * item_alpha and temperature get neutral values (k, 10, .6) until they are tuned.  Free with uiml_model_free.
+ * Returns the statuses of uiml_svd_items and uiml_kmeans_spherical.
  *
  * The two halves may be called by themselves: uiml_model_fit_space leaves a model without interests, and
- * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the model's space.
+ * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the
+ * model's space.
  */
 extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
 								 const UimlModelParams *params, UimlModel *model);
@@ -69,8 +70,9 @@ extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
 
 /*
  * uiml_model_truncate
- *		Keeps only the first dims dimensions of the space: singular vectors are nested, so this is the smaller space.
- *		Interests stay what they were in all dimensions, only their centroids are cut and made unit again.
+ *		Keeps only the first dims dimensions of the space: singular vectors are nested, so this is the smaller
+ *		space.  Interests stay what they were in all dimensions, only their centroids are cut and made unit
+ *		again.
  */
 extern void uiml_model_truncate(UimlModel *model, size_t dims);
 
@@ -92,8 +94,8 @@ extern void uiml_score_items(const float *out, size_t n_items, size_t d, const f
  * Scoring several users at once, each item vector read from memory once: for tuning and judging.
  *
  * uiml_model_batch: how many users to take at a time, so that their scores stay within some megabytes.
- * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n) the number of their items, and
- * score (n x n_items) 0, or -INFINITY for what they have seen.
+ * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n)
+ * the number of their items, and score (n x n_items) 0, or -INFINITY for what they have seen.
  * uiml_model_score_add: adds what dimensions from .. to - 1 contribute to the scores.
  */
 extern size_t uiml_model_batch(size_t n_items);
@@ -106,11 +108,12 @@ extern void uiml_model_score_add(const UimlModel *model, size_t from, size_t to,
  * uiml_item_shares
  *		Turns scores, in place, into the expected shares of the user's next events.
  *
- * share_j = w q_j + (1 - w) popularity_j with q_j = max(score_j, 0)^(1 / temperature) over its sum and
- * w = total / (total + item_alpha), both q and popularity normalised over the items that take part: a score of -INFINITY
- * leaves an item out (seen, or no candidate) and stays -INFINITY, so the result can go straight into uiml_topk.
- * total is the number of items the user is known by; total 0, or no score above 0, gives popularity.  history_weight receives w (may be NULL).
- * temperature > 0, item_alpha > 0.  About 2 ns per item.
+ * share_j = w q_j + (1 - w) popularity_j with q_j = max(score_j, 0)^(1 / temperature) over its sum and w =
+ * total / (total + item_alpha), both q and popularity normalised over the items that take part: a score of
+ * -INFINITY leaves an item out (seen, or no candidate) and stays -INFINITY, so the result can go straight
+ * into uiml_topk.  total is the number of items the user is known by; total 0, or no score above 0, gives
+ * popularity.  history_weight receives w (may be NULL).  temperature > 0, item_alpha > 0.  About 2 ns per
+ * item.
  */
 extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double total,
 							 double item_alpha, double temperature, double *history_weight);
@@ -127,8 +130,9 @@ extern void uiml_holdout_free(const UimlEnv *env, UimlHoldout *holdout);
 
 /*
  * uiml_model_choose_dims
- *		The prefix of the space, of 16, 32, 64, 128, 256, 512 and all dimensions, that is the smallest within .5 % of
- *		the highest NDCG@100 on tuning users (at most 1,000 of them, fewer where there are very many items).
+ *		The prefix of the space, of 16, 32, 64, 128, 256, 512 and all dimensions, that is the smallest within
+ *		.5 % of the highest NDCG@100 on tuning users (at most 1,000 of them, fewer where there are very many
+ *		items).
  *
  * dims receives the choice (all dimensions when no user has a hidden item).  The model is not changed.
  */
@@ -137,15 +141,16 @@ extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *mo
 
 /*
  * uiml_model_tune
- *		Sets alpha, item_alpha and temperature to the values with the highest likelihood of the hidden items, each user
- *		with the same say.  Without a usable tuning user they stay what they are.
+ *		Sets alpha, item_alpha and temperature to the values with the highest likelihood of the hidden items,
+ *		each user with the same say.  Without a usable tuning user they stay what they are.
  */
 extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
 
 /*
  * uiml_model_tune_shares
- *		The part of uiml_model_tune that needs no interests: item_alpha and temperature.  loss receives the mean over users of the
- *		nats per hidden item under them, NaN where no tuning user has both seen and hidden items.
+ *		The part of uiml_model_tune that needs no interests: item_alpha and temperature.  loss receives the
+ *		mean over users of the nats per hidden item under them, NaN where no tuning user has both seen and
+ *		hidden items.
  */
 extern UimlStatus uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning,
 										 double *loss);

@@ -2,8 +2,9 @@
  * model_judge.c
  *	  How good a model is on users that no fit has seen.
  *
- * Every item but the seen ones is ranked, never a sample of negatives: sampled metrics order models differently (Krichene &
- * Rendle 2020).  Beside each figure stands what needs no model: the popularity order for rankings, the prior for interests.
+ * Every item but the seen ones is ranked, never a sample of negatives: sampled metrics order models
+ * differently (Krichene & Rendle 2020).  Beside each figure stands what needs no model: the popularity order
+ * for rankings, the prior for interests.
  */
 #include "core/model.h"
 

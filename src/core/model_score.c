@@ -2,9 +2,10 @@
  * model_score.c
  *	  What a prediction computes: a user's vector, the scores of all items, and the shares they stand for.
  *
- * Form of the shares.  The in/out product of a user with an item estimates the strength of that pair, so the natural share is a
- * power of it: q_j ~ max(score_j, 0)^(1 / temperature), mixed with popularity.  A softmax of the
- * score, and factors of popularity^b, were tried beside it; all parameters fitted on the held-out items of 400 other users:
+ * Form of the shares.  The in/out product of a user with an item estimates the strength of that pair, so the
+ * natural share is a power of it: q_j ~ max(score_j, 0)^(1 / temperature), mixed with popularity.  A softmax
+ * of the score, and factors of popularity^b, were tried beside it; all parameters fitted on the held-out
+ * items of 400 other users:
  *
  *	movielens-1m, 64 dims, 1,000 users	nats per hidden item	Recall@20	NDCG@100
  *	popularity									7.211			.173		.216
@@ -14,23 +15,27 @@
  *	score^(1/t) * popularity^b, mixed			6.380			.380		.449
  *	score^(1/t), mixed							6.332			.387		.459
  *
- * On amazon-beauty (very sparse, 128 dims): 8.08 nats against 8.93 of popularity, Recall@20 .125 and NDCG@100 .086
- * against .126 and .087 of the raw score.  So the power is the better distribution and costs no rank.
+ * On amazon-beauty (very sparse, 128 dims): 8.08 nats against 8.93 of popularity, Recall@20 .125 and NDCG@100
+ * .086 against .126 and .087 of the raw score.  So the power is the better distribution and costs no rank.
  *
- * Weight of history against popularity: n / (n + item_alpha), with n the items the user is known by and not the decayed
- * mass.  The mass forgets that there is a history: on movielens-small with a half-life of 30 days, as of the newest event of 20 years,
- * Recall@20 of 152 users is .074 by mass and .135 by count.  A constant weight forgets how long it is: on movielens-1m
- * with one or two items folded in, NDCG@100 is .356 by a constant and .407 by count.
+ * Weight of history against popularity: n / (n + item_alpha), with n the items the user is known by and not
+ * the decayed mass.  The mass forgets that there is a history: on movielens-small with a half-life of 30
+ * days, as of the newest event of 20 years, Recall@20 of 152 users is .074 by mass and .135 by count.  A
+ * constant weight forgets how long it is: on movielens-1m with one or two items folded in, NDCG@100 is .356
+ * by a constant and .407 by count.
  *
- * The loops are written with vectors of eight floats, compiled twice and chosen by the loader (target_clones), and call
- * neither BLAS nor libm: powers go through log2 and exp2 of Cephes (Moshier 1992), good to 3e-7 relative.
+ * The loops are written with vectors of eight floats, compiled twice and chosen by the loader
+ * (target_clones), and call neither BLAS nor libm: powers go through log2 and exp2 of Cephes (Moshier 1992),
+ * good to 3e-7 relative.
  */
 #include "core/model.h"
 
 #include <math.h>
 #include <string.h>
 
-/* arch=haswell would be matched by the CPU's name; x86-64-v3 (gcc 12) asks for its features, FMA among them. */
+/*
+ * arch=haswell would be matched by the CPU's name; x86-64-v3 (gcc 12) asks for its features, FMA among them.
+ */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) &&                 \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #if __GNUC__ >= 12

@@ -2,10 +2,11 @@
  * model_tune.c
  *	  What tuning users decide: dims, the strength of the priors, and the form of the item shares.
  *
- * Likelihoods of item shares would need the sum of score^(1/T) over all items for every user and every T tried.  It is taken
- * from a histogram of log2(score / best) per user instead, 32 bins to the octave over 16 octaves: each item is scored once, and
- * an evaluation costs a product of the histograms with one table of powers.  Items in a bin count as at its middle; the error
- * is (ln 2 / (32 T))^2 / 24 of the sum, 5e-5 at T = .6.
+ * Likelihoods of item shares would need the sum of score^(1/T) over all items for every user and every T
+ * tried.  It is taken from a histogram of log2(score / best) per user instead, 32 bins to the octave over 16
+ * octaves: each item is scored once, and an evaluation costs a product of the histograms with one table of
+ * powers.  Items in a bin count as at its middle; the error is (ln 2 / (32 T))^2 / 24 of the sum, 5e-5 at T =
+ * .6.
  */
 #include "core/model.h"
 
@@ -122,7 +123,9 @@ batch_create(const UimlEnv *env, const UimlModel *model, Batch *batch)
 	return UIML_OK;
 }
 
-/* The next users, from *at on in steps, that have both seen and hidden items; folded in, with scores begun. */
+/*
+ * The next users, from *at on in steps, that have both seen and hidden items; folded in, with scores begun.
+ */
 static void
 batch_fill(Batch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, size_t *at)
 {
@@ -372,7 +375,9 @@ uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *
 	return status;
 }
 
-/* The strength of the prior over interests.  Hidden masses are scaled to one per user: each has the same say. */
+/*
+ * The strength of the prior over interests.  Hidden masses are scaled to one per user: each has the same say.
+ */
 static UimlStatus
 tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
 {

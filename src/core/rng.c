@@ -3,8 +3,8 @@
  *	  xoshiro256** with splitmix64 seeding, and the variates that the core needs.
  *
  * The generator and its seeding are those of Blackman & Vigna (2021), "Scrambled linear pseudorandom number
- * generators", and Steele, Lea & Flood (2014).  Nothing is kept beside the 256 bits of state, so that a copied
- * UimlRng replays its stream; the normal variate therefore throws away the second one of its pair.
+ * generators", and Steele, Lea & Flood (2014).  Nothing is kept beside the 256 bits of state, so that a
+ * copied UimlRng replays its stream; the normal variate therefore throws away the second one of its pair.
  */
 #include "core/rng.h"
 
@@ -18,8 +18,8 @@ rotate_left(uint64_t x, int bits)
 
 /*
  * uiml_rng_init
- *		Spreads a seed over the state.  splitmix64 is a bijection of a counter, so four consecutive outputs are
- *		never all zero, the one state that xoshiro can't leave.
+ *		Spreads a seed over the state.  splitmix64 is a bijection of a counter, so four consecutive outputs
+ *		are never all zero, the one state that xoshiro can't leave.
  */
 void
 uiml_rng_init(UimlRng *rng, uint64_t seed)

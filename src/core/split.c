@@ -2,8 +2,8 @@
  * split.c
  *	  Who judges, who tunes and who is fitted on, and which of a held-out user's items are hidden.
  *
- * Both splits write a holdout in two passes over the users with the role: how many entries stay seen and how many are hidden,
- * then the entries.
+ * Both splits write a holdout in two passes over the users with the role: how many entries stay seen and how
+ * many are hidden, then the entries.
  */
 #include "core/split.h"
 

@@ -2,13 +2,14 @@
  * split.h
  *	  Who judges, who tunes and who is fitted on, and which of a held-out user's items are hidden.
  *
- * Everything follows from hashes that the caller computes (hashtextextended of the keys' text forms in the server), so a
- * split does not depend on the order of rows or on a random state, and SQL can reproduce it:
+ * Everything follows from hashes that the caller computes (hashtextextended of the keys' text forms in the
+ * server), so a split does not depend on the order of rows or on a random state, and SQL can reproduce it:
  *
- *	users	in the order of their hash as a signed 64-bit number (ties: key order); the first n_judge judge, the next n_tune
- *			tune, the rest is fitted on
+ *	users	in the order of their hash as a signed 64-bit number (ties: key order); the first n_judge judge, the
+ *			next n_tune tune, the rest is fitted on
  *	items	of a held-out user in the order of their hash under the user's hash as seed; the first
- *			floor((1 - fold_in) * items) are hidden, at least one; users with fewer than two items hide nothing
+ *			floor((1 - fold_in) * items) are hidden, at least one; users with fewer than two items hide
+ *			nothing
  */
 #ifndef UIML_SPLIT_H
 #define UIML_SPLIT_H
@@ -37,7 +38,8 @@ extern size_t uiml_split_size(size_t n_users, size_t wanted);
 
 /*
  * uiml_split_roles
- *		Gives the first n_judge users in hash order UIML_JUDGE, the next n_tune UIML_TUNE, the others UIML_FIT.
+ *		Gives the first n_judge users in hash order UIML_JUDGE, the next n_tune UIML_TUNE, the others
+ *		UIML_FIT.
  *
  * eligible: n_users flags of who may be held out, or NULL for all; role: receives n_users values of UimlRole.
  * Fewer eligible users than n_judge + n_tune leave the later roles short.  Returns UIML_OK, UIML_ENOMEM.
@@ -52,9 +54,10 @@ extern void uiml_split_fit_rows(const uint8_t *role, size_t n_users, uint8_t *fl
  * uiml_split_items
  *		The users of x with a role, as a holdout: their items split by hash into seen and hidden.
  *
- * fold_in: share of items that stay seen, 0 < fold_in < 1.  Hidden strengths and masses are both the plain sum of the
- * weights.  Users keep the order of x; user (may be NULL) receives their numbers in x, uiml_alloc'd.
- * Free with uiml_holdout_free.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM, UIML_EINTERRUPTED.
+ * fold_in: share of items that stay seen, 0 < fold_in < 1.  Hidden strengths and masses are both the plain
+ * sum of the weights.  Users keep the order of x; user (may be NULL) receives their numbers in x,
+ * uiml_alloc'd.  Free with uiml_holdout_free.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM,
+ * UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitKeys *keys,
 								   const uint8_t *role, UimlRole which, double fold_in, UimlHoldout *out,

@@ -7,13 +7,13 @@
  * (AQ)'(AQ) turn Q into V = QU.  A'A is never formed: one pass over the users computes z = sum_i a_i Q_i and
  * adds a_i z to row i of the result.
  *
- * Precision.  Panels are floats, small matrices doubles.  Floats halve the traffic of the pass, which is most of
- * the cost, and V is delivered in floats anyway.  The Gram matrices of the orthonormalisation and of Rayleigh-Ritz
- * are summed in double precision, so V is orthonormal to float precision, and since Rayleigh-Ritz works with
- * AQ, not with A'AQ, a singular value has an error of some 1e-7 sigma_1 and does not lose its small digits to a
- * square root.  Directions with sigma^2 below the rounding of a float relative to sigma_1^2 drown in the product
- * A'AQ: below NEGLIGIBLE sigma_1, sigma is 0 and its vector zero, so that a matrix of rank less than d does not fill
- * the space with noise.
+ * Precision.  Panels are floats, small matrices doubles.  Floats halve the traffic of the pass, which is most
+ * of the cost, and V is delivered in floats anyway.  The Gram matrices of the orthonormalisation and of
+ * Rayleigh-Ritz are summed in double precision, so V is orthonormal to float precision, and since
+ * Rayleigh-Ritz works with AQ, not with A'AQ, a singular value has an error of some 1e-7 sigma_1 and does not
+ * lose its small digits to a square root.  Directions with sigma^2 below the rounding of a float relative to
+ * sigma_1^2 drown in the product A'AQ: below NEGLIGIBLE sigma_1, sigma is 0 and its vector zero, so that a
+ * matrix of rank less than d does not fill the space with noise.
  *
  * Values are divided by the largest magnitude before they are rounded to floats, so that neither 1e30 nor
  * 1e-30 overflows in the sums.
@@ -29,7 +29,9 @@
 
 #define NEGLIGIBLE     3e-4 /* above sqrt(2^-24) */
 #define MAX_ITERATIONS 1000
-/* Multiply-adds between two interrupt checks: below 1 ms from the cache, below 50 where each row misses it. */
+/*
+ * Multiply-adds between two interrupt checks: below 1 ms from the cache, below 50 where each row misses it.
+ */
 #define CHECK_OPERATIONS 2000000
 #define CHECK_ROWS       4096
 /* Rows of AQ that are collected before they are added to the Gram matrix. */
@@ -360,8 +362,8 @@ ritz_vectors(Svd *svd, size_t d, float *v, double *sigma)
 }
 
 /*
- * A singular vector's sign is arbitrary; here its entry of largest magnitude (the first of equals) is positive.
- * Rows of columns without entries are exactly zero, whatever the completed basis left there.
+ * A singular vector's sign is arbitrary; here its entry of largest magnitude (the first of equals) is
+ * positive.  Rows of columns without entries are exactly zero, whatever the completed basis left there.
  */
 static UimlStatus
 fix_signs(Svd *svd, size_t d, float *v)

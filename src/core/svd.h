@@ -29,8 +29,8 @@ extern UimlSvdParams uiml_svd_defaults(size_t dims);
  * row_used:	n_rows flags, the rows to fit on; NULL means all
  * v:			receives n_cols x d row-major, orthonormal columns in order of falling singular value; in
  *				each column the entry of largest magnitude is positive; caller allocates
- * sigma:		receives the d singular values, falling; those below 3e-4 of the first are 0 and have zero columns
- *				in v, so that a rank below d adds no noise; caller allocates
+ * sigma:		receives the d singular values, falling; those below 3e-4 of the first are 0 and have zero
+ *				columns in v, so that a rank below d adds no noise; caller allocates
  * col_factor:	receives n_cols factors (count of used entries in the column)^b, 0 for an empty column; the
  *				in-vector of item i is v_i / col_factor_i, its out-vector v_i * col_factor_i
  * explained:	receives sum of sigma^2 over the squared Frobenius norm of A, 0 .. 1

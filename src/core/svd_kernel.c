@@ -2,8 +2,8 @@
  * svd_kernel.c
  *	  Sums of panel rows, in registers.
  *
- * A user's z of 80 floats is ten AVX registers: it is loaded once, all the user's items are added, and it
- * is stored once, so that each entry costs one load per eight floats instead of two loads and a store.  Panels
+ * A user's z of 80 floats is ten AVX registers: it is loaded once, all the user's items are added, and it is
+ * stored once, so that each entry costs one load per eight floats instead of two loads and a store.  Panels
  * wider than STRIP_VECTORS registers are taken in strips of equal width.
  *
  * The loops are written with GCC's vector types and compiled twice, for the base instruction set and for AVX2

@@ -2,9 +2,9 @@
  * terms.c
  *	  A bounded table of term counts per class, and class-based TF-IDF.
  *
- * Two open-addressing hash tables: terms by their bytes, and cells, the counts by (term, class).  Both compare keys
- * in full, so colliding hashes cost time only; the hash is seeded with the table's address, which no text can
- * know.  Bytes of terms live in blocks that never move, so pointers given out stay valid.
+ * Two open-addressing hash tables: terms by their bytes, and cells, the counts by (term, class).  Both
+ * compare keys in full, so colliding hashes cost time only; the hash is seeded with the table's address,
+ * which no text can know.  Bytes of terms live in blocks that never move, so pointers given out stay valid.
  */
 #include <math.h>
 #include <string.h>

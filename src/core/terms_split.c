@@ -2,9 +2,9 @@
  * terms_split.c
  *	  Text into terms.
  *
- * Code points are compatibility-decomposed, case-folded and composed again (NFKC_Casefold but for what it drops),
- * so full-width letters, ligatures and decomposed accents all meet their plain forms.  Then a code point extends
- * the current word, extends the current run of a script without spaces, or separates.
+ * Code points are compatibility-decomposed, case-folded and composed again (NFKC_Casefold but for what it
+ * drops), so full-width letters, ligatures and decomposed accents all meet their plain forms.  Then a code
+ * point extends the current word, extends the current run of a script without spaces, or separates.
  *
  * Chinese function characters (such as the particle DE) separate too: they hardly ever belong to a word that
  * names a topic, and pairs across them are never words.
@@ -76,8 +76,8 @@ typedef struct Splitter
 } Splitter;
 
 /*
- * Function words, in byte order: English ones, Romance articles, titles and Roman numerals that film and book titles are
- * full of, and Chinese ones of two characters.
+ * Function words, in byte order: English ones, Romance articles, titles and Roman numerals that film and book
+ * titles are full of, and Chinese ones of two characters.
  */
 static const char *const stop_words[] = {
 	"about",    "above",   "after",      "again",   "against",   "all",     "also",    "am",      "an",
@@ -295,8 +295,8 @@ run_emit_newest(Splitter *s)
 }
 
 /*
- * A single character is a term where separators stand on both sides.  Beside a digit it is a counter (3 + "month"),
- * beside a function character a rest.
+ * A single character is a term where separators stand on both sides.  Beside a digit it is a counter (3 +
+ * "month"), beside a function character a rest.
  */
 static void
 run_end(Splitter *s, bool at_separator)
@@ -331,8 +331,8 @@ run_add(Splitter *s, utf8proc_int32_t c, Script script)
 /* ---------- marks ---------- */
 
 /*
- * The code point that base and mark compose to, or 0.  Hangul vowels and finals compose as well, but are letters to
- * class_of.
+ * The code point that base and mark compose to, or 0.  Hangul vowels and finals compose as well, but are
+ * letters to class_of.
  */
 static utf8proc_int32_t
 compose(utf8proc_int32_t base, utf8proc_int32_t mark)

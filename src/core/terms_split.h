@@ -2,7 +2,7 @@
  * terms_split.h
  *	  Text into terms: words of scripts with spaces, character pairs and triples of scripts without.
  *
- * Internal to core/terms.c; uiml_terms_each (core/terms.h) is the public door.
+ * Internal to the files terms*.c; uiml_terms_each (core/terms.h) is the public door.
  */
 #ifndef UIML_TERMS_SPLIT_H
 #define UIML_TERMS_SPLIT_H
@@ -21,7 +21,9 @@ typedef enum UimlTermKind
 
 typedef UimlStatus (*UimlTermVisit)(void *ctx, UimlTermKind kind, const char *term, size_t length);
 
-/* Calls visit for each term in order until it returns other than UIML_OK, and returns that.  No allocation. */
+/*
+ * Calls visit for each term in order until it returns other than UIML_OK, and returns that.  No allocation.
+ */
 extern UimlStatus uiml_terms_split(const char *text, size_t length, UimlTermVisit visit, void *ctx);
 
 #endif /* UIML_TERMS_SPLIT_H */

@@ -60,7 +60,9 @@ struct UimlTerms
 	UimlTermBlock *block;
 };
 
-/* Copies length <= UIML_TERM_MAX_LENGTH bytes to where they never move.  UIML_OK, UIML_ELIMIT, UIML_ENOMEM. */
+/*
+ * Copies length <= UIML_TERM_MAX_LENGTH bytes to where they never move.  UIML_OK, UIML_ELIMIT, UIML_ENOMEM.
+ */
 extern UimlStatus uiml_terms_store(UimlTerms *terms, const char *bytes, size_t length, const char **stored);
 
 #endif /* UIML_TERMS_TABLE_H */

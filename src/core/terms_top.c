@@ -4,22 +4,25 @@
  *
  * c-TF-IDF alone gives labels that people don't recognise, for three reasons; each has its remedy here.
  *
- * Terms common everywhere.  The weight is tf times a logarithm, so a term of half of all texts outweighs one of
- * every tenth text of one class.  The weight is therefore multiplied by min(1, log2 lift), lift being the term's
- * share of the class's texts over its share of all other texts: from a lift of 2 it counts in full, and a term
- * that is no more frequent than elsewhere says nothing.
+ * Terms common everywhere.  The weight is tf times a logarithm, so a term of half of all texts outweighs one
+ * of every tenth text of one class.  The weight is therefore multiplied by min(1, log2 lift), lift being the
+ * term's share of the class's texts over its share of all other texts: from a lift of 2 it counts in full,
+ * and a term that is no more frequent than elsewhere says nothing.
  *
- * Rare names.  A term of few texts tells little about its class, however rare it is elsewhere.  A term is well supported
- * where MIN_TEXTS texts have it and we can be fairly sure that it holds for MIN_SHARE of the class: the lower end of
- * Wilson's interval (1927), with Kish's effective number of texts (1965), since texts have weights.
+ * Rare names.  A term of few texts tells little about its class, however rare it is elsewhere.  A term is
+ * well supported where MIN_TEXTS texts have it and we can be fairly sure that it holds for MIN_SHARE of the
+ * class: the lower end of Wilson's interval (1927), with Kish's effective number of texts (1965), since texts
+ * have weights.
  *
- * Terms that tell little.  A well-supported term marks its class where its lift is 2 or its share exceeds that elsewhere
- * by MIN_EXCESS; below, it is a tendency, down to MIN_LIFT.  Marks come first, then tendencies, then the rest.
+ * Terms that tell little.  A well-supported term marks its class where its lift is 2 or its share exceeds
+ * that elsewhere by MIN_EXCESS; below, it is a tendency, down to MIN_LIFT.  Marks come first, then
+ * tendencies, then the rest.
  *
  * Pairs of characters are not words.  A pair grows by the character that follows or precedes it in at least
  * MIN_COHESION of the texts which have the pair; triples of characters, counted beside the pairs, prove it.
- * So "ren gong", "gong zhi" and "zhi neng" become one term of four characters, artificial intelligence, while a pair
- * that is a word of its own stays as it is.  What a chosen term contains, or is contained in, is skipped.
+ * So "ren gong", "gong zhi" and "zhi neng" become one term of four characters, artificial intelligence, while
+ * a pair that is a word of its own stays as it is.  What a chosen term contains, or is contained in, is
+ * skipped.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -88,8 +91,8 @@ compare_candidates(const void *a, const void *b)
 }
 
 /*
- * The share of the class's texts that have a term, over that of all other texts; infinite where these don't have it.  What
- * is left of a sum of weights when all have been taken from it may not be exactly nothing.
+ * The share of the class's texts that have a term, over that of all other texts; infinite where these don't
+ * have it.  What is left of a sum of weights when all have been taken from it may not be exactly nothing.
  */
 static double
 term_lift(double in_class, double class_total, double everywhere, double total)
@@ -302,8 +305,8 @@ contains(const char *text, size_t length, const char *part, size_t part_length)
 }
 
 /*
- * Whether a label says again what a chosen one says.  Words may contain each other by chance ("art" and "party"):
- * they are skipped only when they have the same count as well.
+ * Whether a label says again what a chosen one says.  Words may contain each other by chance ("art" and
+ * "party"): they are skipped only when they have the same count as well.
  */
 static bool
 is_repeated(const Label *label, const Candidate *candidate, const char *chosen, size_t chosen_length,
@@ -315,7 +318,10 @@ is_repeated(const Label *label, const Candidate *candidate, const char *chosen, 
 		   contains(chosen, chosen_length, label->text, label->length);
 }
 
-/* The bytes of a label where they stay: the term's own, or a copy; the bare pair when there is no room for one. */
+/*
+ * The bytes of a label where they stay: the term's own, or a copy; the bare pair when there is no room for
+ * one.
+ */
 static UimlStatus
 label_store(UimlTerms *terms, const Candidate *candidate, const Label *label, const char **text,
 			size_t *length)

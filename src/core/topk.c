@@ -2,8 +2,8 @@
  * topk.c
  *	  The k best-scored of n candidates, by a heap with the worst chosen candidate at its root.
  *
- * The heap lives in the caller's index array.  Candidates come in ascending index, so one that ties with the root
- * loses to it and the common case is a single comparison with the root's score, kept in a register.
+ * The heap lives in the caller's index array.  Candidates come in ascending index, so one that ties with the
+ * root loses to it and the common case is a single comparison with the root's score, kept in a register.
  */
 #include <math.h>
 

@@ -2,10 +2,10 @@
  * vector.c
  *	  Arithmetic and distances of dense float vectors.
  *
- * Reductions name their lanes (GNU vector types, which every target of gcc and clang lowers to what it has) instead of
- * leaving them to -fassociative-math: so the order of a sum is fixed by this file, and only the fusing of
- * multiply and add differs between CPUs.  Lanes are float; every BLOCK elements their sum is added to a double, so
- * the error does not grow with the dimensions.
+ * Reductions name their lanes (GNU vector types, which every target of gcc and clang lowers to what it has)
+ * instead of leaving them to -fassociative-math: so the order of a sum is fixed by this file, and only the
+ * fusing of multiply and add differs between CPUs.  Lanes are float; every BLOCK elements their sum is added
+ * to a double, so the error does not grow with the dimensions.
  */
 #include "core/vector.h"
 
@@ -13,7 +13,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Clang and the sanitizers are left out: an instrumented resolver would run before their runtime is set up. */
+/*
+ * Clang and the sanitizers are left out: an instrumented resolver would run before their runtime is set up.
+ */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) &&             \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define UIML_CLONES __attribute__((target_clones("default", "fma")))
@@ -40,7 +42,10 @@ typedef double WideHalf __attribute__((vector_size(4 * LANES)));
 /* |x| by clearing sign bits. */
 #define ABSOLUTE(lanes) ((Lanes) ((IntLanes) (lanes) &0x7fffffff))
 
-/* The sum of all lanes, as a tree: converting each to double first would take longer than a short vector does. */
+/*
+ * The sum of all lanes, as a tree: converting each to double first would take longer than a short vector
+ * does.
+ */
 static inline double
 total(const Lanes *lanes)
 {

@@ -2,8 +2,8 @@
  * vector.h
  *	  Dense float vectors: arithmetic, distances, and the readers of their external forms.
  *
- * The loops run per row of a query, so they call no BLAS and allocate nothing.  On x86-64 with gcc and glibc each is
- * compiled twice, for any CPU and for one with AVX and FMA, and the loader picks (target_clones).
+ * The loops run per row of a query, so they call no BLAS and allocate nothing.  On x86-64 with gcc and glibc
+ * each is compiled twice, for any CPU and for one with AVX and FMA, and the loader picks (target_clones).
  */
 #ifndef UIML_VECTOR_H
 #define UIML_VECTOR_H
@@ -45,14 +45,16 @@ extern size_t uiml_vector_capacity(const char *text, size_t length);
  * x:		receives at most capacity elements
  * parse:	receives the number of elements, or what is wrong and where
  *
- * Returns UIML_OK; UIML_ECORRUPT for a syntax error; UIML_EEMPTY for '[]'; UIML_ELIMIT for more than capacity elements;
- * UIML_ENOTFINITE for NaN, infinity or a number beyond float.  A number too small for float becomes zero or a denormal.
+ * Returns UIML_OK; UIML_ECORRUPT for a syntax error; UIML_EEMPTY for '[]'; UIML_ELIMIT for more than capacity
+ * elements; UIML_ENOTFINITE for NaN, infinity or a number beyond float.  A number too small for float becomes
+ * zero or a denormal.
  */
 extern UimlStatus uiml_vector_parse(const char *text, size_t length, size_t capacity, float *x,
 									UimlVectorParse *parse);
 
 /*
- * The binary form: int16 dimensions, int16 zero, float4 elements, all big-endian (the network order of PostgreSQL).
+ * The binary form: int16 dimensions, int16 zero, float4 elements, all big-endian (the network order of
+ * PostgreSQL).
  */
 #define UIML_VECTOR_BINARY_SIZE(dim) (4 + 4 * (size_t) (dim))
 
@@ -60,14 +62,15 @@ extern UimlStatus uiml_vector_parse(const char *text, size_t length, size_t capa
  * uiml_vector_read_dim
  *		Reads the head of a binary form and checks that length bytes hold all of its elements.
  *
- * Returns UIML_OK; UIML_ECORRUPT when the bytes are too few or the reserved field is not zero.  dim is as read, not
- * checked against any range: negative and zero come back with UIML_OK.
+ * Returns UIML_OK; UIML_ECORRUPT when the bytes are too few or the reserved field is not zero.  dim is as
+ * read, not checked against any range: negative and zero come back with UIML_OK.
  */
 extern UimlStatus uiml_vector_read_dim(const void *bytes, size_t length, int *dim);
 
 /*
  * uiml_vector_read
- *		Reads dim elements of a binary form whose head has been read.  UIML_ENOTFINITE when one is NaN or infinite.
+ *		Reads dim elements of a binary form whose head has been read.  UIML_ENOTFINITE when one is NaN or
+ *		infinite.
  */
 extern UimlStatus uiml_vector_read(const void *bytes, size_t dim, float *x);
 
@@ -75,21 +78,26 @@ extern UimlStatus uiml_vector_read(const void *bytes, size_t dim, float *x);
 extern void uiml_vector_write(const float *x, size_t dim, void *bytes);
 
 /*
- * Distances and products.  dim elements each, all finite; results are finite.  Sums run over float lanes that are
- * added up in double every few hundred elements; where a float overflows, or underflow would show, the sum is
- * taken again in double.  A product may round to -0 or lose what lies below the smallest float.
+ * Distances and products.  dim elements each, all finite; results are finite.  Sums run over float lanes that
+ * are added up in double every few hundred elements; where a float overflows, or underflow would show, the
+ * sum is taken again in double.  A product may round to -0 or lose what lies below the smallest float.
  */
 extern double uiml_vector_dot(const float *a, const float *b, size_t dim);
 extern double uiml_vector_l2_squared(const float *a, const float *b, size_t dim);
 extern double uiml_vector_l1(const float *a, const float *b, size_t dim);
 
-/* 1 - cos(a, b), within 0 .. 2; 1 when a or b is zero, as if they were orthogonal: a zero vector points nowhere. */
+/*
+ * 1 - cos(a, b), within 0 .. 2; 1 when a or b is zero, as if they were orthogonal: a zero vector points
+ * nowhere.
+ */
 extern double uiml_vector_cosine_distance(const float *a, const float *b, size_t dim);
 
 /* Euclidean norm, summed in double. */
 extern double uiml_vector_norm(const float *x, size_t dim);
 
-/* Element-wise arithmetic; result may be a or b.  What overflows becomes infinite: see uiml_vector_is_finite. */
+/*
+ * Element-wise arithmetic; result may be a or b.  What overflows becomes infinite: see uiml_vector_is_finite.
+ */
 extern void uiml_vector_add(const float *a, const float *b, size_t dim, float *result);
 extern void uiml_vector_subtract(const float *a, const float *b, size_t dim, float *result);
 extern void uiml_vector_multiply(const float *a, const float *b, size_t dim, float *result);

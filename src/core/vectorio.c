@@ -2,9 +2,9 @@
  * vectorio.c
  *	  Readers and writers of the external forms of a vector.
  *
- * Both readers take (bytes, length) from a client or a file and trust neither.  The text reader finds the end of each
- * number itself, by grammar, and only then lets strtof round it: strtof alone would run over a buffer that has no
- * terminator, and take "0x1p3", "inf" and "nan(...)".
+ * Both readers take (bytes, length) from a client or a file and trust neither.  The text reader finds the end
+ * of each number itself, by grammar, and only then lets strtof round it: strtof alone would run over a buffer
+ * that has no terminator, and take "0x1p3", "inf" and "nan(...)".
  */
 #include "core/vector.h"
 
@@ -59,7 +59,10 @@ skip_digits(const Reader *reader, size_t from)
 	return from;
 }
 
-/* Bytes of the decimal number at the reader's place: [+-] digits [. digits] [e [+-] digits]; 0 if there is none. */
+/*
+ * Bytes of the decimal number at the reader's place: [+-] digits [. digits] [e [+-] digits]; 0 if there is
+ * none.
+ */
 static size_t
 number_length(const Reader *reader)
 {
@@ -87,7 +90,9 @@ number_length(const Reader *reader)
 	return end;
 }
 
-/* True if the token of the given length at the reader's place is name, in any case, after an optional sign. */
+/*
+ * True if the token of the given length at the reader's place is name, in any case, after an optional sign.
+ */
 static bool
 is_name(const Reader *reader, size_t length, const char *name)
 {
@@ -150,7 +155,10 @@ read_element(Reader *reader, float *x, UimlVectorParse *parse)
 	if (next != ',' && next != ']' && !is_space(next))
 		return refuse_element(reader, parse);
 
-	/* strtof stops at next, which is inside the buffer; it rounds once, where strtod and a cast would round twice */
+	/*
+	 * strtof stops at next, which is inside the buffer; it rounds once, where strtod and a cast would round
+	 * twice
+	 */
 	*x = strtof(reader->text + reader->at, NULL);
 	if (isinf(*x))
 		return refuse(reader, length, UIML_VECTOR_FAULT_RANGE, UIML_ENOTFINITE, parse);

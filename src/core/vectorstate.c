@@ -2,10 +2,10 @@
  * vectorstate.c
  *	  Sums of weighted and decayed vectors, in any partition of the rows.
  *
- * The value of a state is (weight, sum) * 2^exponent.  A row's weight is written as m * 2^e with 1 <= m < 4; the exponent
- * of the state is that of its first row and grows only when a row's e exceeds it by MAX_GAP.  So numbers in the
- * state stay below 2^(MAX_GAP + 2 + 128) times the number of rows, and what a growth pushes out of double's range is
- * smaller than the newest term by 2^-500: both far from mattering.
+ * The value of a state is (weight, sum) * 2^exponent.  A row's weight is written as m * 2^e with 1 <= m < 4;
+ * the exponent of the state is that of its first row and grows only when a row's e exceeds it by MAX_GAP.  So
+ * numbers in the state stay below 2^(MAX_GAP + 2 + 128) times the number of rows, and what a growth pushes
+ * out of double's range is smaller than the newest term by 2^-500: both far from mattering.
  */
 #include "core/vectorstate.h"
 
@@ -61,7 +61,8 @@ rescale(UimlVectorState *state, int shift)
 }
 
 /*
- * Makes room for terms of an exponent: afterwards it exceeds the state's by at most MAX_GAP.  Returns by how much.
+ * Makes room for terms of an exponent: afterwards it exceeds the state's by at most MAX_GAP.  Returns by how
+ * much.
  */
 static int
 admit(UimlVectorState *state, int64_t exponent)

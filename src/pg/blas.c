@@ -2,14 +2,14 @@
  * blas.c
  *	  OpenBLAS inside a backend: one thread, except while training asks for more.
  *
- * A backend must have a single thread: PostgreSQL's signal handlers assume the main one.  The pthread build of OpenBLAS
- * starts one thread per CPU in its constructor.  So it is loaded by the first training, with all signals blocked (blas_calls.c),
- * its threads are ended at once, and threads start only between uiml_blas_begin and uiml_blas_end, again with
- * signals blocked: a thread inherits the mask of its creator.
+ * A backend must have a single thread: PostgreSQL's signal handlers assume the main one.  The pthread build
+ * of OpenBLAS starts one thread per CPU in its constructor.  So it is loaded by the first training, with all
+ * signals blocked (blas_calls.c), its threads are ended at once, and threads start only between
+ * uiml_blas_begin and uiml_blas_end, again with signals blocked: a thread inherits the mask of its creator.
  *
- * The builds differ: pthread has blas_thread_shutdown_ and blas_thread_init, OpenMP keeps its pool in libgomp (released by
- * omp_pause_resource_all of OpenMP 5.0), serial has none of these and another BLAS doesn't even have openblas_set_num_threads.
- * All are therefore looked up by name, and what is missing is not needed.
+ * The builds differ: pthread has blas_thread_shutdown_ and blas_thread_init, OpenMP keeps its pool in libgomp
+ * (released by omp_pause_resource_all of OpenMP 5.0), serial has none of these.  All are therefore looked up by
+ * name, and what is missing is not needed.
  */
 #include "postgres.h"
 
@@ -132,9 +132,9 @@ uiml_blas_init(void)
 }
 
 /*
- * OpenBLAS 0.3.21 tries for ever when it can't have its buffer, deaf to cancel and to fast shutdown.  Mapping as much, as
- * OpenBLAS does it, tells whether ulimit -v or strict overcommit would refuse.  Once granted, a buffer is kept
- * by OpenBLAS, so one probe per number of threads is enough.
+ * OpenBLAS 0.3.21 tries for ever when it can't have its buffer, deaf to cancel and to fast shutdown.  Mapping
+ * as much, as OpenBLAS does it, tells whether ulimit -v or strict overcommit would refuse.  Once granted, a
+ * buffer is kept by OpenBLAS, so one probe per number of threads is enough.
  */
 static void
 probe_headroom(int threads)

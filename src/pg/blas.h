@@ -12,7 +12,8 @@ extern void uiml_blas_init(void);
 
 /*
  * uiml_blas_load
- *		Loads OpenBLAS and LAPACKE, once per backend, with signals blocked.  UNDEFINED_FILE where they are not installed.
+ *		Loads OpenBLAS and LAPACKE, once per backend, with signals blocked.  UNDEFINED_FILE where they are not
+ *		installed.
  */
 extern void uiml_blas_load(void);
 

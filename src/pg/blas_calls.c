@@ -2,9 +2,10 @@
  * blas_calls.c
  *	  The calls of the core to BLAS and LAPACKE, passed on to libraries that the first training loads.
  *
- * Were uiml.so linked with OpenBLAS, every connection that predicts would load it: 36 MB, 20,000 relocations each looked up in the
- * thirty libraries of the server, one thread per CPU started and ended again; more than ten times the prediction (test/bench/predict).
- * Loaded here, with all signals blocked, its threads never run a signal handler either.
+ * Were uiml.so linked with OpenBLAS, every connection that predicts would load it: 36 MB, 20,000 relocations
+ * each looked up in the thirty libraries of the server, one thread per CPU started and ended again; more than
+ * ten times the prediction (test/bench/predict).  Loaded here, with all signals blocked, its threads never
+ * run a signal handler either.
  *
  * The functions have the names that core/linalg.c calls and are not exported, so no other library sees them.
  */
@@ -64,7 +65,10 @@ uiml_blas_symbol(const char *name)
 	return blas_library != NULL ? dlsym(blas_library, name) : NULL;
 }
 
-/* Sets a function pointer; POSIX lets a data pointer from dlsym be one, ISO C wants the detour through memory. */
+/*
+ * Sets a function pointer; POSIX lets a data pointer from dlsym be one, ISO C wants the detour through
+ * memory.
+ */
 static void
 find_call(void *pointer, const char *name)
 {

@@ -32,22 +32,22 @@ extern bool uiml_budget_fits(UimlBudget *budget, size_t more);
 
 /*
  * uiml_budget_env
- *		An environment for the core whose allocations are watched: the peak is remembered, and one that would exceed the
- *		limit by more than the slack of an estimate (an eighth) fails with UIML_ENOMEM.
+ *		An environment for the core whose allocations are watched: the peak is remembered, and one that would
+ *		exceed the limit by more than the slack of an estimate (an eighth) fails with UIML_ENOMEM.
  */
 extern UimlEnv uiml_budget_env(UimlBudget *budget, const UimlEnv *inner);
 
 /*
  * uiml_budget_release
- *		Gives freed pages back to the system.  Once large blocks were freed, glibc takes the next ones from its heap and keeps
- *		the holes between them: a process then has more memory than what is in use.
+ *		Gives freed pages back to the system.  Once large blocks were freed, glibc takes the next ones from
+ *		its heap and keeps the holes between them: a process then has more memory than what is in use.
  */
 extern void uiml_budget_release(void);
 
 /*
  * uiml_budget_exceeded
- *		Raises PROGRAM_LIMIT_EXCEEDED: what ("933517 events of 6040 users and 3706 items") needs about so many bytes;
- *		the hint names the value of maintenance_work_mem that would do.
+ *		Raises PROGRAM_LIMIT_EXCEEDED: what ("933517 events of 6040 users and 3706 items") needs about so many
+ *		bytes; the hint names the value of maintenance_work_mem that would do.
  */
 pg_noreturn extern void uiml_budget_exceeded(const UimlBudget *budget, const char *what, double needed);
 

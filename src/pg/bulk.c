@@ -2,9 +2,9 @@
  * bulk.c
  *	  Loading a new table of ours.
  *
- * Rows go straight to the table's access method, past the executor: the table is this transaction's own, has no
- * indexes or triggers yet, and nobody else can see it.  The batch is bounded by rows and by bytes, since a user's row
- * may be large.
+ * Rows go straight to the table's access method, past the executor: the table is this transaction's own, has
+ * no indexes or triggers yet, and nobody else can see it.  The batch is bounded by rows and by bytes, since a
+ * user's row may be large.
  */
 #include "postgres.h"
 

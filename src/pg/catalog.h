@@ -56,8 +56,8 @@ typedef struct UimlServing
 {
 	int32 domain_id;
 	Oid owner;
-	char *domain;     /* its name */
-	int64 version_id; /* 0: not trained yet, and the rest below is unset */
+	char *domain; /* its name */
+	int64 version_id;
 	int32 version;
 	bool has_data_until;
 	TimestampTz data_until;

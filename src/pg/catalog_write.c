@@ -144,8 +144,9 @@ uiml_domain_update(const UimlDomain *domain)
 }
 
 /*
- * Deletes rows as the owner of the catalog.  DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a
- * table may LOCK it against everybody.  The statements name the domain, for which the caller's rights were checked.
+ * Deletes rows as the owner of the catalog.  DELETE can't be granted by column as INSERT and UPDATE are, and
+ * whoever has it on a table may LOCK it against everybody.  The statements name the domain, for which the
+ * caller's rights were checked.
  */
 static uint64
 delete_rows(const char *sql, const UimlSqlParams *params)

@@ -2,8 +2,8 @@
  * env.c
  *	  The core's environment inside a backend, and how its statuses become PostgreSQL errors.
  *
- * The core never raises an error itself: it asks whether to stop, returns a status, and gives its memory back.  What it leaves
- * allocated when a served interrupt does raise an error goes with the memory context.
+ * The core never raises an error itself: it asks whether to stop, returns a status, and gives its memory
+ * back.  What it leaves allocated when a served interrupt does raise an error goes with the memory context.
  */
 #include "postgres.h"
 
@@ -31,8 +31,9 @@ env_free(void *ctx, void *pointer)
 }
 
 /*
- * A cancel or termination stops the core, which then returns UIML_EINTERRUPTED to uiml_check.  Other interrupts
- * (barriers, catch-up, a lost client) are served right here, so that a long training doesn't hold up the server.
+ * A cancel or termination stops the core, which then returns UIML_EINTERRUPTED to uiml_check.  Other
+ * interrupts (barriers, catch-up, a lost client) are served right here, so that a long training doesn't hold
+ * up the server.
  */
 static bool
 env_interrupted(void *ctx)

@@ -21,15 +21,16 @@ typedef struct UimlPgEnv
 
 /*
  * uiml_env_pg
- *		An environment whose memory comes from a context (MCXT_ALLOC_NO_OOM | HUGE) and that stops for a pending
- *		cancel or termination.  pg must outlive the environment.
+ *		An environment whose memory comes from a context (MCXT_ALLOC_NO_OOM | HUGE) and that stops for a
+ *		pending cancel or termination.  pg must outlive the environment.
  */
 extern UimlEnv uiml_env_pg(UimlPgEnv *pg, MemoryContext context, UimlProgressFn progress, void *progress_ctx);
 
 /*
  * uiml_check
- *		Does nothing for UIML_OK, else raises the error of that status; what, a short noun phrase ("item space",
- *		"interests"), tells what was being computed.  UIML_EINTERRUPTED raises the cancel or termination that is pending.
+ *		Does nothing for UIML_OK, else raises the error of that status; what, a short noun phrase ("item
+ *		space", "interests"), tells what was being computed.  UIML_EINTERRUPTED raises the cancel or
+ *		termination that is pending.
  */
 extern void uiml_check(UimlStatus status, const char *what);
 
@@ -39,9 +40,10 @@ extern int uiml_keep_versions; /* uiml.keep_versions, 1 .. 1000 */
 
 /*
  * uiml_blas_begin / uiml_blas_end
- *		Bracket the BLAS work of a training call: begin checks once that OpenBLAS can have its buffer (OpenBLAS 0.3.21 spins
- *		for ever when it can't), and raises the thread count to uiml.blas_threads with signals blocked; end puts it
- *		back to one and ends the idle threads.  end also runs by a transaction callback after an error.
+ *		Bracket the BLAS work of a training call: begin loads OpenBLAS where this is the first one, checks
+ *		once that it can have its buffer (OpenBLAS 0.3.21 spins for ever when it can't), and raises the thread
+ *		count to uiml.blas_threads with signals blocked; end puts it back to one and ends the idle threads.
+ *		end also runs by a transaction callback after an error.
  */
 extern void uiml_blas_begin(void);
 extern void uiml_blas_end(void);

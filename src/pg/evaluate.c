@@ -2,14 +2,17 @@
  * evaluate.c
  *	  uiml_evaluate: how good a domain's model is on users, or a time, that it was not trained on.
  *
- * Nothing is stored: the events are read as the caller, split, fitted and judged in the core, and all memory is given back.
+ * Nothing is stored: the events are read as the caller, split, fitted and judged in the core, and all memory
+ * is given back.
  *
- * holdout 'users': test users (at most a quarter of those with two items or more) are in no fit; the first part of their
- * items, in an order that hashes give, is folded in, the rest hidden.  As many other users tune and return to the final fit.
+ * holdout 'users': test users (at most a quarter of those with two items or more) are in no fit; the first
+ * part of their items, in an order that hashes give, is folded in, the rest hidden.  As many other users tune
+ * and return to the final fit.
  *
- * holdout 'time': the final fit sees the events before the time below which 90 % of them lie.  Test users' events before it are
- * folded in; what they did after it, to items that are new to them, is hidden.  Tuning repeats this inside the past: fit before
- * the 80 % quantile, tune on what comes up to the 90 % quantile, so nothing of the future reaches the model.
+ * holdout 'time': the final fit sees the events before the time below which 90 % of them lie.  Test users'
+ * events before it are folded in; what they did after it, to items that are new to them, is hidden.  Tuning
+ * repeats this inside the past: fit before the 80 % quantile, tune on what comes up to the 90 % quantile, so
+ * nothing of the future reaches the model.
  */
 #include "postgres.h"
 
@@ -32,8 +35,6 @@
 #define MAX_CUT_OFFS       100
 #define MAX_CUT_OFF        10000
 #define MAX_TEST_USERS     1000000
-#define MAX_DIMS           1024
-#define MAX_INTERESTS      4096
 #define SMALLEST_FIT_SHARE 4 /* test users are at most one in so many, and so are tuning users */
 #define FINAL_QUANTILE     .9
 #define TUNING_QUANTILE    .8
@@ -66,7 +67,7 @@ typedef struct Evaluation
 	UimlJudgement judgement;
 } Evaluation;
 
-/* --- arguments --------------------------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------------------ */
 
 static void
 check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
@@ -147,8 +148,8 @@ read_arguments(FunctionCallInfo fcinfo, Evaluation *e)
 	e->seed = (uint64) PG_GETARG_INT64(5);
 	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_PREDICT);
 	e->params = uiml_model_defaults();
-	e->params.dims = size_arg(fcinfo, 6, "dims", MAX_DIMS, e->domain->dims);
-	e->params.interests = size_arg(fcinfo, 7, "interests", MAX_INTERESTS, e->domain->interests);
+	e->params.dims = size_arg(fcinfo, 6, "dims", UIML_MAX_DIMS, e->domain->dims);
+	e->params.interests = size_arg(fcinfo, 7, "interests", UIML_MAX_INTERESTS, e->domain->interests);
 	e->params.row_scale = uiml_domain_option(e->domain, "row_scale", e->params.row_scale);
 	e->params.col_scale = uiml_domain_option(e->domain, "col_scale", e->params.col_scale);
 	e->params.seed = e->seed;
@@ -159,7 +160,7 @@ read_arguments(FunctionCallInfo fcinfo, Evaluation *e)
 				errhint("Name the column with uiml_alter_domain, or use holdout => 'users'."));
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------ */
+/* --- events --------------------------------------------------------------------------------------------- */
 
 static bool
 chooses_half_life(const Evaluation *e)
@@ -234,7 +235,7 @@ no_test_users(const Evaluation *e, const char *detail)
 			errmsg("no user of domain \"%s\" can be tested", e->domain->name), errdetail("%s", detail));
 }
 
-/* --- the two splits ---------------------------------------------------------------------------------------------- */
+/* --- the two splits ------------------------------------------------------------------------------------- */
 
 static void
 run_trial(Evaluation *e, const UimlTrial *trial)
@@ -322,7 +323,9 @@ find_cuts(const Evaluation *e, double *tuning, double *final)
 	pfree(at);
 }
 
-/* The holdout of up to e->users users with old and new items; taken (may be NULL) flags users to leave out. */
+/*
+ * The holdout of up to e->users users with old and new items; taken (may be NULL) flags users to leave out.
+ */
 static void
 split_at(Evaluation *e, const UimlInteractions *before, const UimlInteractions *after, const uint8_t *taken,
 		 UimlHoldout *holdout)
@@ -388,7 +391,7 @@ evaluate_time(Evaluation *e)
 							  .judging = &e->judging});
 }
 
-/* --- the result -------------------------------------------------------------------------------------------------- */
+/* --- the result ----------------------------------------------------------------------------------------- */
 
 /* Four decimals: the intervals are wider than that, and tables stay readable. */
 static Datum

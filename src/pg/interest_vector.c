@@ -2,8 +2,8 @@
  * interest_vector.c
  *	  The type interest_vector: construction, checks, text and binary forms, type modifier, casts.
  *
- * Elements are finite in every value: each way in (text, binary, arrays, arithmetic) refuses NaN and infinity, so
- * comparison is a total order and no distance needs a special case for them.
+ * Elements are finite in every value: each way in (text, binary, arrays, arithmetic) refuses NaN and
+ * infinity, so comparison is a total order and no distance needs a special case for them.
  */
 #include "postgres.h"
 
@@ -31,7 +31,10 @@
 #include "core/vector.h"
 #include "pg/interest_vector.h"
 
-/* Since 16 an input function may be asked to report a mistake without throwing (pg_input_is_valid, COPY ON_ERROR). */
+/*
+ * Since 16 an input function may be asked to report a mistake without throwing (pg_input_is_valid, COPY
+ * ON_ERROR).
+ */
 #if PG_VERSION_NUM >= 160000
 #define refuse_input(fcinfo, ...) errsave((fcinfo)->context, __VA_ARGS__)
 #else

@@ -29,7 +29,9 @@ typedef struct InterestVector
 /* Reports a value whose size and dimensions disagree. */
 pg_noreturn extern void uiml_vector_corrupt(const InterestVector *vector);
 
-/* Detoasts and checks size against dim: bytes from a table are never trusted.  Inline, as it runs once a row. */
+/*
+ * Detoasts and checks size against dim: bytes from a table are never trusted.  Inline, as it runs once a row.
+ */
 static inline InterestVector *
 uiml_vector_detoast(Datum d)
 {

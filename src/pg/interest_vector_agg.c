@@ -2,9 +2,10 @@
  * interest_vector_agg.c
  *	  Aggregates over interest_vector: sum, avg, weighted and decayed averages, and the type of their state.
  *
- * All four share one state, uiml_vector_state, a base type: a plan may send it between processes and servers (parallel
- * query, Citus, postgres_fdw).  The executor copies the state that the first row of a group makes into the aggregate's
- * memory context, and keeps it there as long as the same pointer comes back: so each further row is added in place.
+ * All four share one state, uiml_vector_state, a base type: a plan may send it between processes and servers
+ * (parallel query, Citus, postgres_fdw).  The executor copies the state that the first row of a group makes
+ * into the aggregate's memory context, and keeps it there as long as the same pointer comes back: so each
+ * further row is added in place.
  */
 #include "postgres.h"
 

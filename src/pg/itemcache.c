@@ -3,19 +3,20 @@
  *	  The packed items of a version in a file that all backends map.
  *
  * A hundred connections that recommend share one copy in the page cache.  The file is derived data: whoever
- * doesn't find it builds it from the items partition and publishes it by rename, on a standby too, since a file
- * writes no WAL.  Its directory carries the prefix of temporary files, so base backups and pg_rewind leave it out
- * and the server removes it, with all that is in it, when it starts.  That is why no fsync is needed: a
- * file whose pages a crash of the machine has lost is gone before anybody can open it.
+ * doesn't find it builds it from the items partition and publishes it by rename, on a standby too, since a
+ * file writes no WAL.  Its directory carries the prefix of temporary files, so base backups and pg_rewind
+ * leave it out and the server removes it, with all that is in it, when it starts.  That is why no fsync is
+ * needed: a file whose pages a crash of the machine has lost is gone before anybody can open it.
  *
- * Trust.  A mapped file that somebody truncates is a SIGBUS, which restarts the server; so only this file is ever mapped, which
- * nobody but the server's own user can touch and which no code changes after its rename.  Size and structure are
- * checked at each mapping, so no access leaves the bytes.  The checksum is verified before a file is published, and
- * again at each mapping up to VERIFIED_SIZE: 0.7 ms for 2 MB, but 42 ms for 100 MB, which a new connection should not pay.
+ * Trust.  A mapped file that somebody truncates is a SIGBUS, which restarts the server; so only this file is
+ * ever mapped, which nobody but the server's own user can touch and which no code changes after its rename.
+ * Size and structure are checked at each mapping, so no access leaves the bytes.  The checksum is verified
+ * before a file is published, and again at each mapping up to VERIFIED_SIZE: 0.7 ms for 2 MB, but 42 ms for
+ * 100 MB, which a new connection should not pay.
  *
- * The name says database, relation and digest of the contents: neither a new version nor a restored database can find
- * another's file.  Whoever may read the relation would build the same bytes, since row-level security is
- * refused; so sharing them gives nothing away.
+ * The name says database, relation and digest of the contents: neither a new version nor a restored database
+ * can find another's file.  Whoever may read the relation would build the same bytes, since row-level
+ * security is refused; so sharing them gives nothing away.
  */
 #include "postgres.h"
 
@@ -125,7 +126,9 @@ mapping_find(const UimlServing *serving)
 	return NULL;
 }
 
-/* Marks as used now, and gives back those that were not used for longest, except what this transaction uses. */
+/*
+ * Marks as used now, and gives back those that were not used for longest, except what this transaction uses.
+ */
 static void
 mapping_touch(ItemMapping *mapping)
 {
@@ -244,8 +247,8 @@ make_directory(void)
 }
 
 /*
- * Removes files of databases and relations that are no more, and what a killed backend left half-written.  A file removed while
- * somebody maps it lives on until it is unmapped.
+ * Removes files of databases and relations that are no more, and what a killed backend left half-written.  A
+ * file removed while somebody maps it lives on until it is unmapped.
  */
 static void
 sweep_directory(void)
@@ -304,8 +307,8 @@ mapping_publish(ItemMapping *mapping, const char *data, size_t size, const UimlS
 /* ---------- building ---------- */
 
 /*
- * Reads the partition, publishes the file and maps it; keeps a private copy, and returns false, where the file can't
- * be written.
+ * Reads the partition, publishes the file and maps it; keeps a private copy, and returns false, where the
+ * file can't be written.
  */
 static bool
 mapping_build(ItemMapping *mapping, const UimlServed *served, const UimlServing *serving)
@@ -325,7 +328,10 @@ mapping_build(ItemMapping *mapping, const UimlServed *served, const UimlServing 
 	return false;
 }
 
-/* Maps the file, after building it where needed: by one backend at a time, the others wait and map what it made. */
+/*
+ * Maps the file, after building it where needed: by one backend at a time, the others wait and map what it
+ * made.
+ */
 static ItemMapping *
 mapping_open(const UimlServed *served, const UimlServing *serving)
 {

@@ -2,8 +2,8 @@
  * itemdigest.c
  *	  The digest of a version's items.
  *
- * Bytes go into PostgreSQL's 64-bit hash with the digest so far as seed.  It tells versions apart and files that do
- * not belong to a version; it is no protection against somebody who looks for a collision.
+ * Bytes go into PostgreSQL's 64-bit hash with the digest so far as seed.  It tells versions apart and files
+ * that do not belong to a version; it is no protection against somebody who looks for a collision.
  */
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * itemdigest.h
  *	  The digest of a version's items, which names the packed file that predictions map.
  *
- * It is computed from the rows in order of item_no, so training can compute it while it writes the rows, and whoever
- * packs them while it reads them, without either holding the packed bytes.
+ * It is computed from the rows in order of item_no, so training can compute it while it writes the rows, and
+ * whoever packs them while it reads them, without either holding the packed bytes.
  */
 #ifndef UIML_PG_ITEMDIGEST_H
 #define UIML_PG_ITEMDIGEST_H

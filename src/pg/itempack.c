@@ -2,9 +2,10 @@
  * itempack.c
  *	  Reading the items partition of a version into the bytes of an item file.
  *
- * Two passes: the first adds up the lengths of keys and titles, the second writes rows in the order of item_no into a
- * buffer of exactly the file's size.  So the peak is one file, whatever the number of items.  Keys go through
- * their type's output function and not through a cast in SQL, because anybody can create a cast for a type of his own.
+ * Two passes: the first adds up the lengths of keys and titles, the second writes rows in the order of
+ * item_no into a buffer of exactly the file's size.  So the peak is one file, whatever the number of items.
+ * Keys go through their type's output function and not through a cast in SQL, because anybody can create a
+ * cast for a type of his own.
  */
 #include "postgres.h"
 

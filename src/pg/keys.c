@@ -3,9 +3,9 @@
  *	  User and item keys of any scalar type.
  *
  * Events carry keys; models want dense numbers.  A dictionary (open addressing over the type's own hash and
- * equality) numbers keys as they come, and a sort at the end makes the numbers independent of the order of rows.
- * Integers, by far the most common keys, bypass the function manager.  Keys passed by reference are packed into
- * blocks: an allocation each would double the memory of short ones.
+ * equality) numbers keys as they come, and a sort at the end makes the numbers independent of the order of
+ * rows.  Integers, by far the most common keys, bypass the function manager.  Keys passed by reference are
+ * packed into blocks: an allocation each would double the memory of short ones.
  */
 #include "postgres.h"
 
@@ -46,7 +46,7 @@ struct UimlKeyTable
 	size_t block_size;
 };
 
-/* --- the type ------------------------------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------------------------------------- */
 
 static bool
 is_integer_type(Oid type)
@@ -179,7 +179,7 @@ uiml_keys_find(const UimlKeys *keys, Datum key)
 	return SIZE_MAX;
 }
 
-/* --- the dictionary --------------------------------------------------------------------------------------------- */
+/* --- the dictionary ------------------------------------------------------------------------------------- */
 
 UimlKeyTable *
 uiml_keys_begin(UimlKeyType *type, MemoryContext parent, UimlBudget *budget)
@@ -383,7 +383,7 @@ uiml_keys_number(UimlKeyTable *table, Datum key)
 	return number;
 }
 
-/* --- numbers in sort order --------------------------------------------------------------------------------------- */
+/* --- numbers in sort order ------------------------------------------------------------------------------ */
 
 typedef struct KeyOrder
 {

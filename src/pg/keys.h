@@ -1,6 +1,7 @@
 /*
  * keys.h
- *	  User and item keys of any scalar type: what the type can do, a dictionary, and dense numbers in sort order.
+ *	  User and item keys of any scalar type: what the type can do, a dictionary, and dense numbers in sort
+ *	  order.
  */
 #ifndef UIML_PG_KEYS_H
 #define UIML_PG_KEYS_H
@@ -42,12 +43,15 @@ typedef struct UimlKeys
 
 /*
  * uiml_key_type
- *		What is needed of a type, in context.  UNDEFINED_FUNCTION where it has no default btree or hash class (json,
- *		point), with the name of the column in the message.
+ *		What is needed of a type, in context.  UNDEFINED_FUNCTION where it has no default btree or hash class
+ *		(json, point), with the name of the column in the message.
  */
 extern UimlKeyType *uiml_key_type(Oid type, const char *column, MemoryContext context);
 
-/* The type as a cast target, qualified; character without a length, where the SQL name would mean one character. */
+/*
+ * The type as a cast target, qualified; character without a length, where the SQL name would mean one
+ * character.
+ */
 extern char *uiml_key_type_sql(Oid type);
 
 /* key::text in the current memory context. */
@@ -80,8 +84,8 @@ extern UimlKeyTable *uiml_keys_begin(UimlKeyType *type, MemoryContext parent, Ui
  * uiml_keys_number
  *		The number of a key, a new one where it was never seen; the key is copied.  O(1).
  *
- * Where keys are equal and look different (1.0 and 1.00, citext), the one whose text comes first in byte order
- * stays, so that the order of rows does not matter.
+ * Where keys are equal and look different (1.0 and 1.00, citext), the one whose text comes first in byte
+ * order stays, so that the order of rows does not matter.
  */
 extern uint32 uiml_keys_number(UimlKeyTable *table, Datum key);
 
@@ -92,8 +96,8 @@ extern size_t uiml_keys_finish_memory(size_t n);
 
 /*
  * uiml_keys_finish
- *		Sorts the keys and hashes them.  Returns the new number of each old one, to be freed by the caller; keys live
- *		in the table's context, which is a child of parent.  The table cannot be used afterwards.
+ *		Sorts the keys and hashes them.  Returns the new number of each old one, to be freed by the caller;
+ *		keys live in the table's context, which is a child of parent.  The table cannot be used afterwards.
  */
 extern uint32 *uiml_keys_finish(UimlKeyTable *table, uint64 seed, UimlKeys *keys);
 

@@ -2,26 +2,27 @@
  * labels.c
  *	  What interests are called.
  *
- * Items are typical of their interest by their cosine to its centroid, times the logarithm of their users: the cosine
- * alone would name items hardly anybody knows.
+ * Items are typical of their interest by their cosine to its centroid, times the logarithm of their users:
+ * the cosine alone would name items hardly anybody knows.
  *
- * An interest's words are those that the texts of its items use more than the texts of others do (class-based TF-IDF,
- * core/terms.h).  A text counts by the square root of its item's users: the many items that few know must not outvote
- * those which the interest is known for, nor a handful of these all others.  Measured on three clusterings of
- * movielens-small and two of movielens-1m: how much larger the share of an interest's events is, whose items have a word of the
- * label, than that of other events (mean over interests by share); and how many words of labels are in less than 3 %
- * of their interest's events:
+ * An interest's words are those that the texts of its items use more than the texts of others do (class-based
+ * TF-IDF, core/terms.h).  A text counts by the square root of its item's users: the many items that few know
+ * must not outvote those which the interest is known for, nor a handful of these all others.  Measured on
+ * three clusterings of movielens-small and two of movielens-1m: how much larger the share of an interest's
+ * events is, whose items have a word of the label, than that of other events (mean over interests by share);
+ * and how many words of labels are in less than 3 % of their interest's events:
  *
  *	weight			  1		 log users	sqrt users	sqrt users * cosine^2	users
  *	difference		.313	   .333		   .330				.327			 .321
  *	rare words	   11 of 261  6 of 266	 1 of 268		  7 of 274		   0 of 272
  *
- * The label is the first words that mark the interest, up to three.  Where fewer than two do, as in an interest that is about
- * an age or a taste which the texts don't tell, a typical item's title completes it; likewise where another interest
- * has the same words (or more words do, where no title fits).  Without such words the label lists typical items.  It is kept within LABEL_WIDTH columns if possible.
+ * The label is the first words that mark the interest, up to three.  Where fewer than two do, as in an
+ * interest that is about an age or a taste which the texts don't tell, a typical item's title completes it;
+ * likewise where another interest has the same words (or more words do, where no title fits).  Without such
+ * words the label lists typical items.  It is kept within LABEL_WIDTH columns if possible.
  *
- * The core counts UTF-8; in a database of another encoding texts are converted, and words that the encoding cannot
- * hold once they are folded are left out.
+ * The core counts UTF-8; in a database of another encoding texts are converted, and words that the encoding
+ * cannot hold once they are folded are left out.
  */
 #include "postgres.h"
 
@@ -70,7 +71,7 @@ typedef struct LabelReader
 	uint64 compared;
 } LabelReader;
 
-/* --- texts ----------------------------------------------------------------------------------------------------- */
+/* --- texts ---------------------------------------------------------------------------------------------- */
 
 static void
 count_text(LabelReader *reader, uint32 interest, double weight, const char *text)
@@ -145,7 +146,7 @@ top_terms(UimlTerms *terms, uint32 interest, Strength *strength)
 	return list;
 }
 
-/* --- typical items --------------------------------------------------------------------------------------------- */
+/* --- typical items -------------------------------------------------------------------------------------- */
 
 /* Items sit at v sigma in the space of the centroids; in-vectors are a positive multiple of v. */
 static double
@@ -234,7 +235,7 @@ name_typical(LabelReader *reader, const UimlSource *source)
 	}
 }
 
-/* --- labels ----------------------------------------------------------------------------------------------------- */
+/* --- labels --------------------------------------------------------------------------------------------- */
 
 /* Columns that a character takes; line ends and tabs become spaces in a label. */
 static int
@@ -302,7 +303,10 @@ is_taken(const UimlLabels *labels, size_t n, const char *label)
 	return false;
 }
 
-/* Whether an interest before has the same first n words, and no more, in whatever order: who would tell them apart? */
+/*
+ * Whether an interest before has the same first n words, and no more, in whatever order: who would tell them
+ * apart?
+ */
 static bool
 words_taken(const LabelReader *reader, size_t interest, int n)
 {
@@ -323,7 +327,10 @@ words_taken(const LabelReader *reader, size_t interest, int n)
 	return false;
 }
 
-/* The first n words and the first typical item that fits beside them and makes the label unique; NULL if none does. */
+/*
+ * The first n words and the first typical item that fits beside them and makes the label unique; NULL if none
+ * does.
+ */
 static char *
 label_with_title(const UimlLabels *labels, size_t interest, int n, bool may_cut)
 {
@@ -345,7 +352,9 @@ label_with_title(const UimlLabels *labels, size_t interest, int n, bool may_cut)
 	return NULL;
 }
 
-/* More marks than the first n, which are taken: they say more than half a title.  NULL where there are none. */
+/*
+ * More marks than the first n, which are taken: they say more than half a title.  NULL where there are none.
+ */
 static char *
 label_with_more_words(const LabelReader *reader, size_t interest, int n)
 {

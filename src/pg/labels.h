@@ -28,8 +28,8 @@ typedef struct UimlLabels
  * uiml_labels_find
  *		Reads the texts of the domain's items and names the model's interests.
  *
- * item_users: how many users each item has.  Everything is allocated in context; words are counted within what the
- * budget leaves.
+ * item_users: how many users each item has.  Everything is allocated in context; words are counted within
+ * what the budget leaves.
  */
 extern UimlLabels *uiml_labels_find(const UimlDomain *domain, const UimlSource *source,
 									const UimlModel *model, const uint32 *item_users, UimlBudget *budget,

@@ -92,8 +92,8 @@ was_entered(const UimlPhases *phases, const char *name)
 }
 
 /*
- * The share of the whole that is done, 0 .. 1, with this share of the current phase done.  A phase that was passed over, because
- * there was nothing to choose, is no part of the whole.
+ * The share of the whole that is done, 0 .. 1, with this share of the current phase done.  A phase that was
+ * passed over, because there was nothing to choose, is no part of the whole.
  */
 static double
 share_done(const UimlPhases *phases, double part)

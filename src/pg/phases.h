@@ -31,13 +31,16 @@ typedef struct UimlPhases
 
 extern void uiml_phases_begin(UimlPhases *phases, const char *subject);
 
-/* Ends the current phase and enters another (NULL: none).  A phase that is entered again goes on adding up. */
+/*
+ * Ends the current phase and enters another (NULL: none).  A phase that is entered again goes on adding up.
+ */
 extern void uiml_phases_enter(UimlPhases *phases, const char *name);
 
 /*
  * uiml_phases_progress
- *		A UimlProgressFn with a UimlPhases as ctx.  Tells phase, share done and time left by an INFO line once a second,
- *		from the third second on; it never raises an error, so the core may call it with work in hand.
+ *		A UimlProgressFn with a UimlPhases as ctx.  Tells phase, share done and time left by an INFO line once
+ *		a second, from the third second on; it never raises an error, so the core may call it with work in
+ *		hand.
  */
 extern void uiml_phases_progress(void *ctx, const char *phase, double done, double total);
 

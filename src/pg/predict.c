@@ -2,10 +2,11 @@
  * predict.c
  *	  Interests of users: known, unknown, given by their history, or all of a domain.
  *
- * score_j = (c_j + alpha prior_j) / (|c| + alpha), with c the user's decayed mass per interest (core/blend.h).  Somebody without
- * history has c = 0, so the same line gives the prior.  Masses are stored decayed to the version's data_until; at a later
- * instant all of them are smaller by one factor f, which is exact and costs nothing: (f c + alpha prior) / (|f c| + alpha) is the
- * line above with alpha / f in place of alpha.
+ * score_j = (c_j + alpha prior_j) / (|c| + alpha), with c the user's decayed mass per interest
+ * (core/blend.h).  Somebody without history has c = 0, so the same line gives the prior.  Masses are stored
+ * decayed to the version's data_until; at a later instant all of them are smaller by one factor f, which is
+ * exact and costs nothing: (f c + alpha prior) / (|f c| + alpha) is the line above with alpha / f in place of
+ * alpha.
  */
 #include "postgres.h"
 
@@ -88,8 +89,8 @@ compare_shares(const void *a, const void *b, void *arg)
 }
 
 /*
- * Ranks the interests of somebody with prediction->mass and adds the rows: domain, then user where it is not 0, then
- * rank and the rest.
+ * Ranks the interests of somebody with prediction->mass and adds the rows: domain, then user where it is not
+ * 0, then rank and the rest.
  */
 static void
 prediction_put(Prediction *prediction, Datum user)

@@ -2,8 +2,8 @@
  * prediction.c
  *	  What the prediction functions share: arguments, forecasts, result rows, the planner's row estimate.
  *
- * Results go into a tuplestore in one call: there are at most some thousand rows, and a call per row would cost
- * more than the prediction.
+ * Results go into a tuplestore in one call: there are at most some thousand rows, and a call per row would
+ * cost more than the prediction.
  */
 #include "postgres.h"
 

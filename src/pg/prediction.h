@@ -51,23 +51,26 @@ extern void uiml_forecast_columns(const UimlForecast *forecast, int32 version, D
 /* The argument k: 1 .. 10000, else an error. */
 extern int uiml_arg_k(FunctionCallInfo fcinfo, int argument);
 
-/* The argument domain: the one of that name, or for NULL all that are trained and visible; never an empty list. */
+/*
+ * The argument domain: the one of that name, or for NULL all that are trained and visible; never an empty
+ * list.
+ */
 extern List *uiml_arg_domains(FunctionCallInfo fcinfo, int argument);
 
 /*
  * uiml_arg_user
  *		Converts the first argument, a key of any type or NULL, to the key type of a domain.
  *
- * Returns false where it isn't a value of that type and the domain was not named (so that the domain is to be skipped); an
- * error where it was.  *known is false for NULL, which stands for somebody nothing is known of.
+ * Returns false where it isn't a value of that type and the domain was not named (so that the domain is to be
+ * skipped); an error where it was.  *known is false for NULL, which stands for somebody nothing is known of.
  */
 extern bool uiml_arg_user(FunctionCallInfo fcinfo, const UimlServing *serving, Oid key_type, bool named,
 						  Datum *key, bool *known);
 
 /*
  * uiml_item_number
- *		The number of the item with a given key of a given type, or UINT32_MAX; a key of a wrong type is an error
- *		where the domain was named and no item of it where it was not.
+ *		The number of the item with a given key of a given type, or UINT32_MAX; a key of a wrong type is an
+ *		error where the domain was named and no item of it where it was not.
  */
 extern uint32 uiml_item_number(const UimlItemFile *file, const UimlServed *served, const UimlServing *serving,
 							   bool named, Oid type, Datum value);
@@ -85,9 +88,9 @@ typedef struct UimlState
  * uiml_state_open
  *		Opens a domain's interests and, where asked for, its users and items.
  *
- * Returns false where that fails and the domain is somebody else's, not named but one of all: then it is to be left out, so that
- * nobody can break the predictions of others with a broken domain.  An error where it was named or is one's own, and for what
- * is no fault of the domain, such as a cancel.
+ * Returns false where that fails and the domain is somebody else's, not named but one of all: then it is to
+ * be left out, so that nobody can break the predictions of others with a broken domain.  An error where it
+ * was named or is one's own, and for what is no fault of the domain, such as a cancel.
  */
 extern bool uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool users, bool items);
 

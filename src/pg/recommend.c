@@ -2,9 +2,9 @@
  * recommend.c
  *	  Items for users: known, unknown, or given by their history.
  *
- * Every item that takes part is scored by the product of its out-vector with the user's vector, and scores become shares of the
- * user's next events (core/model.h).  Items left out (seen ones, or all that are no candidates) score -infinity
- * before that, so the shares of those that remain sum to one.
+ * Every item that takes part is scored by the product of its out-vector with the user's vector, and scores
+ * become shares of the user's next events (core/model.h).  Items left out (seen ones, or all that are no
+ * candidates) score -infinity before that, so the shares of those that remain sum to one.
  */
 #include "postgres.h"
 

@@ -41,8 +41,8 @@ extern List *uiml_role_texts(Relation rel, bool has_given, List *given, const ch
 extern List *uiml_role_only_text(Relation rel, List *taken);
 
 /*
- * Whether a base type can be the type of a key: a scalar with default operator classes.  Reading a value of a composite, an
- * array or a range could run constraints of a DOMAIN in it, which anybody can write.
+ * Whether a base type can be the type of a key: a scalar with default operator classes.  Reading a value of a
+ * composite, an array or a range could run constraints of a DOMAIN in it, which anybody can write.
  */
 extern bool uiml_role_is_key(Oid type);
 

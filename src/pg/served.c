@@ -2,13 +2,13 @@
  * served.c
  *	  The tables of an active version as predictions read them.
  *
- * A domain's catalog row and its tables belong to whoever registered it, and uiml_predict reads every domain its caller can
- * see.  So nothing here may run code of the owner's with the caller's rights: a relation must be an ordinary
- * table with exactly the columns of storage.h, since a view, a policy or a cast could call any function; it is read
- * as its owner; and values are range-checked before they index anything.
+ * A domain's catalog row and its tables belong to whoever registered it, and uiml_predict reads every domain
+ * its caller can see.  So nothing here may run code of the owner's with the caller's rights: a relation must
+ * be an ordinary table with exactly the columns of storage.h, since a view, a policy or a cast could call any
+ * function; it is read as its owner; and values are range-checked before they index anything.
  *
- * The checks hold while a lock on the table is held, to the end of the transaction, and are repeated in each call:
- * they cost about a microsecond.
+ * The checks hold while a lock on the table is held, to the end of the transaction, and are repeated in each
+ * call: they cost about a microsecond.
  */
 #include "postgres.h"
 
@@ -180,9 +180,9 @@ uiml_served_items(UimlServed *served, const UimlServing *serving)
 /* ---------- reading ---------- */
 
 /*
- * An index predicate, a CHECK constraint or extended statistics of a table are evaluated, as far as they are constant, by
- * the planner of every statement that reads it.  The owner can add them while we hold our lock.  So the reading is done as
- * the owner, after the caller's own right to SELECT was checked.
+ * An index predicate, a CHECK constraint or extended statistics of a table are evaluated, as far as they are
+ * constant, by the planner of every statement that reads it.  The owner can add them while we hold our lock.
+ * So the reading is done as the owner, after the caller's own right to SELECT was checked.
  */
 void
 uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx)

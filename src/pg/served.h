@@ -1,9 +1,11 @@
 /*
  * served.h
- *	  The tables of an active version as predictions read them: checked for every caller, interests cached per version.
+ *	  The tables of an active version as predictions read them: checked for every caller, interests cached per
+ *	  version.
  *
- * Interests (labels, prior) are read once per backend and version: a version doesn't change once it is trained.
- * Users are read for each call, through a saved plan.  Rights are checked in each call, for the tables a call reads.
+ * Interests (labels, prior) are read once per backend and version: a version doesn't change once it is
+ * trained.  Users are read for each call, through a saved plan.  Rights are checked in each call, for the
+ * tables a call reads.
  */
 #ifndef UIML_PG_SERVED_H
 #define UIML_PG_SERVED_H
@@ -38,7 +40,10 @@ typedef struct UimlServed
 	uint64 transaction; /* that used it last */
 } UimlServed;
 
-/* A user's row; interests, vector and items are palloc'd.  Of an unknown user found is false and the rest is zero. */
+/*
+ * A user's row; interests, vector and items are palloc'd.  Of an unknown user found is false and the rest is
+ * zero.
+ */
 typedef struct UimlUserRow
 {
 	bool found;
@@ -53,15 +58,15 @@ typedef struct UimlUserRow
  * uiml_served_open
  *		The interests of a version, for a caller who may SELECT them.
  *
- * Errors: INSUFFICIENT_PRIVILEGE; UNDEFINED_TABLE where the partition was dropped by hand; WRONG_OBJECT_TYPE where it
- * isn't a table as uiml makes them; DATA_CORRUPTED for numbers no training writes.
+ * Errors: INSUFFICIENT_PRIVILEGE; UNDEFINED_TABLE where the partition was dropped by hand; WRONG_OBJECT_TYPE
+ * where it isn't a table as uiml makes them; DATA_CORRUPTED for numbers no training writes.
  */
 extern UimlServed *uiml_served_open(const UimlServing *serving);
 
 /*
  * uiml_served_users / uiml_served_items
- *		Check that the caller may SELECT the users or items partition and that it is what it should be; set user_type or
- *		item_type.  Errors as above.  To be called in each statement before the table is read.
+ *		Check that the caller may SELECT the users or items partition and that it is what it should be; set
+ *		user_type or item_type.  Errors as above.  To be called in each statement before the table is read.
  */
 extern void uiml_served_users(UimlServed *served, const UimlServing *serving);
 extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
@@ -78,8 +83,8 @@ extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Dat
 
 /*
  * uiml_served_each
- *		Runs a statement that reads tables of the version, which the caller may SELECT and which were checked, as their owner:
- *		row_fn too runs as the owner, and must not run code of the caller's.
+ *		Runs a statement that reads tables of the version, which the caller may SELECT and which were checked,
+ *		as their owner: row_fn too runs as the owner, and must not run code of the caller's.
  */
 extern void uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx);
 

@@ -2,12 +2,13 @@
  * source.c
  *	  Reading a domain's events into memory.
  *
- * One SELECT of the columns that matter, planned with parallel workers where the table allows, streams into 24 bytes an
- * event.  The array grows by realloc, which for blocks of this size remaps pages instead of copying them, so there is no
- * moment at which it is held twice.  Keys are numbered as they come and renumbered in sort order at the end, events are
- * sorted: the order in which rows arrived leaves no trace.
+ * One SELECT of the columns that matter, planned with parallel workers where the table allows, streams into
+ * 24 bytes an event.  The array grows by realloc, which for blocks of this size remaps pages instead of
+ * copying them, so there is no moment at which it is held twice.  Keys are numbered as they come and
+ * renumbered in sort order at the end, events are sorted: the order in which rows arrived leaves no trace.
  *
- * Where maintenance_work_mem runs out, the rest of the rows is counted only, so that the error can say what would do.
+ * Where maintenance_work_mem runs out, the rest of the rows is counted only, so that the error can say what
+ * would do.
  */
 #include "postgres.h"
 
@@ -35,7 +36,7 @@
 
 #define FIRST_EVENTS     4096
 #define NAMED_KINDS      10   /* kinds without a weight that the notice lists */
-#define MILLISECONDS     1e11 /* epochs beyond this are milliseconds: as seconds they lie after the year 5138 */
+#define MILLISECONDS     1e11 /* epochs beyond this are milliseconds: as seconds they are after 5138 */
 #define UNIX_TO_POSTGRES ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 #define INTERRUPT_EVERY  0xffff
 #define TELL_EVERY       0x3fff
@@ -73,7 +74,7 @@ typedef struct EventReader
 	double expected_rows;
 } EventReader;
 
-/* --- one row -------------------------------------------------------------------------------------------------- */
+/* --- one row -------------------------------------------------------------------------------------------- */
 
 static double
 seconds_of(TimeKind kind, Datum value)
@@ -202,7 +203,10 @@ store_event(EventReader *reader, TupleTableSlot *slot, double at, double weight)
 		source->until = at;
 }
 
-/* The product of kind weight and weight column; 0 where the row does not count, *skipped where that should be told. */
+/*
+ * The product of kind weight and weight column; 0 where the row does not count, *skipped where that should be
+ * told.
+ */
 static double
 weight_of(EventReader *reader, TupleTableSlot *slot, bool *skipped)
 {
@@ -260,7 +264,7 @@ read_event(TupleTableSlot *slot, void *ctx)
 		store_event(reader, slot, at, weight);
 }
 
-/* --- the statement -------------------------------------------------------------------------------------------- */
+/* --- the statement -------------------------------------------------------------------------------------- */
 
 static TimeKind
 time_kind_of(const UimlDomain *domain, const char **cast)
@@ -342,11 +346,11 @@ events_query(EventReader *reader, Oid user_type, Oid item_type)
 	return sql.data;
 }
 
-/* --- after the last row --------------------------------------------------------------------------------------- */
+/* --- after the last row --------------------------------------------------------------------------------- */
 
 /*
- * What would do: the rows that found no room are taken to bring new users and items at the rate of those that did, and each
- * to be a pair of its own.
+ * What would do: the rows that found no room are taken to bring new users and items at the rate of those that
+ * did, and each to be a pair of its own.
  */
 static void
 report_overflow(EventReader *reader)
@@ -395,7 +399,9 @@ report_kinds(EventReader *reader)
 								 quote_literal_cstr(reader->domain->name))));
 }
 
-/* Dense numbers in key order, events in (user, item, at, weight) order, arrays no larger than they must be. */
+/*
+ * Dense numbers in key order, events in (user, item, at, weight) order, arrays no larger than they must be.
+ */
 static void
 finish_events(EventReader *reader, uint64 seed)
 {

@@ -27,15 +27,15 @@ typedef struct UimlSource
 
 /*
  * uiml_source_read
- *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the figures
- *		otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
+ *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the
+ *		figures otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
  *
  * seed goes into the hashes.  Everything is allocated in context, whose other contents count against
- * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0 is left
- * out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
+ * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0
+ * is left out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
  *
- * uiml_source_read_told tells progress of the phase "reading", in rows; its total is the planner's estimate for the
- * table, 0 where there is none.
+ * uiml_source_read_told tells progress of the phase "reading", in rows; its total is the planner's estimate
+ * for the table, 0 where there is none.
  */
 extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
 extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context,
@@ -43,15 +43,18 @@ extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, 
 
 /*
  * uiml_source_texts
- *		Calls text_fn once per item that has a text, in no particular order: its number, its title (first column, ""
- *		where that is NULL) and all its columns joined by ' ', in the database encoding.
- *		From the items table where there is one, else from text_cols of the events (the newest).
+ *		Calls text_fn once per item that has a text, in no particular order: its number, its title (first
+ *		column, "" where that is NULL) and all its columns joined by ' ', in the database encoding.  From the
+ *		items table where there is one, else from text_cols of the events (the newest).
  */
 typedef void (*UimlTextFn)(void *ctx, uint32 item, const char *title, const char *text);
 extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn,
 							  void *ctx);
 
-/* Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not after it. */
+/*
+ * Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not
+ * after it.
+ */
 extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source);
 
 /*

@@ -108,7 +108,10 @@ uiml_interactions_memory(size_t n_users, size_t pairs)
 		   (double) n_users * (sizeof(size_t) + sizeof(double));
 }
 
-/* The moments of most memory: events beside their sums, the choice of a half-life, and the fit without events. */
+/*
+ * The moments of most memory: events beside their sums, the choice of a half-life, and the fit without
+ * events.
+ */
 double
 uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, size_t pairs, size_t n_events,
 					 bool has_time, const UimlBehaviourParams *params)

@@ -10,8 +10,9 @@
 
 /*
  * uiml_source_check
- *		Tells in one NOTICE which rows do not count, and raises OBJECT_NOT_IN_PREREQUISITE_STATE, with how many users, items and
- *		events there are and are needed, where there are too few.  Returns the number of (user, item) pairs.
+ *		Tells in one NOTICE which rows do not count, and raises OBJECT_NOT_IN_PREREQUISITE_STATE, with how
+ *		many users, items and events there are and are needed, where there are too few.  Returns the number of
+ *		(user, item) pairs.
  */
 extern size_t uiml_source_check(const UimlDomain *domain, const UimlSource *source);
 

@@ -28,6 +28,7 @@
 
 #include "pg/catalog.h"
 #include "pg/interest_vector.h"
+#include "pg/keys.h"
 #include "pg/sql.h"
 #include "pg/storage.h"
 
@@ -48,7 +49,7 @@ static const TableShape shapes[] = {
 		 "out_vector %2$s NOT NULL",
 		 "item_no, item_id, title, interest_id, popularity, users, in_vector, out_vector",
 		 "Items of domain %s: their vectors (in encodes history, out is scored), interest, popularity "
-		 "(share of all strength) and number of users"},
+		 "(share of all decayed mass) and number of users"},
 	[UIML_INTERESTS] =
 		{"_interests", "interest_id",
 		 "interest_no integer NOT NULL, interest_id %1$s NOT NULL, label text NOT NULL, "
@@ -135,13 +136,6 @@ uiml_storage_check(const UimlDomain *domain)
  * Creating
  */
 
-/* A type as a column declaration: qualified, since search_path is pg_catalog here. */
-static char *
-type_sql(Oid type)
-{
-	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-}
-
 /*
  * A key column's declaration.  A collation other than the default is taken over from the source, so that
  * joins with it don't end in a conflict of collations.  Otherwise "C": the order of keys means nothing to us,
@@ -158,7 +152,7 @@ key_sql(Oid relation, const char *column, Oid type)
 	char *text;
 
 	if (!OidIsValid(get_typcollation(type)))
-		return type_sql(type);
+		return uiml_key_type_sql(type);
 	get_atttypetypmodcoll(relation, get_attnum(relation, column), &declared, &typmod, &collation);
 	if (!OidIsValid(collation) || collation == DEFAULT_COLLATION_OID ||
 		!get_collation_isdeterministic(collation))
@@ -166,7 +160,7 @@ key_sql(Oid relation, const char *column, Oid type)
 	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for collation %u", collation);
-	text = psprintf("%s COLLATE %s", type_sql(type),
+	text = psprintf("%s COLLATE %s", uiml_key_type_sql(type),
 					qualified(((Form_pg_collation) GETSTRUCT(tuple))->collnamespace,
 							  NameStr(((Form_pg_collation) GETSTRUCT(tuple))->collname)));
 	ReleaseSysCache(tuple);
@@ -209,7 +203,7 @@ create_parent(const UimlDomain *domain, Oid schema, UimlTable which, const char 
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE TABLE %s (version integer NOT NULL, ", relation);
-	appendStringInfo(&sql, shape->columns, key, type_sql(uiml_vector_type()));
+	appendStringInfo(&sql, shape->columns, key, uiml_key_type_sql(uiml_vector_type()));
 	appendStringInfo(&sql, ", PRIMARY KEY (%s, version)) PARTITION BY LIST (version)", shape->key);
 	uiml_sql_run(sql.data, NULL);
 	comment_on(

@@ -2,8 +2,8 @@
  * texts.c
  *	  Reading the texts of a domain's items.
  *
- * Titles live in an items table, or on the events, where the newest one of each item counts.  The statement orders
- * what could come twice, so the same rows give the same texts.
+ * Titles live in an items table, or on the events, where the newest one of each item counts.  The statement
+ * orders what could come twice, so the same rows give the same texts.
  */
 #include "postgres.h"
 

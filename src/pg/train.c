@@ -2,13 +2,13 @@
  * train.c
  *	  uiml_train: from a domain's events to a version that predictions are made from.
  *
- * The steps: read the events and texts as the caller, under his rights and row-level security; fit, tune, judge and
- * refit in the core; name the interests; then, as the domain's owner, write the version's tables and, by the last
- * statements, make it the active one.  All of it is one transaction: whatever fails leaves the version before in place and
- * no table behind.
+ * The steps: read the events and texts as the caller, under his rights and row-level security; fit, tune,
+ * judge and refit in the core; name the interests; then, as the domain's owner, write the version's tables
+ * and, by the last statements, make it the active one.  All of it is one transaction: whatever fails leaves
+ * the version before in place and no table behind.
  *
- * Memory: everything lives in one context, watched against maintenance_work_mem; the events are given back as soon as
- * their sums per user and item exist.
+ * Memory: everything lives in one context, watched against maintenance_work_mem; the events are given back as
+ * soon as their sums per user and item exist.
  */
 #include "postgres.h"
 
@@ -73,7 +73,7 @@ typedef struct Training
 	UimlVersionRow row;
 } Training;
 
-/* --- before the work --------------------------------------------------------------------------------------------- */
+/* --- before the work ------------------------------------------------------------------------------------ */
 
 static void
 read_options(Training *training)
@@ -169,7 +169,7 @@ bound_fit(Training *training)
 	params->model.memory = (size_t) Max((double) training->budget.limit - beside, 1);
 }
 
-/* --- the work ---------------------------------------------------------------------------------------------------- */
+/* --- the work ------------------------------------------------------------------------------------------- */
 
 /* What the events tell beside their sums. */
 static void
@@ -214,8 +214,8 @@ count_item_users(Training *training)
 }
 
 /*
- * Tells where nothing is left of most users' history: a half-life of days was given, on a history of years; or a single event
- * of a wrong time, years ahead, makes all others look old.
+ * Tells where nothing is left of most users' history: a half-life of days was given, on a history of years;
+ * or a single event of a wrong time, years ahead, makes all others look old.
  */
 static void
 note_decay(const Training *training)
@@ -325,7 +325,7 @@ fit_model(Training *training)
 	uiml_interactions_fade(&training->env, &training->interactions);
 }
 
-/* --- what is kept ------------------------------------------------------------------------------------------------ */
+/* --- what is kept --------------------------------------------------------------------------------------- */
 
 static void
 add_number(StringInfo json, const char *name, double value)
@@ -438,7 +438,7 @@ store_model(Training *training)
 	uiml_act_as_self(&caller);
 }
 
-/* --- the result -------------------------------------------------------------------------------------------------- */
+/* --- the result ----------------------------------------------------------------------------------------- */
 
 static void
 add_figure(StringInfo json, const char *name, const UimlFigure *figure)
@@ -495,7 +495,6 @@ result_tuple(const Training *training, TupleDesc desc)
 static void
 run_training(Training *training)
 {
-	training->budget.context = training->context;
 	uiml_phases_begin(&training->phases, training->domain->name);
 	uiml_budget_init(&training->budget, training->context);
 	training->inner = uiml_env_pg(&training->pg, training->context, uiml_phases_progress, &training->phases);

@@ -2,9 +2,9 @@
  * trainargs.c
  *	  Which domain a call of uiml_train is about.
  *
- * uiml_train takes the arguments of uiml_create_domain, so that one call does for a newcomer.  A script that repeats the
- * call every night passes them again; where they have changed meanwhile, training on something else than was registered
- * would surprise, so that is an error.
+ * uiml_train takes the arguments of uiml_create_domain, so that one call does for a newcomer.  A script that
+ * repeats the call every night passes them again; where they have changed meanwhile, training on something
+ * else than was registered would surprise, so that is an error.
  */
 #include "postgres.h"
 

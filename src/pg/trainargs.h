@@ -9,10 +9,12 @@
 
 /*
  * uiml_train_domain
- *		The domain of args->name, locked until the end of the transaction: registered before, or registered now.
+ *		The domain of args->name, locked until the end of the transaction: registered before, or registered
+ *		now.
  *
- * A domain that exists keeps what it was registered with: an argument that says otherwise is INVALID_PARAMETER_VALUE (hint:
- * uiml_alter_domain), where one that has its default value says nothing.  A new one needs args->events.
+ * A domain that exists keeps what it was registered with: an argument that says otherwise is
+ * INVALID_PARAMETER_VALUE (hint: uiml_alter_domain), where one that has its default value says nothing.  A
+ * new one needs args->events.
  */
 extern UimlDomain *uiml_train_domain(const UimlDomainArgs *args);
 

@@ -2,9 +2,9 @@
  * trainstore.c
  *	  Writing a trained model into the tables of a new version.
  *
- * The tables are new, plain and not attached while they are loaded, in key order, so that the index built afterwards is in
- * the order of the heap.  A user's vector and interest masses are computed while the row is written: no block of
- * users x dims is ever held.
+ * The tables are new, plain and not attached while they are loaded, in key order, so that the index built
+ * afterwards is in the order of the heap.  A user's vector and interest masses are computed while the row is
+ * written: no block of users x dims is ever held.
  */
 #include "postgres.h"
 
@@ -18,24 +18,13 @@
 #include "utils/timestamp.h"
 
 #include "pg/bulk.h"
+#include "pg/domain.h"
 #include "pg/interest_vector.h"
 #include "pg/itemdigest.h"
 #include "pg/storage.h"
 #include "pg/trainstore.h"
 
 #define TELL_EVERY 1024 /* users between two reports of progress */
-
-static Datum
-text_array(const List *texts)
-{
-	int n = list_length(texts);
-	Datum *value = palloc(Max(n, 1) * sizeof(Datum));
-	ListCell *cell;
-
-	foreach (cell, texts)
-		value[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(construct_array(value, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
 
 /* A vector for storage: what is stored is finite. */
 static Datum
@@ -49,7 +38,7 @@ vector_datum(const float *x, size_t n)
 	return PointerGetDatum(uiml_vector_from_floats(x, (int) n));
 }
 
-/* --- items ------------------------------------------------------------------------------------------------------ */
+/* --- items ---------------------------------------------------------------------------------------------- */
 
 static uint64
 add_to_digest(uint64 digest, const UimlTrained *trained, size_t item)
@@ -107,7 +96,7 @@ store_items(const UimlTrained *trained, int32 version, Oid table)
 	return digest;
 }
 
-/* --- interests -------------------------------------------------------------------------------------------------- */
+/* --- interests ------------------------------------------------------------------------------------------ */
 
 static void
 store_interests(const UimlTrained *trained, int32 version, Oid table)
@@ -127,10 +116,10 @@ store_interests(const UimlTrained *trained, int32 version, Oid table)
 						 Int32GetDatum((int32) j),
 						 Int32GetDatum((int32) j + 1),
 						 CStringGetTextDatum(label->label),
-						 text_array(label->terms),
+						 uiml_text_array(label->terms),
 						 Float4GetDatum(model->prior[j]),
 						 Int32GetDatum((int32) label->n_items),
-						 text_array(label->typical),
+						 uiml_text_array(label->typical),
 						 vector_datum(model->centroid + j * model->dims, model->dims)};
 
 		MemoryContextSwitchTo(old);
@@ -139,7 +128,7 @@ store_interests(const UimlTrained *trained, int32 version, Oid table)
 	uiml_bulk_end(bulk);
 }
 
-/* --- users ------------------------------------------------------------------------------------------------------ */
+/* --- users ---------------------------------------------------------------------------------------------- */
 
 static Datum
 item_numbers(const uint32 *item, size_t n)

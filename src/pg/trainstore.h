@@ -28,16 +28,17 @@ typedef struct UimlTrained
  * uiml_trained_store
  *		Creates and loads the three partitions of a version, and sets tables and digest of row.
  *
- * Call as the owner.  Rows are written in key order, users one by one: their vectors are computed as they are written.
- * progress (may be NULL) is told the phase "storing".
+ * Call as the owner.  Rows are written in key order, users one by one: their vectors are computed as they are
+ * written.  progress (may be NULL) is told the phase "storing".
  */
 extern void uiml_trained_store(const UimlTrained *trained, int32 version, UimlProgressFn progress,
 							   void *progress_ctx, UimlVersionRow *row);
 
 /*
  * uiml_trained_attach
- *		Indexes, analyses and attaches the tables of row.  Call as the owner, and late, since the parents stay locked against
- *		VACUUM and ANALYZE from here to the end of the transaction; nothing trained is needed any more.
+ *		Indexes, analyses and attaches the tables of row.  Call as the owner, and late, since the parents stay
+ *		locked against VACUUM and ANALYZE from here to the end of the transaction; nothing trained is needed
+ *		any more.
  */
 extern void uiml_trained_attach(const UimlDomain *domain, const UimlVersionRow *row);
 

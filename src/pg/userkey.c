@@ -2,9 +2,9 @@
  * userkey.c
  *	  Converting a key given by a caller to the key type of a domain.
  *
- * The types that keys nearly always have (integers, character types, uuid) are read here without throwing.  For the others the type's
- * own input function decides; it reports a mistake softly since PostgreSQL 16, and before that inside a
- * subtransaction, which is how PL/pgSQL's EXCEPTION blocks do it.
+ * The types that keys nearly always have (integers, character types, uuid) are read here without throwing.
+ * For the others the type's own input function decides; it reports a mistake softly since PostgreSQL 16, and
+ * before that inside a subtransaction, which is how PL/pgSQL's EXCEPTION blocks do it.
  */
 #include "postgres.h"
 

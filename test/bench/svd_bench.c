@@ -2,9 +2,9 @@
  * svd_bench.c
  *	  Times uiml_svd_items on a file of "user,item" pairs.
  *
- * usage: svd_bench PAIRS DIMS RUNS [OUT]
- * Prints the median of the CPU seconds per run, reading excluded, and the share explained; writes v (float32, row-major)
- * followed by sigma (float64) to OUT.  Pairs are sorted by user, numbered from 0, without duplicates.
+ * usage: svd_bench PAIRS DIMS RUNS [OUT] Prints the median of the CPU seconds per run, reading excluded, and
+ * the share explained; writes v (float32, row-major) followed by sigma (float64) to OUT.  Pairs are sorted by
+ * user, numbered from 0, without duplicates.
  */
 #include <errno.h>
 #include <stdio.h>

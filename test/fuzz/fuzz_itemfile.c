@@ -2,8 +2,8 @@
  * fuzz_itemfile.c
  *	  uiml_itemfile_open on arbitrary bytes; whatever it accepts is read to the last byte.
  *
- * Random bytes hardly ever carry a right magic and total size, so the first input byte can ask for a written file
- * instead; the other bytes then are the damage done to it.
+ * Random bytes hardly ever carry a right magic and total size, so the first input byte can ask for a written
+ * file instead; the other bytes then are the damage done to it.
  */
 #include <stdint.h>
 #include <stdlib.h>

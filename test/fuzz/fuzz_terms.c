@@ -2,7 +2,8 @@
  * fuzz_terms.c
  *	  Splitting, counting and labelling arbitrary bytes.
  *
- * The first byte chooses the memory limit, so that tables which are full are used too; zero bytes separate texts.
+ * The first byte chooses the memory limit, so that tables which are full are used too; zero bytes separate
+ * texts.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /*
  * fuzz_vector_text.c
- *	  uiml_vector_parse on arbitrary bytes: it reads and writes within bounds, and accepts finite elements only.
+ *	  uiml_vector_parse on arbitrary bytes: it reads and writes within bounds, and accepts finite elements
+ *	  only.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -22,8 +22,8 @@
 #define DAY      86400.0
 
 /*
- * Everybody likes one topic at a time, nine events of ten.  With a period, taste moves on to another topic every so many
- * days; without one it stays.
+ * Everybody likes one topic at a time, nine events of ten.  With a period, taste moves on to another topic
+ * every so many days; without one it stays.
  */
 static void
 plant(int period, UimlEvent *events)

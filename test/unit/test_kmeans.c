@@ -41,7 +41,10 @@ result_free(Result *r)
 	free(r->cluster);
 }
 
-/* n points around k random directions, point i around direction i mod k or, skewed, more often around the first. */
+/*
+ * n points around k random directions, point i around direction i mod k or, skewed, more often around the
+ * first.
+ */
 static float *
 planted(size_t n, size_t d, size_t k, double noise, bool skewed, uint64_t seed, size_t *label)
 {

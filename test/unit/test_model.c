@@ -13,7 +13,9 @@
 #include "core/rng.h"
 #include "testenv.h"
 
-/* Users prefer one of four groups of items: three of four events go there, by a skewed popularity within it. */
+/*
+ * Users prefer one of four groups of items: three of four events go there, by a skewed popularity within it.
+ */
 enum
 {
 	USERS = 600,
@@ -152,8 +154,8 @@ test_planted_interests(void **state)
 }
 
 /*
- * A user folded in is his row of the training projection: in this matrix without scales it is X V, and scores with
- * all dimensions give X back.
+ * A user folded in is his row of the training projection: in this matrix without scales it is X V, and scores
+ * with all dimensions give X back.
  */
 static void
 test_fold_in(void **state)

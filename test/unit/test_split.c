@@ -55,7 +55,9 @@ test_roles(void **state)
 	assert_memory_equal(role, ((uint8_t[]){UIML_JUDGE, UIML_TUNE, 0, 0, 0}), 5);
 }
 
-/* Whoever is held out has a lower hash than whoever is not, and judges have lower ones than those who tune. */
+/*
+ * Whoever is held out has a lower hash than whoever is not, and judges have lower ones than those who tune.
+ */
 static void
 test_many_roles(void **state)
 {

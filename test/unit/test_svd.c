@@ -114,7 +114,10 @@ scaled_dense(const UimlSparse *x, const uint8_t *used, double row_scale, double 
 	return a;
 }
 
-/* Checks what defines singular vectors: orthonormal, A'A v = sigma^2 v, signs, order, and the share explained. */
+/*
+ * Checks what defines singular vectors: orthonormal, A'A v = sigma^2 v, signs, order, and the share
+ * explained.
+ */
 static void
 check_result(const UimlSparse *x, const uint8_t *used, const UimlSvdParams *params, const Result *r,
 			 double tolerance)

@@ -1,6 +1,7 @@
 /*
  * testenv.h
- *	  Environments for unit tests: every allocation is counted, the k-th one can fail, the k-th interrupt check
+ *	  Environments for unit tests: every allocation is counted, the k-th one can fail, the k-th interrupt
+ *	  check
  *	  can say stop.
  *
  * A test that must survive both loops k from 1 upwards until the call succeeds:
@@ -87,7 +88,9 @@ test_env_counting(void)
 	return env;
 }
 
-/* The *countdown-th allocation fails, the others succeed; afterwards *countdown > 0 means it was not reached. */
+/*
+ * The *countdown-th allocation fails, the others succeed; afterwards *countdown > 0 means it was not reached.
+ */
 static inline UimlEnv
 test_env_failing_alloc(long *countdown)
 {
