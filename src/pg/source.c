@@ -463,7 +463,7 @@ uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext conte
 						  .progress_ctx = progress_ctx,
 						  .expected_rows = expected_rows(domain->events)};
 
-	uiml_source_check_relation(domain, domain->events, "events");
+	uiml_source_check_events(domain);
 	uiml_budget_init(&reader.budget, context);
 	reader.users =
 		uiml_keys_begin(uiml_key_type(user_type, domain->user_col, context), context, &reader.budget);

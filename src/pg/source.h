@@ -63,4 +63,7 @@ extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *
  */
 extern void uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what);
 
+/* The same for the events, and UNDEFINED_COLUMN where a column that the domain reads is gone. */
+extern void uiml_source_check_events(const UimlDomain *domain);
+
 #endif /* UIML_PG_SOURCE_H */

@@ -168,6 +168,32 @@ may_read(Oid relation)
 		   pg_attribute_aclcheck_all(relation, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
 }
 
+static void
+check_column(const UimlDomain *domain, Oid relation, const char *what, const char *column,
+			 const char *argument)
+{
+	if (column != NULL && get_attnum(relation, column) == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" of the %s of domain \"%s\" does not exist", column, what,
+							   domain->name),
+						errdetail("It was renamed or dropped since the domain was registered."),
+						errhint("Name another with uiml_alter_domain(%s, %s => ...).",
+								quote_literal_cstr(domain->name), argument)));
+}
+
+void
+uiml_source_check_events(const UimlDomain *domain)
+{
+	Oid events = domain->events;
+
+	uiml_source_check_relation(domain, events, "events");
+	check_column(domain, events, "events", domain->user_col, "user_col");
+	check_column(domain, events, "events", domain->item_col, "item_col");
+	check_column(domain, events, "events", domain->time_col, "time_col");
+	check_column(domain, events, "events", domain->kind_col, "kind_col");
+	check_column(domain, events, "events", domain->weight_col, "weight_col");
+}
+
 void
 uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what)
 {

@@ -182,6 +182,15 @@ SELECT uiml_alter_domain('old', half_life => '0');
 SELECT users FROM uiml_train('old');
 SELECT v.half_life IS NULL AS none, d.half_life FROM uiml.version v JOIN uiml.domain d USING (domain_id) WHERE d.name = 'old' AND v.active;
 
+-- A column that was renamed is named, and how to mend it.
+CREATE TABLE renamed AS SELECT user_id, article_id AS item_id FROM reads;
+SELECT users FROM uiml_train('renamed', 'renamed', dims => 4, interests => 2);
+ALTER TABLE renamed RENAME user_id TO reader;
+SELECT users FROM uiml_train('renamed'); \echo :SQLSTATE
+SELECT uiml_alter_domain('renamed', user_col => 'reader');
+SELECT users FROM uiml_train('renamed');
+SELECT uiml_drop_domain('renamed');
+
 CREATE TABLE no_times AS SELECT user_id, article_id AS item_id, 1e30::float8 AS at FROM reads;
 SELECT users FROM uiml_train('no_times', 'no_times', time_col => 'at');
 
