@@ -77,6 +77,8 @@ typedef struct AlphaSearch
 	const float *prior;
 	size_t n;
 	size_t k;
+	double spread;
+	double events; /* held-out ones */
 } AlphaSearch;
 
 static double
@@ -84,14 +86,17 @@ alpha_loss(void *ctx, double log_alpha)
 {
 	const AlphaSearch *search = ctx;
 
-	return uiml_blend_loss(search->mass, search->held, search->prior, search->n, search->k, exp(log_alpha));
+	double z = (log_alpha - log((double) search->k)) / search->spread;
+
+	return uiml_blend_loss(search->mass, search->held, search->prior, search->n, search->k, exp(log_alpha)) +
+		   z * z / 2 / search->events;
 }
 
 UimlStatus
 uiml_blend_fit_alpha(const UimlEnv *env, const float *mass, const float *held, const float *prior, size_t n,
-					 size_t k, double *alpha)
+					 size_t k, double spread, double *alpha)
 {
-	AlphaSearch search = {mass, held, prior, n, k};
+	AlphaSearch search = {mass, held, prior, n, k, spread, row_sum(held, n * k)};
 	double log_alpha, loss;
 	UimlStatus status = uiml_minimise(env, alpha_loss, &search, log(ALPHA_LOWEST), log(ALPHA_HIGHEST),
 									  ALPHA_STEPS, ALPHA_ACCURACY, &log_alpha, &loss);

@@ -60,9 +60,6 @@
 #define FEWEST_ITEMS  3
 #define DROP_ATTEMPTS 5
 
-#define NEUTRAL_ITEM_ALPHA  10
-#define NEUTRAL_TEMPERATURE .6
-
 UimlModelParams
 uiml_model_defaults(void)
 {
@@ -214,8 +211,9 @@ UimlStatus
 uiml_model_fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
 					 const UimlModelParams *params, UimlModel *model)
 {
-	UimlModel m = {
-		.n_items = x->n_items, .item_alpha = NEUTRAL_ITEM_ALPHA, .temperature = NEUTRAL_TEMPERATURE};
+	UimlModel m = {.n_items = x->n_items,
+				   .item_alpha = UIML_NEUTRAL_ITEM_ALPHA,
+				   .temperature = UIML_NEUTRAL_TEMPERATURE};
 	float *col_factor;
 	size_t cells;
 	UimlStatus status = UIML_OK;

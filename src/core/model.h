@@ -23,6 +23,10 @@ typedef struct UimlModelParams
 	size_t memory; /* bytes that may be spent, 0: no bound; where dims is chosen, only what fits is tried */
 } UimlModelParams;
 
+/* What holds until tuning users tell, and what few of them are drawn to. */
+#define UIML_NEUTRAL_ITEM_ALPHA  10
+#define UIML_NEUTRAL_TEMPERATURE .6
+
 /* A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest. */
 typedef struct UimlModel
 {

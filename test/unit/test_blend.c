@@ -95,7 +95,7 @@ fitted_alpha(double alpha, size_t n, unsigned events)
 			(e < events ? mass : held)[i * K + j]++;
 		}
 	}
-	assert_int_equal(uiml_blend_fit_alpha(&env, mass, held, prior, n, K, &found), UIML_OK);
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, held, prior, n, K, INFINITY, &found), UIML_OK);
 	free(mass);
 	free(held);
 	return found;
@@ -121,19 +121,24 @@ fit_edges(void **state)
 	long countdown = 3;
 
 	(void) state;
-	assert_int_equal(uiml_blend_fit_alpha(&env, mass, nothing, third, 1, 3, &alpha), UIML_EEMPTY);
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, nothing, third, 1, 3, INFINITY, &alpha), UIML_EEMPTY);
 	assert_near(alpha, 3, 1e-15);
-	assert_int_equal(uiml_blend_fit_alpha(&env, mass, nothing, third, 0, 3, &alpha), UIML_EEMPTY);
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, nothing, third, 0, 3, INFINITY, &alpha), UIML_EEMPTY);
 
 	/* History tells all, or nothing: alpha stays within 1e-2 .. 1e4. */
-	assert_int_equal(uiml_blend_fit_alpha(&env, mass, same, third, 1, 3, &alpha), UIML_OK);
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, same, third, 1, 3, INFINITY, &alpha), UIML_OK);
 	assert_true(alpha >= 0.00999 && alpha < 0.011);
-	assert_int_equal(uiml_blend_fit_alpha(&env, same, (const float[]){5, 0, 5}, third, 1, 3, &alpha),
-					 UIML_OK);
+	assert_int_equal(
+		uiml_blend_fit_alpha(&env, same, (const float[]){5, 0, 5}, third, 1, 3, INFINITY, &alpha), UIML_OK);
 	assert_true(alpha > 9900 && alpha < 10001);
 
+	/* One event does not send alpha to its bound where it has a prior of its own. */
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, same, third, 1, 3, 1.5, &alpha), UIML_OK);
+	assert_true(alpha > .1 && alpha < 100);
+
 	env = test_env_interrupting(&countdown);
-	assert_int_equal(uiml_blend_fit_alpha(&env, mass, same, third, 1, 3, &alpha), UIML_EINTERRUPTED);
+	assert_int_equal(uiml_blend_fit_alpha(&env, mass, same, third, 1, 3, INFINITY, &alpha),
+					 UIML_EINTERRUPTED);
 }
 
 /* scipy.stats.betabinom(m, share * strength, (1 - share) * strength).ppf((1 -+ level) / 2) of SciPy 1.10. */
