@@ -66,4 +66,7 @@ extern void uiml_source_check_relation(const UimlDomain *domain, Oid relation, c
 /* The same for the events, and UNDEFINED_COLUMN where a column that the domain reads is gone. */
 extern void uiml_source_check_events(const UimlDomain *domain);
 
+/* The same of the items table and its columns, where there is one. */
+extern void uiml_source_check_items(const UimlDomain *domain);
+
 #endif /* UIML_PG_SOURCE_H */

@@ -181,6 +181,16 @@ check_column(const UimlDomain *domain, Oid relation, const char *what, const cha
 								quote_literal_cstr(domain->name), argument)));
 }
 
+static void
+check_columns(const UimlDomain *domain, Oid relation, const char *what, const List *columns,
+			  const char *argument)
+{
+	ListCell *cell;
+
+	foreach (cell, columns)
+		check_column(domain, relation, what, lfirst(cell), argument);
+}
+
 void
 uiml_source_check_events(const UimlDomain *domain)
 {
@@ -192,6 +202,17 @@ uiml_source_check_events(const UimlDomain *domain)
 	check_column(domain, events, "events", domain->time_col, "time_col");
 	check_column(domain, events, "events", domain->kind_col, "kind_col");
 	check_column(domain, events, "events", domain->weight_col, "weight_col");
+	check_columns(domain, events, "events", domain->text_cols, "text_cols");
+}
+
+void
+uiml_source_check_items(const UimlDomain *domain)
+{
+	if (!OidIsValid(domain->items))
+		return;
+	uiml_source_check_relation(domain, domain->items, "items");
+	check_column(domain, domain->items, "items", domain->item_key, "item_key");
+	check_columns(domain, domain->items, "items", domain->item_text, "item_text");
 }
 
 void

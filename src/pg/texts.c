@@ -92,8 +92,7 @@ has_texts(const UimlDomain *domain)
 void
 uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source)
 {
-	if (OidIsValid(domain->items))
-		uiml_source_check_relation(domain, domain->items, "items");
+	uiml_source_check_items(domain);
 	if (has_texts(domain))
 		uiml_sql_run(psprintf("%s LIMIT 0", texts_query(domain, source->items.type->type)), NULL);
 }

@@ -191,6 +191,14 @@ SELECT uiml_alter_domain('renamed', user_col => 'reader');
 SELECT users FROM uiml_train('renamed');
 SELECT uiml_drop_domain('renamed');
 
+-- The same of the texts.
+CREATE TABLE named (article_id bigint PRIMARY KEY, headline text);
+INSERT INTO named SELECT article_id, title FROM articles;
+SELECT uiml_create_domain('named', 'reads', items => 'named', item_text => '{headline}');
+ALTER TABLE named RENAME headline TO head;
+SELECT FROM uiml_train('named'); \echo :SQLSTATE
+SELECT uiml_drop_domain('named');
+
 CREATE TABLE no_times AS SELECT user_id, article_id AS item_id, 1e30::float8 AS at FROM reads;
 SELECT users FROM uiml_train('no_times', 'no_times', time_col => 'at');
 
