@@ -533,15 +533,27 @@ uiml_model_truncate(UimlModel *model, size_t dims)
 	model->dims = dims;
 }
 
+/* What clustering takes, and the choice of k before it: of a sample, for up to 128 clusters (kmeans_choose.c). */
+static double
+clustering_memory(size_t n_items, size_t c, size_t k, bool choose)
+{
+	size_t cluster = uiml_kmeans_memory(n_items, c, k);
+	size_t chosen = choose ? uiml_kmeans_memory(n_items < 20000 ? n_items : 20000, c, 128) : 0;
+
+	return (double) (cluster > chosen ? cluster : chosen);
+}
+
 size_t
 uiml_model_memory(size_t n_users, size_t n_items, size_t n_entries, const UimlModelParams *params)
 {
 	size_t dims = params->dims > 0 ? params->dims : DEFAULT_DIMS;
 	size_t k = params->interests > 0 ? params->interests : MOST_INTERESTS;
+	size_t c;
 	double n = (double) n_items;
 	double vectors, bytes, space, interests;
 
 	dims = dims < n_items ? dims : n_items;
+	c = dims < MOST_INTEREST_DIMS ? dims : MOST_INTEREST_DIMS;
 	k = k < n_items ? k : n_items;
 	vectors = n * (double) dims * sizeof(float);
 
@@ -555,8 +567,9 @@ uiml_model_memory(size_t n_users, size_t n_items, size_t n_entries, const UimlMo
 			(double) uiml_svd_memory(n_users, n_items, n_entries, dims);
 
 	/* In-vectors, points and their weights, interests and centroids, then what the clustering takes. */
-	interests = 2 * vectors + n * (sizeof(float) + sizeof(uint32_t)) +
-				(double) k * (double) dims * sizeof(float) + (double) uiml_kmeans_memory(n_items, dims, k);
+	interests = vectors + n * (double) (c + 1) * sizeof(float) + n * sizeof(uint32_t) +
+				(double) k * (double) dims * sizeof(float) +
+				clustering_memory(n_items, c, k, params->interests == 0);
 	bytes += space > interests ? space : interests;
 	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

@@ -77,6 +77,9 @@ extern UimlDomain *uiml_domain_create(const UimlDomainArgs *args);
  */
 extern char *uiml_kind_weights_problem(Jsonb *kind_weights);
 extern char *uiml_options_problem(Jsonb *options);
+
+/* A JSON number as double, infinite where it is too large; NaN for any other value. */
+extern double uiml_jsonb_number(const JsonbValue *value);
 extern bool uiml_features_known(const char *features);
 
 /*

@@ -65,9 +65,11 @@ uiml_text_array(List *texts)
  * JSON
  */
 
-static double
-jsonb_number(const JsonbValue *value)
+double
+uiml_jsonb_number(const JsonbValue *value)
 {
+	if (value->type != jbvNumeric)
+		return NAN;
 	return DatumGetFloat8(
 		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
 }
@@ -91,7 +93,7 @@ uiml_kind_weights_problem(Jsonb *kind_weights)
 			kind = pnstrdup(value.val.string.val, value.val.string.len);
 		if (token != WJB_VALUE)
 			continue;
-		weight = value.type == jbvNumeric ? jsonb_number(&value) : -1;
+		weight = uiml_jsonb_number(&value);
 		if (!(weight >= 0) || isinf(weight))
 			return psprintf("The weight of kind \"%s\" must be a number greater than or equal to zero.",
 							kind);
@@ -125,7 +127,7 @@ option_problem(const char *name, const JsonbValue *value)
 
 		if (strcmp(known->name, name) != 0)
 			continue;
-		number = value->type == jbvNumeric ? jsonb_number(value) : NAN;
+		number = uiml_jsonb_number(value);
 		if (number >= known->low && number <= known->high && (!known->whole || number == rint(number)))
 			return NULL;
 		return psprintf("Option \"%s\" must be %s%s.", name, known->whole ? "" : "a number ", known->range);

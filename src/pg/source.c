@@ -28,6 +28,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "pg/domain.h"
 #include "pg/env.h"
 #include "pg/roles.h"
 #include "pg/source.h"
@@ -123,11 +124,7 @@ lookup_kind(const UimlDomain *domain, const char *kind, int length)
 	if (domain->kind_weights == NULL || !JB_ROOT_IS_OBJECT(domain->kind_weights) ||
 		getKeyJsonValueFromContainer(&domain->kind_weights->root, kind, length, &value) == NULL)
 		return -1;
-	if (value.type != jbvNumeric)
-		weight = -1;
-	else
-		weight = DatumGetFloat8(
-			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+	weight = uiml_jsonb_number(&value);
 	if (!(weight >= 0 && weight <= FLT_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -33,8 +33,7 @@ uiml_domain_option(const UimlDomain *domain, const char *name, double default_va
 		getKeyJsonValueFromContainer(&domain->options->root, name, (int) strlen(name), &value) == NULL ||
 		value.type != jbvNumeric)
 		return default_value;
-	return DatumGetFloat8(
-		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value.val.numeric)));
+	return uiml_jsonb_number(&value);
 }
 
 static void
