@@ -21,9 +21,9 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "core/blend.h"
+#include "pg/attempt.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/userkey.h"
@@ -105,8 +105,9 @@ typedef struct StateReader
 } StateReader;
 
 static void
-read_state(StateReader *reader)
+read_state(void *ctx)
 {
+	StateReader *reader = ctx;
 	UimlState *state = reader->state;
 
 	state->served = uiml_served_open(state->serving);
@@ -117,8 +118,10 @@ read_state(StateReader *reader)
 }
 
 static void
-read_user(StateReader *reader)
+read_user(void *ctx)
 {
+	StateReader *reader = ctx;
+
 	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->items, reader->row);
 }
 
@@ -134,45 +137,23 @@ is_of_server(int code)
 
 /* Reads in a subtransaction; false where it fails by the fault of the domain. */
 static bool
-try_reading(void (*read)(StateReader *), StateReader *reader)
+try_reading(UimlAttemptFn read, StateReader *reader)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool sound = true;
+	ErrorData *error = uiml_attempt(read, reader);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		read(reader);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (is_of_server(error->sqlerrcode))
-			ReThrowError(error);
-		ereport(DEBUG1, (errmsg_internal("leaving out domain \"%s\": %s", reader->state->serving->domain,
-										 error->message)));
-		FreeErrorData(error);
-		sound = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return sound;
+	if (error == NULL)
+		return true;
+	if (is_of_server(error->sqlerrcode))
+		ReThrowError(error);
+	ereport(DEBUG1, (errmsg_internal("leaving out domain \"%s\": %s", reader->state->serving->domain,
+									 error->message)));
+	FreeErrorData(error);
+	return false;
 }
 
 /* No subtransaction can start beside parallel workers: there an error stands. */
 static bool
-read_or_leave_out(void (*read)(StateReader *), StateReader *reader)
+read_or_leave_out(UimlAttemptFn read, StateReader *reader)
 {
 	UimlState *state = reader->state;
 

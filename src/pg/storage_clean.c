@@ -21,8 +21,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 
+#include "pg/attempt.h"
 #include "pg/catalog.h"
 #include "pg/env.h"
 #include "pg/sql.h"
@@ -75,13 +75,21 @@ lock_at_once(const Oid *relation, int n)
 	return true;
 }
 
+typedef struct Drop
+{
+	const UimlDomain *domain;
+	const UimlRetired *retired;
+} Drop;
+
 /*
- * Drops a version's partitions and its row.  False when a lock is taken; raises an error when something
+ * Drops a version's partitions and its row, or nothing when a lock is taken; raises an error when something
  * depends on a table.
  */
-static bool
-drop_version(const UimlDomain *domain, const UimlRetired *retired)
+static void
+drop_version(void *ctx)
 {
+	const UimlDomain *domain = ((Drop *) ctx)->domain;
+	const UimlRetired *retired = ((Drop *) ctx)->retired;
 	Oid locks[2 * N_TABLES];
 	Oid drop[N_TABLES];
 	int n_locks = 0;
@@ -99,48 +107,27 @@ drop_version(const UimlDomain *domain, const UimlRetired *retired)
 		drop[n_drop++] = table;
 	}
 	if (!lock_at_once(locks, n_locks))
-		return false;
+		return;
 	for (int i = 0; i < n_drop; i++)
 		uiml_sql_run(psprintf("DROP TABLE %s", uiml_relation_name(drop[i])), NULL);
 	uiml_version_forget(domain, retired->version_id);
-	return true;
 }
 
 /* A training must not fail for what it couldn't tidy up: the error becomes a notice, a cancel stays one. */
 static void
 try_drop_version(const UimlDomain *domain, const UimlRetired *retired)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Drop work = {domain, retired};
+	ErrorData *error = uiml_attempt(drop_version, &work);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		(void) drop_version(domain, retired);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		ereport(
-			NOTICE,
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	ereport(NOTICE,
 			errmsg("keeping version %d of domain \"%s\": %s", retired->version, domain->name, error->message),
 			error->detail != NULL ? errdetail_internal("%s", error->detail) : 0);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
+	FreeErrorData(error);
 }
 
 void

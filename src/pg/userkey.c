@@ -16,12 +16,12 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/uuid.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #endif
 
+#include "pg/attempt.h"
 #include "pg/userkey.h"
 
 static bool
@@ -128,49 +128,44 @@ input_key(char *text, Oid to, Datum *result)
 
 #else
 
+typedef struct KeyInput
+{
+	char *text;
+	Oid function;
+	Oid ioparam;
+	Datum result;
+} KeyInput;
+
+static void
+call_input(void *ctx)
+{
+	KeyInput *input = ctx;
+
+	input->result = OidInputFunctionCall(input->function, input->text, input->ioparam, -1);
+}
+
 static bool
 input_key(char *text, Oid to, Datum *result)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool valid = true;
-	Oid input;
-	Oid ioparam;
+	KeyInput input = {.text = text};
+	ErrorData *error = NULL;
 
-	getTypeInputInfo(to, &input, &ioparam);
+	getTypeInputInfo(to, &input.function, &input.ioparam);
 
 	/* No subtransaction can start beside parallel workers: there the input function's own error stands. */
 	if (IsInParallelMode())
+		call_input(&input);
+	else
+		error = uiml_attempt(call_input, &input);
+	if (error != NULL)
 	{
-		*result = OidInputFunctionCall(input, text, ioparam, -1);
-		return true;
-	}
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*result = OidInputFunctionCall(input, text, ioparam, -1);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 			ReThrowError(error);
 		FreeErrorData(error);
-		valid = false;
+		return false;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return valid;
+	*result = input.result;
+	return true;
 }
 
 #endif
