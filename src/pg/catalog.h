@@ -54,7 +54,6 @@ typedef struct UimlDomain
 /* What predictions need of a domain's active version. */
 typedef struct UimlServing
 {
-	int32 domain_id;
 	Oid owner;
 	char *domain; /* its name */
 	int64 version_id;

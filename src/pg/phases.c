@@ -54,12 +54,6 @@ milliseconds_since(instr_time then)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-double
-uiml_phases_elapsed(const UimlPhases *phases)
-{
-	return milliseconds_since(phases->start);
-}
-
 static int
 find_phase(UimlPhases *phases, const char *name)
 {
@@ -125,7 +119,7 @@ uiml_phases_progress(void *ctx, const char *phase, double done, double total)
 
 	if (phases->current < 0 || strcmp(phases->phase[phases->current].name, phase) != 0)
 		uiml_phases_enter(phases, phase);
-	elapsed = uiml_phases_elapsed(phases);
+	elapsed = milliseconds_since(phases->start);
 	if (phases->current < 0 || elapsed < FIRST_LINE || elapsed - phases->told < NEXT_LINE)
 		return;
 	phases->told = elapsed;

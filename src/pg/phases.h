@@ -44,9 +44,6 @@ extern void uiml_phases_enter(UimlPhases *phases, const char *name);
  */
 extern void uiml_phases_progress(void *ctx, const char *phase, double done, double total);
 
-/* Milliseconds since uiml_phases_begin. */
-extern double uiml_phases_elapsed(const UimlPhases *phases);
-
 /* {"reading": 131, "item space": 240}, in milliseconds; palloc'd. */
 extern char *uiml_phases_json(const UimlPhases *phases);
 

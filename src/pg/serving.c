@@ -25,12 +25,12 @@
 #include "pg/sql.h"
 
 #define SERVING_QUERY                                                                                        \
-	"SELECT v.domain_id, v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "   \
+	"SELECT v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "                \
 	"v.dims, "                                                                                               \
 	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
 	"v.users_table FROM uiml.version v WHERE v.active "
 
-#define SERVING_COLUMNS 17
+#define SERVING_COLUMNS 16
 
 /* The two questions; plans live as long as the backend. */
 static UimlPlan *named_plan;
@@ -45,25 +45,24 @@ add_serving(TupleTableSlot *slot, void *ctx)
 
 	slot_getsomeattrs(slot, SERVING_COLUMNS);
 	value = slot->tts_values;
-	serving->domain_id = DatumGetInt32(value[0]);
-	serving->owner = DatumGetObjectId(value[1]);
-	serving->domain = TextDatumGetCString(value[2]);
+	serving->owner = DatumGetObjectId(value[0]);
+	serving->domain = TextDatumGetCString(value[1]);
 	*list = lappend(*list, serving);
-	serving->version_id = DatumGetInt64(value[3]);
-	serving->version = DatumGetInt32(value[4]);
-	serving->has_data_until = !slot->tts_isnull[5];
-	serving->data_until = serving->has_data_until ? DatumGetTimestampTz(value[5]) : 0;
-	serving->half_life = slot->tts_isnull[6] ? INFINITY : DatumGetFloat8(value[6]);
-	serving->items = DatumGetInt64(value[7]);
-	serving->dims = DatumGetInt32(value[8]);
-	serving->interests = DatumGetInt32(value[9]);
-	serving->alpha = DatumGetFloat8(value[10]);
-	serving->item_alpha = DatumGetFloat8(value[11]);
-	serving->temperature = DatumGetFloat8(value[12]);
-	serving->digest = DatumGetInt64(value[13]);
-	serving->items_table = DatumGetObjectId(value[14]);
-	serving->interests_table = DatumGetObjectId(value[15]);
-	serving->users_table = DatumGetObjectId(value[16]);
+	serving->version_id = DatumGetInt64(value[2]);
+	serving->version = DatumGetInt32(value[3]);
+	serving->has_data_until = !slot->tts_isnull[4];
+	serving->data_until = serving->has_data_until ? DatumGetTimestampTz(value[4]) : 0;
+	serving->half_life = slot->tts_isnull[5] ? INFINITY : DatumGetFloat8(value[5]);
+	serving->items = DatumGetInt64(value[6]);
+	serving->dims = DatumGetInt32(value[7]);
+	serving->interests = DatumGetInt32(value[8]);
+	serving->alpha = DatumGetFloat8(value[9]);
+	serving->item_alpha = DatumGetFloat8(value[10]);
+	serving->temperature = DatumGetFloat8(value[11]);
+	serving->digest = DatumGetInt64(value[12]);
+	serving->items_table = DatumGetObjectId(value[13]);
+	serving->interests_table = DatumGetObjectId(value[14]);
+	serving->users_table = DatumGetObjectId(value[15]);
 }
 
 /*

@@ -58,12 +58,9 @@ extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source
 extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source);
 
 /*
- * UNDEFINED_TABLE where a relation of the domain, what ("events"), was dropped; INSUFFICIENT_PRIVILEGE where none of
- * it can be read.
+ * UNDEFINED_TABLE where the events were dropped, UNDEFINED_COLUMN where a column that the domain reads is gone,
+ * INSUFFICIENT_PRIVILEGE where none of them can be read.
  */
-extern void uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what);
-
-/* The same for the events, and UNDEFINED_COLUMN where a column that the domain reads is gone. */
 extern void uiml_source_check_events(const UimlDomain *domain);
 
 /* The same of the items table and its columns, where there is one. */

@@ -169,6 +169,23 @@ may_read(Oid relation)
 }
 
 static void
+check_relation(const UimlDomain *domain, Oid relation, const char *what)
+{
+	if (get_rel_relkind(relation) == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the %s of domain \"%s\" were dropped", what, domain->name),
+				 errhint("Name another table with uiml_alter_domain(%s, %s => ...), or drop the domain.",
+						 quote_literal_cstr(domain->name), what)));
+	if (!may_read(relation))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for the %s of domain \"%s\"", what, domain->name),
+						errdetail("They are read with the rights of whoever trains or evaluates."),
+						errhint("Run GRANT SELECT ON %s TO %s as their owner.", uiml_relation_name(relation),
+								quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+}
+
+static void
 check_column(const UimlDomain *domain, Oid relation, const char *what, const char *column,
 			 const char *argument)
 {
@@ -196,7 +213,7 @@ uiml_source_check_events(const UimlDomain *domain)
 {
 	Oid events = domain->events;
 
-	uiml_source_check_relation(domain, events, "events");
+	check_relation(domain, events, "events");
 	check_column(domain, events, "events", domain->user_col, "user_col");
 	check_column(domain, events, "events", domain->item_col, "item_col");
 	check_column(domain, events, "events", domain->time_col, "time_col");
@@ -210,24 +227,7 @@ uiml_source_check_items(const UimlDomain *domain)
 {
 	if (!OidIsValid(domain->items))
 		return;
-	uiml_source_check_relation(domain, domain->items, "items");
+	check_relation(domain, domain->items, "items");
 	check_column(domain, domain->items, "items", domain->item_key, "item_key");
 	check_columns(domain, domain->items, "items", domain->item_text, "item_text");
-}
-
-void
-uiml_source_check_relation(const UimlDomain *domain, Oid relation, const char *what)
-{
-	if (get_rel_relkind(relation) == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("the %s of domain \"%s\" were dropped", what, domain->name),
-				 errhint("Name another table with uiml_alter_domain(%s, %s => ...), or drop the domain.",
-						 quote_literal_cstr(domain->name), what)));
-	if (!may_read(relation))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for the %s of domain \"%s\"", what, domain->name),
-						errdetail("They are read with the rights of whoever trains or evaluates."),
-						errhint("Run GRANT SELECT ON %s TO %s as their owner.", uiml_relation_name(relation),
-								quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 }
