@@ -74,6 +74,18 @@ uiml_progress(const UimlEnv *env, const char *phase, double done, double total)
 		env->progress(env->ctx, phase, done, total);
 }
 
+void
+uiml_parallel(const UimlEnv *env, size_t n, UimlTaskFn task, void *arg)
+{
+	if (env->parallel != NULL)
+	{
+		env->parallel(env->ctx, n, task, arg);
+		return;
+	}
+	for (size_t piece = 0; piece < n; piece++)
+		task(arg, piece);
+}
+
 static void *
 malloc_alloc(void *ctx, size_t size)
 {

@@ -27,6 +27,9 @@ typedef enum UimlStatus
 	UIML_ECORRUPT      /* bytes that are not of the expected format */
 } UimlStatus;
 
+/* One of the n pieces of a job, which may run on any thread: it reads shared input and writes its own output. */
+typedef void (*UimlTaskFn)(void *arg, size_t piece);
+
 /*
  * What the core may ask of whoever calls it.
  *
@@ -34,6 +37,8 @@ typedef enum UimlStatus
  * free:		gives back what alloc returned; NULL is allowed
  * interrupted: true when the work must stop; asked once per outer, data-bound iteration
  * progress:	told the phase and how much of it is done; may be NULL
+ * parallel:	runs task(arg, 0 .. n - 1), each piece once and perhaps several at a time, and returns when all
+ *				are done; may be NULL.  Tasks call nothing of env.
  */
 typedef struct UimlEnv
 {
@@ -42,6 +47,7 @@ typedef struct UimlEnv
 	bool (*interrupted)(void *ctx);
 	void (*progress)(void *ctx, const char *phase, double done, double total);
 	void *ctx;
+	void (*parallel)(void *ctx, size_t n, UimlTaskFn task, void *arg);
 } UimlEnv;
 
 /* A static English name of a status, for tests and messages of last resort. */
@@ -60,6 +66,16 @@ extern void uiml_free(const UimlEnv *env, void *pointer);
 extern bool uiml_interrupted(const UimlEnv *env);
 
 extern void uiml_progress(const UimlEnv *env, const char *phase, double done, double total);
+
+/*
+ * uiml_parallel
+ *		Runs task(arg, piece) for each piece below n, one after the other where env has no threads.
+ *
+ * How a job is cut into pieces must not depend on the number of threads, and what pieces give is put together
+ * in their order: then the result doesn't depend on it either.  Ask uiml_interrupted between two jobs: each
+ * should take some tens of milliseconds at the most.
+ */
+extern void uiml_parallel(const UimlEnv *env, size_t n, UimlTaskFn task, void *arg);
 
 /* An environment over malloc that is never interrupted: unit tests, fuzzers, tools. */
 extern UimlEnv uiml_env_malloc(void);

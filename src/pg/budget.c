@@ -83,7 +83,11 @@ budget_progress(void *ctx, const char *phase, double done, double total)
 UimlEnv
 uiml_budget_env(UimlBudget *budget, const UimlEnv *inner)
 {
-	UimlEnv env = {budget_alloc, budget_free, budget_interrupted, budget_progress, budget};
+	UimlEnv env = {.alloc = budget_alloc,
+				   .free = budget_free,
+				   .interrupted = budget_interrupted,
+				   .progress = budget_progress,
+				   .ctx = budget};
 
 	budget->inner = *inner;
 	return env;

@@ -283,8 +283,8 @@ test_failures(void **state)
 {
 	long left;
 	long k = 0;
-	UimlEnv memory = {failing_alloc, plain_free, NULL, NULL, &left};
-	UimlEnv stop = {plain_alloc, plain_free, stop_at, NULL, &left};
+	UimlEnv memory = {.alloc = failing_alloc, .free = plain_free, .ctx = &left};
+	UimlEnv stop = {.alloc = plain_alloc, .free = plain_free, .interrupted = stop_at, .ctx = &left};
 
 	(void) state;
 	for (left = k; sort_and_build(&memory) != UIML_OK; left = ++k)

@@ -1,0 +1,58 @@
+/*
+ * relation.h
+ *	  Columns of any relation as arrays in memory: vectors, and (row, column, weight) entries.
+ *
+ * Read by one statement as the current user, so that column privileges and row-level security hold, within
+ * maintenance_work_mem.
+ */
+#ifndef UIML_PG_RELATION_H
+#define UIML_PG_RELATION_H
+
+#include "postgres.h"
+
+#include "core/sparse.h"
+#include "pg/budget.h"
+#include "pg/keys.h"
+
+/* Rows of vectors of the same dimensions. */
+typedef struct UimlVectors
+{
+	size_t n;
+	size_t d;
+	float *x;       /* n x d */
+	float *weight;  /* n, finite, >= 0; NULL where no column was named */
+	Oid key_type;   /* InvalidOid where no column was named */
+	Datum *key;     /* n, in the type of the column; rows are then in key order */
+	uint64 skipped; /* rows whose vector, key or weight is NULL */
+} UimlVectors;
+
+/*
+ * uiml_relation_vectors
+ *		Reads the column vector_col (interest_vector, or anything with a cast to it: pgvector's vector, real[], double
+ *		precision[]), and where they are named the columns key_col and weight_col, in context.
+ *
+ * Errors: UNDEFINED_COLUMN, DATATYPE_MISMATCH, DATA_EXCEPTION (different dimensions, NaN, negative weight),
+ * PROGRAM_LIMIT_EXCEEDED beyond maintenance_work_mem.  No rows: n = d = 0.
+ */
+extern void uiml_relation_vectors(Oid relation, const char *vector_col, const char *key_col,
+								  const char *weight_col, UimlBudget *budget, MemoryContext context,
+								  UimlVectors *vectors);
+
+/* A sparse matrix with the keys of its rows and columns, both in key order. */
+typedef struct UimlEntries
+{
+	UimlSparse matrix; /* weights of equal (row, column) are added up */
+	UimlKeys rows;
+	UimlKeys columns;
+	uint64 skipped; /* rows with a NULL */
+} UimlEntries;
+
+/* weight_col NULL: each row of the relation counts 1.  Errors as above. */
+extern void uiml_relation_entries(Oid relation, const char *row_col, const char *column_col,
+								  const char *weight_col, UimlBudget *budget, MemoryContext context,
+								  UimlEntries *entries);
+
+/* The relation's column as "r.\"name\"", checked to exist; UNDEFINED_COLUMN names relation and column. */
+extern char *uiml_relation_column(Oid relation, const char *column);
+
+#endif /* UIML_PG_RELATION_H */
