@@ -8,17 +8,11 @@
  */
 #include "core/behaviour.h"
 
-#include <math.h>
-#include <string.h>
-
 #define FIRST_DIMS 128
 #define MOST_DIMS  256
 
 /* Tuning keeps 512 floats for each of 1,000 users, and their hidden items. */
 #define TUNING_BYTES (1000 * 512 * sizeof(float))
-
-#define BOOTSTRAP_ROUNDS 1000
-#define BOOTSTRAP_LEVEL  .95
 
 static const size_t default_k[] = {10, 20, 100};
 
@@ -196,68 +190,6 @@ uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x, const UimlSp
 }
 
 size_t
-uiml_judgement_n_figures(const UimlJudgement *judgement)
-{
-	return judgement->n_k * (UIML_N_METRICS + 1) + 2;
-}
-
-/* Mean, interval and baseline mean of one quantity, a value per user. */
-static UimlStatus
-summarise(const UimlEnv *env, const double *value, const double *baseline, size_t n, uint64_t seed,
-		  UimlFigure *figure)
-{
-	double sum = 0;
-
-	figure->users = 0;
-	for (size_t u = 0; u < n; u++)
-	{
-		if (isnan(value[u]))
-			continue;
-		sum += baseline[u];
-		figure->users++;
-	}
-	figure->baseline_value = figure->users > 0 ? sum / (double) figure->users : NAN;
-	return uiml_bootstrap(env, value, n, BOOTSTRAP_ROUNDS, BOOTSTRAP_LEVEL, seed, &figure->value,
-						  &figure->low, &figure->high);
-}
-
-UimlStatus
-uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed, UimlFigure *figure)
-{
-	UimlStatus status = UIML_OK;
-	size_t users = 0;
-
-	for (int metric = 0; metric < UIML_N_METRICS; metric++)
-	{
-		for (size_t i = 0; status == UIML_OK && i < j->n_k; i++)
-		{
-			size_t row = ((size_t) metric * j->n_k + i) * j->n_users;
-
-			*figure = (UimlFigure){
-				.metric = uiml_metric_name((UimlMetric) metric), .k = j->k[i], .baseline = "popularity"};
-			status = summarise(env, j->value + row, j->baseline + row, j->n_users, seed, figure);
-			users = figure++->users;
-		}
-	}
-	for (size_t i = 0; i < j->n_k; i++)
-		*figure++ = (UimlFigure){.metric = "coverage",
-								 .k = j->k[i],
-								 .value = j->coverage[i],
-								 .low = NAN,
-								 .high = NAN,
-								 .baseline = "popularity",
-								 .baseline_value = j->baseline_coverage[i],
-								 .users = users};
-	*figure = (UimlFigure){.metric = "logloss", .baseline = "prior"};
-	if (status == UIML_OK)
-		status = summarise(env, j->logloss, j->baseline_logloss, j->n_users, seed, figure++);
-	*figure = (UimlFigure){.metric = "accuracy", .baseline = "prior"};
-	if (status == UIML_OK)
-		status = summarise(env, j->accuracy, j->baseline_accuracy, j->n_users, seed, figure);
-	return status;
-}
-
-size_t
 uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries, const UimlBehaviourParams *params)
 {
 	double held_out = 2 * (double) uiml_split_size(n_users, params->max_users);
@@ -265,8 +197,7 @@ uiml_behaviour_memory(size_t n_users, size_t n_items, size_t n_entries, const Ui
 	double fit = (double) uiml_model_memory(n_users, n_items, n_entries, &params->model);
 	double bytes = 2 * (double) n_users + entries * (sizeof(uint32_t) + 2 * sizeof(float)) +
 				   2 * (held_out + 2) * sizeof(size_t);
-	double judgement = held_out / 2 * ((double) params->n_k * UIML_N_METRICS * 2 + 4) * sizeof(double);
 
-	bytes += fit + TUNING_BYTES + judgement;
+	bytes += fit + TUNING_BYTES + uiml_judgement_memory(held_out / 2, params->n_k);
 	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

@@ -36,29 +36,6 @@ extern UimlStatus uiml_behaviour_train(const UimlEnv *env, const UimlInteraction
 									   const UimlSplitKeys *keys, const UimlBehaviourParams *params,
 									   UimlModel *model, UimlJudgement *judgement);
 
-/* A judgement as rows, for tables: one per metric and k, coverage per k, logloss and accuracy once. */
-typedef struct UimlFigure
-{
-	const char *metric; /* static */
-	size_t k;           /* 0: none */
-	double value;
-	double low; /* 95 % bootstrap interval by user; NaN for coverage */
-	double high;
-	const char *baseline; /* static: "popularity" or "prior" */
-	double baseline_value;
-	size_t users; /* with the quantity */
-} UimlFigure;
-
-/* How many figures uiml_judgement_figures writes. */
-extern size_t uiml_judgement_n_figures(const UimlJudgement *judgement);
-
-/*
- * uiml_judgement_figures
- *		Means over users and 95 % percentile intervals of 1,000 bootstrap rounds; deterministic for the seed.
- */
-extern UimlStatus uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *judgement, uint64_t seed,
-										 UimlFigure *figure);
-
 /* What an evaluation by any split fits on, tunes on and judges on. */
 typedef struct UimlTrial
 {

@@ -10,7 +10,7 @@
 #define UIML_MODEL_H
 
 #include "core/interactions.h"
-#include "core/metrics.h"
+#include "core/judgement.h"
 
 typedef struct UimlModelParams
 {
@@ -160,33 +160,12 @@ extern UimlStatus uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, c
 										 double *loss);
 
 /*
- * What judging gives: per metric and k one value per user, for the model and for the popularity baseline.
- * value[(metric * n_k + i) * n_users + u]; NaN for users without a hidden item.
- */
-typedef struct UimlJudgement
-{
-	size_t n_users;
-	size_t n_k;
-	size_t *k;
-	double *value;
-	double *baseline;
-	double *coverage; /* n_k: share of items in at least one list at k */
-	double *baseline_coverage;
-	double *logloss;          /* n_users: nats per hidden event over interest shares */
-	double *baseline_logloss; /* under the prior */
-	double *accuracy;         /* n_users: share of hidden events in the interest ranked first */
-	double *baseline_accuracy;
-} UimlJudgement;
-
-/*
  * uiml_model_judge
  *		Full ranking of all items but the seen ones for every user of the holdout.
  *		Items the model never saw are ranked last (zero score).  Free with uiml_judgement_free.
  */
 extern UimlStatus uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout,
 								   const size_t *k, size_t n_k, UimlJudgement *judgement);
-
-extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
 
 /*
  * uiml_model_memory

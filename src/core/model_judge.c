@@ -78,47 +78,6 @@ bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j,
 	return UIML_OK;
 }
 
-static UimlStatus
-judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_t n_k, UimlJudgement *j)
-{
-	size_t cells;
-
-	*j = (UimlJudgement){.n_users = n_users, .n_k = n_k};
-	if (__builtin_mul_overflow(n_users, n_k * UIML_N_METRICS, &cells))
-		return UIML_ELIMIT;
-	j->k = uiml_alloc(env, n_k, sizeof(size_t));
-	j->value = uiml_alloc(env, cells, sizeof(double));
-	j->baseline = uiml_alloc(env, cells, sizeof(double));
-	j->coverage = uiml_alloc(env, n_k, sizeof(double));
-	j->baseline_coverage = uiml_alloc(env, n_k, sizeof(double));
-	j->logloss = uiml_alloc(env, n_users, sizeof(double));
-	j->baseline_logloss = uiml_alloc(env, n_users, sizeof(double));
-	j->accuracy = uiml_alloc(env, n_users, sizeof(double));
-	j->baseline_accuracy = uiml_alloc(env, n_users, sizeof(double));
-	if (j->k == NULL || j->value == NULL || j->baseline == NULL || j->coverage == NULL ||
-		j->baseline_coverage == NULL || j->logloss == NULL || j->baseline_logloss == NULL ||
-		j->accuracy == NULL || j->baseline_accuracy == NULL)
-		return UIML_ENOMEM;
-	for (size_t i = 0; i < n_k; i++)
-		j->k[i] = k[i];
-	return UIML_OK;
-}
-
-void
-uiml_judgement_free(const UimlEnv *env, UimlJudgement *j)
-{
-	uiml_free(env, j->k);
-	uiml_free(env, j->value);
-	uiml_free(env, j->baseline);
-	uiml_free(env, j->coverage);
-	uiml_free(env, j->baseline_coverage);
-	uiml_free(env, j->logloss);
-	uiml_free(env, j->baseline_logloss);
-	uiml_free(env, j->accuracy);
-	uiml_free(env, j->baseline_accuracy);
-	*j = (UimlJudgement){0};
-}
-
 /* Ranks by score and writes all metrics of user u into value; marks the listed items. */
 static void
 judge_ranking(const UimlJudgement *j, Bench *b, const float *score, size_t n_items, size_t n_relevant,
@@ -255,7 +214,7 @@ uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *
 	size_t n_users = holdout->seen.n_users;
 	UimlJudgement j;
 	Bench bench = {0};
-	UimlStatus status = judgement_create(env, n_users, k, n_k, &j);
+	UimlStatus status = uiml_judgement_create(env, n_users, k, n_k, &j);
 
 	*judgement = (UimlJudgement){0};
 	if (status == UIML_OK)
