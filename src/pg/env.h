@@ -37,6 +37,14 @@ extern void uiml_check(UimlStatus status, const char *what);
 /* Settings (GUCs), defined in module.c. */
 extern int uiml_blas_threads;  /* uiml.blas_threads, 1 .. 64 */
 extern int uiml_keep_versions; /* uiml.keep_versions, 1 .. 1000 */
+extern int uiml_memory_mode;   /* uiml.memory_mode, a UimlMemoryMode */
+
+typedef enum UimlMemoryMode
+{
+	UIML_MEMORY_AUTO,  /* in memory where it fits maintenance_work_mem, else by passes */
+	UIML_MEMORY_ONLY,  /* in memory, or an error */
+	UIML_MEMORY_PASSES /* always by passes over the rows */
+} UimlMemoryMode;
 
 /*
  * uiml_blas_begin / uiml_blas_end

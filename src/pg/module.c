@@ -21,6 +21,14 @@ extern PGDLLEXPORT void _PG_init(void);
 
 int uiml_blas_threads = 1;
 int uiml_keep_versions = 2;
+int uiml_memory_mode = UIML_MEMORY_AUTO;
+
+static const struct config_enum_entry memory_modes[] = {
+	{"auto", UIML_MEMORY_AUTO, false},
+	{"memory", UIML_MEMORY_ONLY, false},
+	{"passes", UIML_MEMORY_PASSES, false},
+	{NULL, 0, false},
+};
 
 static void
 define_settings(void)
@@ -33,6 +41,11 @@ define_settings(void)
 							"Sets how many trained versions of a domain are kept, the active one included.",
 							"Older versions are dropped by the next training, once no snapshot needs them.",
 							&uiml_keep_versions, 2, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+		"uiml.memory_mode", "Sets whether rows are read into memory once, or read again in each pass.",
+		"auto reads them into memory where they fit maintenance_work_mem; memory raises "
+		"an error where they don't.",
+		&uiml_memory_mode, UIML_MEMORY_AUTO, memory_modes, PGC_USERSET, 0, NULL, NULL, NULL);
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("uiml");
 #else

@@ -22,3 +22,8 @@ SHOW uiml.keep_versions;
 SET uiml.keep_versions = 0;
 SET uiml.keep_versions = 1;
 SHOW uiml.keep_versions;
+
+SHOW uiml.memory_mode;
+SET uiml.memory_mode = disk;
+SET uiml.memory_mode = passes;
+RESET uiml.memory_mode;
