@@ -1,6 +1,6 @@
 /*
  * test_metrics.c
- *	  Every metric against values worked out by hand, and what a bootstrap interval must satisfy.
+ *	  Every metric against values worked out by hand or pair by pair, and what a bootstrap interval must satisfy.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 
 #include "core/metrics.h"
 #include "core/rng.h"
+#include "core/vector.h"
 #include "testenv.h"
 
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) < (tolerance))
@@ -91,6 +92,147 @@ undefined_is_nan(void **state)
 		assert_true(isnan(uiml_metric((UimlMetric) metric, hit, 1, 0, 5)));
 		assert_true(isnan(uiml_metric((UimlMetric) metric, hit, 1, 1, 0)));
 		assert_near(uiml_metric((UimlMetric) metric, hit, 0, 1, 5), 0, 1e-15);
+	}
+}
+
+/* Gains 3, 2, 1 at ranks 2, 1, 4, and a fourth relevant item of gain 5 that the list lacks. */
+static void
+graded(void **state)
+{
+	const double gain[] = {2, 3, 0, 1};
+	const double best[] = {5, 3, 2, 1};
+	const double hit[] = {1, 0, 1};
+	const double relevant[] = {1, 1};
+	const double none[] = {0};
+	double dcg2 = 2 + 3 / log2(3);
+	double ideal2 = 5 + 3 / log2(3);
+
+	(void) state;
+	assert_near(uiml_metric_graded_ndcg(gain, 4, best, 4, 2), dcg2 / ideal2, 1e-15);
+	assert_near(uiml_metric_graded_ndcg(gain, 4, best, 4, 9),
+				(dcg2 + 1 / log2(5)) / (ideal2 + 2 / log2(4) + 1 / log2(5)), 1e-15);
+	assert_near(uiml_metric_graded_ndcg(hit, 3, relevant, 2, 3), 0.9197207891, 1e-10);
+	assert_true(uiml_metric_graded_ndcg(gain, 0, best, 4, 5) == 0);
+	assert_true(isnan(uiml_metric_graded_ndcg(none, 1, none, 1, 5)));
+	assert_true(isnan(uiml_metric_graded_ndcg(gain, 4, best, 4, 0)));
+}
+
+static void
+auc_counts_pairs(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	const double score[] = {0.1, 0.4, 0.35, 0.8, 0.4, INFINITY};
+	const bool positive[] = {false, false, true, true, true, false};
+	const bool all[] = {true, true};
+	double pairs = 0;
+	double auc;
+
+	(void) state;
+	for (int i = 0; i < 6; i++)
+		for (int j = 0; j < 6; j++)
+			if (positive[i] && !positive[j])
+				pairs += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
+	assert_int_equal(uiml_metric_auc(&env, score, positive, 6, &auc), UIML_OK);
+	assert_near(auc, pairs / 9, 1e-15);
+	assert_int_equal(uiml_metric_auc(&env, score, positive, 4, &auc), UIML_OK);
+	assert_near(auc, 0.75, 1e-15); /* scikit-learn's example */
+	assert_int_equal(uiml_metric_auc(&env, score, all, 2, &auc), UIML_OK);
+	assert_true(isnan(auc));
+	assert_int_equal(uiml_metric_auc(&env, score, all, 0, &auc), UIML_OK);
+	assert_true(isnan(auc));
+}
+
+static void
+gini_known_answers(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	const double equal[] = {3, 3, 3};
+	const double one[] = {0, 7, 0, 0};
+	const double uneven[] = {4, 1, 3, 2};
+	const double huge[] = {1e308, 1e308, 1e308, 0};
+	const double none[] = {0, 0};
+	double gini;
+
+	(void) state;
+	assert_int_equal(uiml_metric_gini(&env, equal, 3, &gini), UIML_OK);
+	assert_near(gini, 0, 1e-15);
+	assert_int_equal(uiml_metric_gini(&env, one, 4, &gini), UIML_OK);
+	assert_near(gini, 0.75, 1e-15);
+	assert_int_equal(uiml_metric_gini(&env, uneven, 4, &gini), UIML_OK);
+	assert_near(gini, 0.25, 1e-15);
+	assert_int_equal(uiml_metric_gini(&env, huge, 4, &gini), UIML_OK);
+	assert_near(gini, 0.25, 1e-15);
+	assert_int_equal(uiml_metric_gini(&env, none, 2, &gini), UIML_OK);
+	assert_true(isnan(gini));
+	assert_int_equal(uiml_metric_gini(&env, none, 0, &gini), UIML_OK);
+	assert_true(isnan(gini));
+}
+
+static void
+novelty_in_bits(void **state)
+{
+	const double share[] = {0.5, 0.125, 1};
+
+	(void) state;
+	assert_near(uiml_metric_novelty(share, 3), 4.0 / 3, 1e-15);
+	assert_true(isnan(uiml_metric_novelty(share, 0)));
+}
+
+/* Against every pair by itself; a zero vector is as far from all as an orthogonal one. */
+static void
+similarity_of_pairs(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	float x[20][7];
+	const float *vector[20];
+	double sum = 0;
+	double similarity;
+	UimlRng rng;
+
+	(void) state;
+	uiml_rng_init(&rng, 5);
+	for (int i = 0; i < 20; i++)
+	{
+		vector[i] = x[i];
+		for (int j = 0; j < 7; j++)
+			x[i][j] = i == 3 ? 0 : (float) (1 + uiml_rng_normal(&rng)) * (float) (i + 1);
+	}
+	for (int i = 0; i < 20; i++)
+		for (int j = 0; j < i; j++)
+			sum += 1 - uiml_vector_cosine_distance(x[i], x[j], 7);
+	assert_int_equal(uiml_metric_similarity(&env, vector, 20, 7, &similarity), UIML_OK);
+	assert_near(similarity, sum / 190, 1e-6);
+	vector[1] = vector[0];
+	assert_int_equal(uiml_metric_similarity(&env, vector, 2, 7, &similarity), UIML_OK);
+	assert_near(similarity, 1, 1e-12);
+	assert_int_equal(uiml_metric_similarity(&env, vector, 1, 7, &similarity), UIML_OK);
+	assert_true(isnan(similarity));
+}
+
+static void
+values_fail_cleanly(void **state)
+{
+	const double value[] = {1, 2};
+	const float x[] = {1, 2};
+	const float *vector[] = {x, x};
+	const bool positive[] = {true, false};
+	double result;
+
+	(void) state;
+	for (int which = 0; which < 3; which++)
+	{
+		long countdown = 1;
+		UimlEnv env = test_env_failing_alloc(&countdown);
+		UimlStatus status;
+
+		if (which == 0)
+			status = uiml_metric_auc(&env, value, positive, 2, &result);
+		else if (which == 1)
+			status = uiml_metric_gini(&env, value, 2, &result);
+		else
+			status = uiml_metric_similarity(&env, vector, 2, 2, &result);
+		assert_int_equal(status, UIML_ENOMEM);
+		assert_int_equal(test_env_live(), 0);
 	}
 }
 
@@ -182,6 +324,12 @@ main(void)
 		cmocka_unit_test(ndcg_known_answer),
 		cmocka_unit_test(perfect_list),
 		cmocka_unit_test(undefined_is_nan),
+		cmocka_unit_test(graded),
+		cmocka_unit_test(auc_counts_pairs),
+		cmocka_unit_test(gini_known_answers),
+		cmocka_unit_test(novelty_in_bits),
+		cmocka_unit_test(similarity_of_pairs),
+		cmocka_unit_test(values_fail_cleanly),
 		cmocka_unit_test(bootstrap_normal),
 		cmocka_unit_test(bootstrap_edges),
 		cmocka_unit_test(bootstrap_fails_cleanly),
