@@ -21,6 +21,7 @@ uiml_budget_init(UimlBudget *budget, MemoryContext context)
 {
 	memset(budget, 0, sizeof(*budget));
 	budget->context = context;
+	budget->purpose = "training";
 	budget->limit = (size_t) maintenance_work_mem * 1024;
 }
 
@@ -80,6 +81,12 @@ budget_progress(void *ctx, const char *phase, double done, double total)
 	uiml_progress(&((UimlBudget *) ctx)->inner, phase, done, total);
 }
 
+static void
+budget_parallel(void *ctx, size_t n, UimlTaskFn task, void *arg)
+{
+	uiml_parallel(&((UimlBudget *) ctx)->inner, n, task, arg);
+}
+
 UimlEnv
 uiml_budget_env(UimlBudget *budget, const UimlEnv *inner)
 {
@@ -87,7 +94,8 @@ uiml_budget_env(UimlBudget *budget, const UimlEnv *inner)
 				   .free = budget_free,
 				   .interrupted = budget_interrupted,
 				   .progress = budget_progress,
-				   .ctx = budget};
+				   .ctx = budget,
+				   .parallel = inner->parallel != NULL ? budget_parallel : NULL};
 
 	budget->inner = *inner;
 	return env;
@@ -111,8 +119,8 @@ uiml_budget_exceeded(const UimlBudget *budget, const char *what, double needed)
 	/* Ask for a little more than the estimate, in steps that people type. */
 	wanted = (int) Min(ceil(needed * 1.1 / megabyte / 16.0) * 16.0, MAX_KILOBYTES / 1024);
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("training needs more memory than maintenance_work_mem allows"),
+					errmsg("%s needs more memory than maintenance_work_mem allows", budget->purpose),
 					errdetail("%s need about %.0f MB, and maintenance_work_mem is %.0f MB.", what, megabytes,
 							  floor((double) budget->limit / megabyte)),
-					errhint("Run SET maintenance_work_mem = '%dMB' before training.", wanted)));
+					errhint("Run SET maintenance_work_mem = '%dMB' before %s.", wanted, budget->purpose)));
 }

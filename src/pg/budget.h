@@ -16,9 +16,10 @@
 typedef struct UimlBudget
 {
 	MemoryContext context;
-	size_t limit; /* bytes: maintenance_work_mem when the budget was made */
-	size_t peak;  /* the most that was seen */
-	bool refused; /* an allocation of the core was refused */
+	size_t limit;        /* bytes: maintenance_work_mem when the budget was made */
+	size_t peak;         /* the most that was seen */
+	bool refused;        /* an allocation of the core was refused */
+	const char *purpose; /* a noun for messages, "training" unless the caller sets another */
 	UimlEnv inner;
 } UimlBudget;
 

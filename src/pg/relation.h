@@ -22,7 +22,7 @@ typedef struct UimlVectors
 	float *x;       /* n x d */
 	float *weight;  /* n, finite, >= 0; NULL where no column was named */
 	Oid key_type;   /* InvalidOid where no column was named */
-	Datum *key;     /* n, in the type of the column; rows are then in key order */
+	Datum *key;     /* n, in the type of the column; rows are then in key order, equal keys as they came */
 	uint64 skipped; /* rows whose vector, key or weight is NULL */
 } UimlVectors;
 
@@ -32,11 +32,20 @@ typedef struct UimlVectors
  *		precision[]), and where they are named the columns key_col and weight_col, in context.
  *
  * Errors: UNDEFINED_COLUMN, DATATYPE_MISMATCH, DATA_EXCEPTION (different dimensions, NaN, negative weight),
- * PROGRAM_LIMIT_EXCEEDED beyond maintenance_work_mem.  No rows: n = d = 0.
+ * PROGRAM_LIMIT_EXCEEDED beyond maintenance_work_mem.  No rows: n = d = 0, and the arrays are no more than valid
+ * pointers.
  */
 extern void uiml_relation_vectors(Oid relation, const char *vector_col, const char *key_col,
 								  const char *weight_col, UimlBudget *budget, MemoryContext context,
 								  UimlVectors *vectors);
+
+/*
+ * uiml_relation_vectors_fit
+ *		As uiml_relation_vectors without keys, where it fits.  Where it doesn't: false, no error; n and d tell
+ *		what there is, and there are no arrays.
+ */
+extern bool uiml_relation_vectors_fit(Oid relation, const char *vector_col, const char *weight_col,
+									  UimlBudget *budget, MemoryContext context, UimlVectors *vectors);
 
 /* A sparse matrix with the keys of its rows and columns, both in key order. */
 typedef struct UimlEntries
@@ -54,5 +63,8 @@ extern void uiml_relation_entries(Oid relation, const char *row_col, const char 
 
 /* The relation's column as "r.\"name\"", checked to exist; UNDEFINED_COLUMN names relation and column. */
 extern char *uiml_relation_column(Oid relation, const char *column);
+
+/* The same with a cast to interest_vector where one is needed; DATATYPE_MISMATCH where there is none. */
+extern char *uiml_relation_vector(Oid relation, const char *column);
 
 #endif /* UIML_PG_RELATION_H */
