@@ -57,9 +57,6 @@ clean distclean:
 	rm -rf $(EXTRA_CLEAN) $(OBJS) uiml.so
 endif
 
-# Loops that run per row: at -O2 gcc vectorises hardly any.
-src/core/vector.o: CFLAGS += -O3
-
 # Debian's PGXS tracks no headers.
 HEADERS = $(wildcard src/*/*.h)
 $(OBJS): $(HEADERS) $(wildcard build/server)

@@ -2,8 +2,8 @@
  * vector.h
  *	  Dense float vectors: arithmetic, distances, and the readers of their external forms.
  *
- * The loops run per row of a query, so they call no BLAS and allocate nothing.  On x86-64 with gcc and glibc
- * each is compiled twice, for any CPU and for one with AVX and FMA, and the loader picks (target_clones).
+ * The loops run per row of a query, so they call no BLAS and allocate nothing; kernels.h has them for several
+ * instruction sets.
  */
 #ifndef UIML_VECTOR_H
 #define UIML_VECTOR_H

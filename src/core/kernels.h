@@ -1,0 +1,61 @@
+/*
+ * kernels.h
+ *	  The inner loops that decide how fast everything is, once for each instruction set.
+ *
+ * One source, kernels_body.h and what it includes, is compiled into a table of functions for each of
+ *
+ *		portable	four floats at a time: SSE2 on x86-64, NEON on aarch64, what the compiler makes of it elsewhere
+ *		x86-64-v3	eight, AVX2 with FMA
+ *		x86-64-v4	sixteen, AVX-512
+ *
+ * and uiml_kernels() gives the best that this processor runs.  There are no ifunc resolvers (musl lacks them, and
+ * they run before a sanitizer is ready) and no pointer to set up: the tables are constants.
+ *
+ * The order in which a sum is added up is fixed by the source and the width.  So results of two processors
+ * differ in their last digits if their widths do, or if one fuses multiply and add; on one processor they are always
+ * the same.  Kernels allocate nothing, know no errors and need nothing of libc.  Pointers to floats need no alignment.
+ */
+#ifndef UIML_KERNELS_H
+#define UIML_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct UimlKernels
+{
+	const char *name;
+
+	/*
+	 * Sums over dim elements of finite a and b.  Lanes of float are added up in double every few hundred elements;
+	 * they may overflow, and l2_squared and cosine may underflow: see vector.c, which then sums in double.
+	 * cosine writes a'b, a'a and b'b.
+	 */
+	double (*dot)(const float *a, const float *b, size_t dim);
+	double (*l2_squared)(const float *a, const float *b, size_t dim);
+	double (*l1)(const float *a, const float *b, size_t dim);
+	void (*cosine)(const float *a, const float *b, size_t dim, double *products);
+
+	/* Sum of squares, in double throughout. */
+	double (*square_sum)(const float *x, size_t dim);
+
+	/* Element by element; result may be a or b. scale multiplies in double and rounds once. */
+	void (*add)(const float *a, const float *b, size_t dim, float *result);
+	void (*subtract)(const float *a, const float *b, size_t dim, float *result);
+	void (*multiply)(const float *a, const float *b, size_t dim, float *result);
+	void (*scale)(const float *x, double factor, size_t dim, float *result);
+	bool (*is_finite)(const float *x, size_t dim);
+
+	/* sum += x, sum += x * weight, and sum += x * weight of doubles. */
+	void (*accumulate)(const float *x, size_t dim, double *sum);
+	void (*accumulate_weighted)(const float *x, double weight, size_t dim, double *sum);
+	void (*accumulate_f64)(const double *x, double weight, size_t dim, double *sum);
+} UimlKernels;
+
+/* The fastest that this processor runs; about a nanosecond. */
+extern const UimlKernels *uiml_kernels(void);
+
+/* The i-th that this processor runs, slowest first, or NULL: for tests and benchmarks. */
+extern const UimlKernels *uiml_kernels_variant(size_t i);
+
+#endif /* UIML_KERNELS_H */

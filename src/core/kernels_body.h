@@ -1,0 +1,26 @@
+/*
+ * kernels_body.h
+ *	  One table of kernels: included by a file that has defined LANES, TABLE and TABLE_NAME.
+ *
+ * A new kernel takes a member of UimlKernels, its code in a file included here, and its name in the table below.
+ */
+#include "core/kernels_lanes.h"
+#include "core/kernels_vector.h"
+
+const UimlKernels TABLE = {
+	.name = TABLE_NAME,
+
+	.dot = dot,
+	.l2_squared = l2_squared,
+	.l1 = l1,
+	.cosine = cosine,
+	.square_sum = square_sum,
+	.add = add,
+	.subtract = subtract,
+	.multiply = multiply,
+	.scale = scale,
+	.is_finite = is_finite,
+	.accumulate = accumulate,
+	.accumulate_weighted = accumulate_weighted,
+	.accumulate_f64 = accumulate_f64,
+};

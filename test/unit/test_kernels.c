@@ -1,0 +1,313 @@
+/*
+ * test_kernels.c
+ *	  Every variant of the kernels that this processor runs, against plain loops in double.
+ */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/kernels.h"
+#include "core/rng.h"
+
+#define MAX_DIM 2100
+#define OFFSETS 5 /* bytes in front of a vector */
+
+/* The next length: each up to 200, then some of several blocks. */
+#define EACH_DIM(dim) (size_t dim = 1; dim <= MAX_DIM; dim += dim < 200 ? 1 : 473)
+
+typedef void (*CheckFn)(const UimlKernels *kernels);
+
+static void
+for_each_variant(CheckFn check)
+{
+	const UimlKernels *kernels;
+	size_t i = 0;
+
+	for (; (kernels = uiml_kernels_variant(i)) != NULL; i++)
+		check(kernels);
+	assert_true(i > 0);
+}
+
+static void
+assert_near(const UimlKernels *kernels, const char *kernel, size_t dim, double got, double expected,
+			double tolerance)
+{
+	if (!(fabs(got - expected) <= tolerance))
+		fail_msg("%s %s of %zu: %.17g is not within %g of %.17g", kernels->name, kernel, dim, got, tolerance,
+				 expected);
+}
+
+/* dim floats that start offset bytes into the buffer, so at an address of any kind. */
+static float *
+place(unsigned char *buffer, size_t offset, const float *x, size_t dim)
+{
+	memcpy(buffer + offset, x, dim * sizeof(float));
+	return (float *) (void *) (buffer + offset);
+}
+
+static void
+fill(UimlRng *rng, float *x, size_t dim)
+{
+	for (size_t i = 0; i < dim; i++)
+		x[i] = (float) uiml_rng_normal(rng);
+}
+
+/* ---------- the choice ---------- */
+
+static void
+test_choice(void **state)
+{
+	size_t n = 0;
+
+	(void) state;
+	while (uiml_kernels_variant(n) != NULL)
+	{
+		for (size_t i = 0; i < n; i++)
+			assert_string_not_equal(uiml_kernels_variant(i)->name, uiml_kernels_variant(n)->name);
+		n++;
+	}
+	assert_true(n > 0);
+	assert_ptr_equal(uiml_kernels(), uiml_kernels_variant(n - 1));
+	assert_null(uiml_kernels_variant(n + 1));
+	print_message("kernels: %s, of %zu that run here\n", uiml_kernels()->name, n);
+}
+
+/* ---------- products and distances ---------- */
+
+typedef struct Sums
+{
+	double dot, l2, l1, aa, bb;
+} Sums;
+
+static Sums
+naive_sums(const float *a, const float *b, size_t dim)
+{
+	Sums sums = {0};
+
+	for (size_t i = 0; i < dim; i++)
+	{
+		double x = (double) a[i], y = (double) b[i];
+
+		sums.dot += x * y;
+		sums.l2 += (x - y) * (x - y);
+		sums.l1 += fabs(x - y);
+		sums.aa += x * x;
+		sums.bb += y * y;
+	}
+	return sums;
+}
+
+static void
+check_sums_of(const UimlKernels *kernels, const float *a, const float *b, size_t dim, const Sums *sums)
+{
+	double norms = sqrt(sums->aa * sums->bb);
+	double products[3];
+
+	kernels->cosine(a, b, dim, products);
+	assert_near(kernels, "dot", dim, kernels->dot(a, b, dim), sums->dot, 1e-6 * norms);
+	assert_near(kernels, "l2_squared", dim, kernels->l2_squared(a, b, dim), sums->l2, 1e-6 * sums->l2);
+	assert_near(kernels, "l1", dim, kernels->l1(a, b, dim), sums->l1, 1e-6 * sums->l1);
+	assert_near(kernels, "a'b", dim, products[0], sums->dot, 1e-6 * norms);
+	assert_near(kernels, "a'a", dim, products[1], sums->aa, 1e-6 * sums->aa);
+	assert_near(kernels, "b'b", dim, products[2], sums->bb, 1e-6 * sums->bb);
+	assert_near(kernels, "square_sum", dim, kernels->square_sum(a, dim), sums->aa, 1e-14 * sums->aa);
+}
+
+static void
+check_sums(const UimlKernels *kernels)
+{
+	static unsigned char at_a[sizeof(float) * MAX_DIM + OFFSETS], at_b[sizeof(float) * MAX_DIM + OFFSETS];
+	static float a[MAX_DIM], b[MAX_DIM];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 1);
+	for
+		EACH_DIM(dim)
+		{
+			Sums sums;
+
+			fill(&rng, a, dim);
+			fill(&rng, b, dim);
+			sums = naive_sums(a, b, dim);
+			for (size_t offset = 0; offset < OFFSETS; offset++)
+				check_sums_of(kernels, place(at_a, offset, a, dim), place(at_b, dim % OFFSETS, b, dim), dim,
+							  &sums);
+			assert_true(kernels->l2_squared(a, a, dim) == 0 && kernels->l1(a, a, dim) == 0);
+		}
+}
+
+static void
+test_sums(void **state)
+{
+	(void) state;
+	for_each_variant(check_sums);
+}
+
+/* What overflows is infinite and never wrong; sums of the smallest numbers hold where they can. */
+static void
+check_extremes(const UimlKernels *kernels)
+{
+	static float large[MAX_DIM], small[MAX_DIM], zero[MAX_DIM];
+	double products[3];
+
+	for (size_t i = 0; i < MAX_DIM; i++)
+	{
+		large[i] = i % 2 == 0 ? FLT_MAX : -FLT_MAX;
+		small[i] = FLT_TRUE_MIN;
+	}
+	for (size_t dim = 1; dim <= 200; dim++)
+	{
+		double sum = kernels->dot(large, large, dim);
+
+		assert_true(isinf(sum) || fabs(sum / ((double) dim * FLT_MAX * FLT_MAX) - 1) < 1e-6);
+		assert_near(kernels, "l1", dim, kernels->l1(small, zero, dim), (double) dim * FLT_TRUE_MIN, 0);
+		assert_near(kernels, "square_sum", dim, kernels->square_sum(small, dim) / FLT_TRUE_MIN / FLT_TRUE_MIN,
+					(double) dim, 1e-12 * (double) dim);
+		assert_near(kernels, "square_sum", dim, kernels->square_sum(large, dim) / FLT_MAX / FLT_MAX,
+					(double) dim, 1e-12 * (double) dim);
+		kernels->cosine(zero, large, dim, products);
+		assert_true(products[0] == 0 && products[1] == 0 && products[2] > 0);
+		assert_true(kernels->dot(zero, zero, dim) == 0 && kernels->l1(zero, zero, dim) == 0);
+	}
+}
+
+static void
+test_extremes(void **state)
+{
+	(void) state;
+	for_each_variant(check_extremes);
+}
+
+/* ---------- element by element ---------- */
+
+/* Bit for bit: each element is rounded once, in every variant. */
+static void
+check_elementwise(const UimlKernels *kernels)
+{
+	static float a[MAX_DIM + 1], b[MAX_DIM], r[MAX_DIM + 1];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 2);
+	for
+		EACH_DIM(dim)
+		{
+			const float *x = a + dim % 2;
+
+			fill(&rng, a, dim + 1);
+			fill(&rng, b, dim);
+			r[dim] = 42;
+			kernels->add(x, b, dim, r);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(r[i] == x[i] + b[i]);
+			kernels->subtract(x, b, dim, r);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(r[i] == x[i] - b[i]);
+			kernels->multiply(x, b, dim, r);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(r[i] == x[i] * b[i]);
+			kernels->scale(x, 1 / 3.0, dim, r);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(r[i] == (float) ((double) x[i] * (1 / 3.0)));
+			assert_true(r[dim] == 42);
+			memcpy(r, b, dim * sizeof(float));
+			kernels->add(r, x, dim, r);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(r[i] == b[i] + x[i]);
+		}
+}
+
+static void
+test_elementwise(void **state)
+{
+	(void) state;
+	for_each_variant(check_elementwise);
+}
+
+static void
+check_is_finite(const UimlKernels *kernels)
+{
+	static const float ends[] = {FLT_MAX, -FLT_MAX, FLT_TRUE_MIN, -0.0f};
+	static const float beyond[] = {NAN, -NAN, INFINITY, -INFINITY};
+	float x[201];
+
+	for (size_t dim = 1; dim <= 200; dim++)
+	{
+		for (size_t i = 0; i < dim; i++)
+			x[i] = ends[i % 4];
+		x[dim] = NAN;
+		assert_true(kernels->is_finite(x, dim));
+		for (size_t i = 0; i < dim; i++)
+		{
+			x[i] = beyond[i % 4];
+			assert_false(kernels->is_finite(x, dim));
+			x[i] = 0;
+		}
+	}
+}
+
+static void
+test_is_finite(void **state)
+{
+	(void) state;
+	for_each_variant(check_is_finite);
+}
+
+/* ---------- sums of vectors ---------- */
+
+static void
+check_accumulate(const UimlKernels *kernels)
+{
+	static unsigned char at[sizeof(float) * MAX_DIM + OFFSETS];
+	static float x[MAX_DIM];
+	static double sum[MAX_DIM + 1], more[MAX_DIM];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 3);
+	for
+		EACH_DIM(dim)
+		{
+			fill(&rng, x, dim);
+			for (size_t i = 0; i < dim; i++)
+				sum[i] = more[i] = (double) i;
+			sum[dim] = 42;
+			kernels->accumulate(place(at, dim % OFFSETS, x, dim), dim, sum);
+			for (size_t i = 0; i < dim; i++)
+				assert_true(sum[i] == (double) i + (double) x[i]);
+			kernels->accumulate_weighted(place(at, dim % OFFSETS, x, dim), -0.5, dim, sum);
+			for (size_t i = 0; i < dim; i++)
+				assert_near(kernels, "accumulate_weighted", dim, sum[i], (double) i + (double) x[i] / 2,
+							1e-15 * (double) (i + 8));
+			kernels->accumulate_f64(more, 2, dim, sum);
+			for (size_t i = 0; i < dim; i++)
+				assert_near(kernels, "accumulate_f64", dim, sum[i], 3 * (double) i + (double) x[i] / 2,
+							2e-15 * (double) (i + 8));
+			assert_true(sum[dim] == 42);
+		}
+}
+
+static void
+test_accumulate(void **state)
+{
+	(void) state;
+	for_each_variant(check_accumulate);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choice),    cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_extremes),  cmocka_unit_test(test_elementwise),
+		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
