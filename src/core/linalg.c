@@ -144,14 +144,13 @@ gram_tile(size_t rows, size_t n, size_t i, size_t j, const double *a, double *c)
 }
 
 UimlStatus
-uiml_gram_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c)
+uiml_gram_add_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c)
 {
 	size_t width = smaller(n, GRAM_TILE);
 	size_t rows = n > 0 ? cut_product(width, width, m).k : m;
 
 	if (!fits_lapack_int(m) || !fits_lapack_int(n))
 		return UIML_ELIMIT;
-	memset(c, 0, n * n * sizeof(double));
 	for (size_t first = 0; first < m; first += rows)
 		for (size_t i = 0; i < n; i += GRAM_TILE)
 			for (size_t j = i; j < n; j += GRAM_TILE)
@@ -160,8 +159,19 @@ uiml_gram_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c
 					return UIML_EINTERRUPTED;
 				gram_tile(smaller(rows, m - first), n, i, j, a + first * n, c);
 			}
-	mirror_upper(n, c);
 	return UIML_OK;
+}
+
+UimlStatus
+uiml_gram_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c)
+{
+	UimlStatus status;
+
+	memset(c, 0, n * n * sizeof(double));
+	status = uiml_gram_add_f64(env, m, n, a, c);
+	if (status == UIML_OK)
+		mirror_upper(n, c);
+	return status;
 }
 
 static bool

@@ -22,6 +22,9 @@ extern UimlStatus uiml_gemm_f64(const UimlEnv *env, bool transpose_a, bool trans
 /* c (n x n, both triangles) = a' a with a m x n. */
 extern UimlStatus uiml_gram_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c);
 
+/* c += a' a, of its upper triangle; the lower one is left alone. */
+extern UimlStatus uiml_gram_add_f64(const UimlEnv *env, size_t m, size_t n, const double *a, double *c);
+
 /*
  * Eigenvalues (falling) and eigenvectors (columns of vectors, n x n row-major) of a symmetric matrix; a is
  * destroyed.  UIML_ENOTFINITE for NaN or infinity in a.
