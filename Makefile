@@ -19,7 +19,7 @@ DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
 CORE_LIBS = -llapacke -lopenblas -lutf8proc -lm
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
 # OpenBLAS and LAPACKE are loaded by the first training (src/pg/blas_calls.c).
-SHLIB_LINK = -lutf8proc -lm -ldl -Wl,--version-script=src/pg/exports.map
+SHLIB_LINK = -lutf8proc -lm -ldl -lpthread -Wl,--version-script=src/pg/exports.map
 # test/sql/pgvector.sql runs where pgvector is installed.
 LACKING = $(if $(wildcard $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/extension/vector.control),,pgvector)
 REGRESS = $(filter-out $(LACKING),$(sort $(basename $(notdir $(wildcard test/sql/*.sql)))))

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "pg/env.h"
+#include "pg/threads.h"
 
 static void *
 env_alloc(void *ctx, size_t size)
@@ -62,7 +63,8 @@ uiml_env_pg(UimlPgEnv *pg, MemoryContext context, UimlProgressFn progress, void 
 				   .free = env_free,
 				   .interrupted = env_interrupted,
 				   .progress = progress != NULL ? env_progress : NULL,
-				   .ctx = pg};
+				   .ctx = pg,
+				   .parallel = uiml_threads_run};
 
 	pg->context = context;
 	pg->progress = progress;

@@ -1,0 +1,17 @@
+/*
+ * threads.h
+ *	  Threads for the pieces of a job of the core.
+ */
+#ifndef UIML_PG_THREADS_H
+#define UIML_PG_THREADS_H
+
+#include "core/uiml.h"
+
+/*
+ * uiml_threads_run
+ *		The callback parallel of an environment: runs task(arg, 0 .. n - 1) on up to uiml.blas_threads threads,
+ *		the caller's own among them, and returns when they have ended.
+ */
+extern void uiml_threads_run(void *ctx, size_t n, UimlTaskFn task, void *arg);
+
+#endif /* UIML_PG_THREADS_H */
