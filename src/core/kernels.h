@@ -50,6 +50,15 @@ typedef struct UimlKernels
 	void (*accumulate)(const float *x, size_t dim, double *sum);
 	void (*accumulate_weighted)(const float *x, double weight, size_t dim, double *sum);
 	void (*accumulate_f64)(const double *x, double weight, size_t dim, double *sum);
+
+	/*
+	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum of
+	 * value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
+	 */
+	void (*gather_rows)(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
+						float *z);
+	void (*scatter_rows)(const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
+						 float *panel);
 } UimlKernels;
 
 /* The fastest that this processor runs; about a nanosecond. */

@@ -5,6 +5,8 @@
  * A new kernel takes a member of UimlKernels, its code in a file included here, and its name in the table below.
  */
 #include "core/kernels_lanes.h"
+
+#include "core/kernels_sparse.h"
 #include "core/kernels_vector.h"
 
 const UimlKernels TABLE = {
@@ -23,4 +25,7 @@ const UimlKernels TABLE = {
 	.accumulate = accumulate,
 	.accumulate_weighted = accumulate_weighted,
 	.accumulate_f64 = accumulate_f64,
+
+	.gather_rows = gather_rows,
+	.scatter_rows = scatter_rows,
 };

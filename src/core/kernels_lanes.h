@@ -18,6 +18,7 @@ typedef float Quad __attribute__((vector_size(16)));
 /* The same at any address. */
 typedef float LooseFloat __attribute__((aligned(1), may_alias));
 typedef float LooseLanes __attribute__((vector_size(4 * LANES), aligned(1), may_alias));
+typedef float LooseQuad __attribute__((vector_size(16), aligned(1), may_alias));
 typedef float LooseHalf __attribute__((vector_size(2 * LANES), aligned(1), may_alias));
 typedef double LooseWide __attribute__((vector_size(4 * LANES), aligned(8), may_alias));
 

@@ -23,9 +23,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/kernels.h"
 #include "core/linalg.h"
 #include "core/rng.h"
-#include "core/svd_kernel.h"
 
 #define NEGLIGIBLE     3e-4 /* above sqrt(2^-24) */
 #define MAX_ITERATIONS 1000
@@ -44,7 +44,7 @@ typedef struct Svd
 	const uint8_t *row_used; /* may be NULL */
 	size_t l;                /* columns of the sketch */
 	size_t chunk;            /* entries between two interrupt checks */
-	UimlSvdKernels kernels;
+	const UimlKernels *kernels;
 	float *value;    /* entries of A / scale, aligned with x's; those of unused rows are not set */
 	double scale;    /* largest magnitude in A */
 	double squares;  /* squared Frobenius norm of A / scale */
@@ -262,7 +262,7 @@ multiply_row(Svd *svd, size_t row, float *z, size_t *budget)
 
 		if (budget_interrupted(svd, n, budget))
 			return UIML_EINTERRUPTED;
-		svd->kernels.gather(x->col + k, svd->value + k, n, svd->basis, svd->l, z);
+		svd->kernels->gather_rows(x->col + k, svd->value + k, n, svd->basis, svd->l, z);
 	}
 	return UIML_OK;
 }
@@ -280,7 +280,7 @@ add_row(Svd *svd, size_t row, const float *z, size_t *budget)
 
 		if (budget_interrupted(svd, n, budget))
 			return UIML_EINTERRUPTED;
-		svd->kernels.scatter(x->col + k, svd->value + k, n, z, svd->l, svd->product);
+		svd->kernels->scatter_rows(x->col + k, svd->value + k, n, z, svd->l, svd->product);
 	}
 	return UIML_OK;
 }
@@ -463,7 +463,7 @@ UimlStatus
 uiml_svd_items(const UimlEnv *env, const UimlSparse *x, const uint8_t *row_used, const UimlSvdParams *params,
 			   float *v, double *sigma, float *col_factor, double *explained)
 {
-	Svd svd = {.env = env, .x = x, .row_used = row_used, .kernels = uiml_svd_kernels()};
+	Svd svd = {.env = env, .x = x, .row_used = row_used, .kernels = uiml_kernels()};
 	UimlStatus status;
 
 	if (x->n_rows == 0 || x->n_cols == 0)

@@ -300,6 +300,53 @@ test_accumulate(void **state)
 	for_each_variant(check_accumulate);
 }
 
+/* ---------- sparse products ---------- */
+
+/* Every width of panel. */
+static void
+check_rows(const UimlKernels *kernels)
+{
+	static float panel[10 * 440], copy[10 * 440], z[440];
+	uint32_t col[] = {2, 0, 9, 2, 5};
+	float value[] = {1, -2, .5F, 3, -1};
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 7);
+	for (size_t l = 1; l <= 440; l++)
+	{
+		double expected;
+
+		fill(&rng, panel, 10 * l);
+		memcpy(copy, panel, 10 * l * sizeof(float));
+		for (size_t j = 0; j < l; j++)
+			z[j] = 1;
+		kernels->gather_rows(col, value, 5, panel, l, z);
+		for (size_t j = 0; j < l; j++)
+		{
+			expected = 1;
+			for (size_t k = 0; k < 5; k++)
+				expected += (double) value[k] * (double) panel[col[k] * l + j];
+			assert_near(kernels, "gather_rows", l, z[j], expected, 1e-5);
+		}
+		kernels->scatter_rows(col, value, 5, z, l, panel);
+		for (size_t i = 0; i < 10 * l; i++)
+		{
+			expected = copy[i];
+			for (size_t k = 0; k < 5; k++)
+				if (col[k] == i / l)
+					expected += (double) value[k] * (double) z[i % l];
+			assert_near(kernels, "scatter_rows", l, panel[i], expected, 1e-4);
+		}
+	}
+}
+
+static void
+test_rows(void **state)
+{
+	(void) state;
+	for_each_variant(check_rows);
+}
+
 int
 main(void)
 {
@@ -307,6 +354,7 @@ main(void)
 		cmocka_unit_test(test_choice),    cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_extremes),  cmocka_unit_test(test_elementwise),
 		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
+		cmocka_unit_test(test_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

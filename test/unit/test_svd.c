@@ -13,7 +13,6 @@
 #include "core/linalg.h"
 #include "core/rng.h"
 #include "core/svd.h"
-#include "core/svd_kernel.h"
 #include "testenv.h"
 
 /* A dense matrix as a sparse one; zeros become missing entries. */
@@ -399,46 +398,6 @@ test_invalid(void **state)
 	sparse_free(&x);
 }
 
-/* Every width of panel, by the chosen kernels and by plain loops. */
-static void
-test_kernels(void **state)
-{
-	UimlSvdKernels kernels = uiml_svd_kernels();
-	uint32_t col[] = {2, 0, 9, 2, 5};
-	float value[] = {1, -2, .5F, 3, -1};
-	float panel[10 * 240], copy[10 * 240], z[240];
-	UimlRng rng;
-
-	(void) state;
-	uiml_rng_init(&rng, 7);
-	for (size_t l = 1; l <= 240; l++)
-	{
-		double expected;
-
-		for (size_t i = 0; i < 10 * l; i++)
-			panel[i] = copy[i] = (float) uiml_rng_normal(&rng);
-		for (size_t j = 0; j < l; j++)
-			z[j] = 1;
-		kernels.gather(col, value, 5, panel, l, z);
-		for (size_t j = 0; j < l; j++)
-		{
-			expected = 1;
-			for (size_t k = 0; k < 5; k++)
-				expected += (double) value[k] * panel[col[k] * l + j];
-			assert_true(fabs(z[j] - expected) < 1e-5);
-		}
-		kernels.scatter(col, value, 5, z, l, panel);
-		for (size_t i = 0; i < 10 * l; i++)
-		{
-			expected = copy[i];
-			for (size_t k = 0; k < 5; k++)
-				if (col[k] == i / l)
-					expected += (double) value[k] * z[i % l];
-			assert_true(fabs(panel[i] - expected) < 1e-4);
-		}
-	}
-}
-
 typedef struct Meter
 {
 	size_t now, peak;
@@ -519,8 +478,8 @@ main(void)
 		cmocka_unit_test(test_full_sketch),   cmocka_unit_test(test_iterations),
 		cmocka_unit_test(test_rank),          cmocka_unit_test(test_row_used),
 		cmocka_unit_test(test_deterministic), cmocka_unit_test(test_small_and_extreme),
-		cmocka_unit_test(test_invalid),       cmocka_unit_test(test_kernels),
-		cmocka_unit_test(test_memory),        cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_invalid),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("svd", tests, NULL, NULL);

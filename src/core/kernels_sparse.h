@@ -1,26 +1,13 @@
 /*
- * svd_kernel.c
- *	  Sums of panel rows, in registers.
+ * kernels_sparse.h
+ *	  Kernels of a sparse-times-panel product: sums of panel rows, in registers.
  *
  * A user's z of 80 floats is ten AVX registers: it is loaded once, all the user's items are added, and it is
- * stored once, so that each entry costs one load per eight floats instead of two loads and a store.  Panels
- * wider than STRIP_VECTORS registers are taken in strips of equal width.
- *
- * The loops are written with GCC's vector types and compiled twice, for the base instruction set and for AVX2
- * with FMA; one pair is chosen per call of the decomposition.  That is target_clones without its ifunc
- * resolvers, which musl lacks and which run before a sanitizer is ready.
+ * stored once, so that each entry costs one load per register instead of two loads and a store.  Panels wider than
+ * STRIP_VECTORS registers are taken in strips of equal width.
  */
-#include "core/svd_kernel.h"
-
-#define LANES         8
 #define STRIP_VECTORS 12
 #define PREFETCH      6 /* entries ahead */
-
-/* Eight floats in registers, and the same anywhere in memory. */
-typedef float Vector __attribute__((vector_size(4 * LANES)));
-typedef float LooseVector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* Calls F(0) F(1) .. for the vectors of a strip: names instead of an array keep the sums in registers. */
 #define EACH_VECTOR(F)                                                                                       \
@@ -42,10 +29,10 @@ INLINE void
 gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
 			 float *z)
 {
-	LooseVector *out = (LooseVector *) z;
+	LooseLanes *out = (LooseLanes *) z;
 
-#define DECLARE(I) Vector sum##I = {0};
-#define LOAD(I)                                                                                              \
+#define DECLARE(I) Lanes sum##I = {0};
+#define LOAD_SUM(I)                                                                                          \
 	if (I < vectors)                                                                                         \
 		sum##I = out[I];
 #define ADD(I)                                                                                               \
@@ -55,19 +42,18 @@ gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, 
 	if (I < vectors)                                                                                         \
 		out[I] = sum##I;
 #define AHEAD(I)                                                                                             \
-	if (I < vectors && I % 2 == 0)                                                                           \
+	if (I < vectors && I % (16 / LANES) == 0)                                                                \
 		__builtin_prefetch(&ahead[I]);
 
 	EACH_VECTOR(DECLARE)
 
-	EACH_VECTOR(LOAD)
+	EACH_VECTOR(LOAD_SUM)
 	for (size_t k = 0; k < n; k++)
 	{
-		const LooseVector *row = (const LooseVector *) (panel + (size_t) col[k] * l);
-		const LooseVector *ahead =
-			(const LooseVector *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
-		float v = value[k];
-		Vector x = {v, v, v, v, v, v, v, v};
+		const LooseLanes *row = (const LooseLanes *) (panel + (size_t) col[k] * l);
+		const LooseLanes *ahead =
+			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+		float x = value[k];
 
 		EACH_VECTOR(AHEAD)
 		EACH_VECTOR(ADD)
@@ -79,9 +65,9 @@ INLINE void
 scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
 			  float *panel)
 {
-	const LooseVector *in = (const LooseVector *) z;
+	const LooseLanes *in = (const LooseLanes *) z;
 
-#define DECLARE_Z(I) Vector z##I = {0};
+#define DECLARE_Z(I) Lanes z##I = {0};
 #define LOAD_Z(I)                                                                                            \
 	if (I < vectors)                                                                                         \
 		z##I = in[I];
@@ -94,11 +80,10 @@ scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n,
 	EACH_VECTOR(LOAD_Z)
 	for (size_t k = 0; k < n; k++)
 	{
-		LooseVector *row = (LooseVector *) (panel + (size_t) col[k] * l);
-		const LooseVector *ahead =
-			(const LooseVector *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
-		float v = value[k];
-		Vector x = {v, v, v, v, v, v, v, v};
+		LooseLanes *row = (LooseLanes *) (panel + (size_t) col[k] * l);
+		const LooseLanes *ahead =
+			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+		float x = value[k];
 
 		EACH_VECTOR(AHEAD)
 		EACH_VECTOR(ADD_ROW)
@@ -129,7 +114,27 @@ strip_vectors(size_t left)
 	return (left + strips - 1) / strips;
 }
 
+/* Four columns of the few that wide lanes leave. */
 INLINE void
+gather_quad(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l, float *z)
+{
+	Quad sum = *(LooseQuad *) z;
+
+	for (size_t k = 0; k < n; k++)
+		sum += value[k] * *(const LooseQuad *) (panel + (size_t) col[k] * l);
+	*(LooseQuad *) z = sum;
+}
+
+INLINE void
+scatter_quad(const uint32_t *col, const float *value, size_t n, const float *z, size_t l, float *panel)
+{
+	Quad x = *(const LooseQuad *) z;
+
+	for (size_t k = 0; k < n; k++)
+		*(LooseQuad *) (panel + (size_t) col[k] * l) += value[k] * x;
+}
+
+static void
 gather_rows(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l, float *z)
 {
 	size_t left = l / LANES;
@@ -150,12 +155,14 @@ gather_rows(const uint32_t *col, const float *value, size_t n, const float *pane
 		left -= vectors;
 		j += vectors * LANES;
 	}
+	for (; l - j >= 4 && LANES > 4; j += 4)
+		gather_quad(col, value, n, panel + j, l, z + j);
 	for (; j < l; j++)
 		for (size_t k = 0; k < n; k++)
 			z[j] += value[k] * panel[(size_t) col[k] * l + j];
 }
 
-INLINE void
+static void
 scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, size_t l, float *panel)
 {
 	size_t left = l / LANES;
@@ -176,41 +183,9 @@ scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, 
 		left -= vectors;
 		j += vectors * LANES;
 	}
+	for (; l - j >= 4 && LANES > 4; j += 4)
+		scatter_quad(col, value, n, z + j, l, panel + j);
 	for (; j < l; j++)
 		for (size_t k = 0; k < n; k++)
 			panel[(size_t) col[k] * l + j] += value[k] * z[j];
-}
-
-#define DEFINE_KERNELS(SUFFIX, TARGET)                                                                       \
-	TARGET static void gather_##SUFFIX(const uint32_t *col, const float *value, size_t n,                    \
-									   const float *panel, size_t l, float *z)                               \
-	{                                                                                                        \
-		gather_rows(col, value, n, panel, l, z);                                                             \
-	}                                                                                                        \
-                                                                                                             \
-	TARGET static void scatter_##SUFFIX(const uint32_t *col, const float *value, size_t n, const float *z,   \
-										size_t l, float *panel)                                              \
-	{                                                                                                        \
-		scatter_rows(col, value, n, z, l, panel);                                                            \
-	}
-
-DEFINE_KERNELS(base, )
-
-#ifdef __x86_64__
-DEFINE_KERNELS(avx2, __attribute__((target("avx2,fma"))))
-#endif
-
-UimlSvdKernels
-uiml_svd_kernels(void)
-{
-	UimlSvdKernels kernels = {gather_base, scatter_base};
-
-#ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-	{
-		kernels.gather = gather_avx2;
-		kernels.scatter = scatter_avx2;
-	}
-#endif
-	return kernels;
 }
