@@ -88,6 +88,7 @@ CREATE TABLE uiml.version (
 	alpha double precision NOT NULL,
 	item_alpha double precision NOT NULL,
 	temperature double precision NOT NULL,
+	sigma double precision[] NOT NULL, -- singular values of the item space, one per dimension
 	digest bigint NOT NULL, -- of the packed items
 	settings jsonb NOT NULL,
 	items_table pg_catalog.regclass NOT NULL,
@@ -157,8 +158,8 @@ GRANT
 GRANT INSERT, UPDATE (privilege) ON uiml.grants TO PUBLIC;
 GRANT
 	INSERT (domain_id, owner, domain, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, events,
-		dims, interests, explained, silhouette, alpha, item_alpha, temperature, digest, settings, items_table, interests_table,
-		users_table),
+		dims, interests, explained, silhouette, alpha, item_alpha, temperature, sigma, digest, settings, items_table,
+		interests_table, users_table),
 	UPDATE (active)
 	ON uiml.version TO PUBLIC;
 GRANT INSERT ON uiml.evaluation TO PUBLIC;

@@ -95,20 +95,6 @@ extern void uiml_model_user(const UimlModel *model, const uint32_t *item, const 
 extern void uiml_score_items(const float *out, size_t n_items, size_t d, const float *vector, float *score);
 
 /*
- * Scoring several users at once, each item vector read from memory once: for tuning and judging.
- *
- * uiml_model_batch: how many users to take at a time, so that their scores stay within some megabytes.
- * uiml_model_score_start: folds in n users, by their rows of seen; vector (n x d) receives them, total (n)
- * the number of their items, and score (n x n_items) 0, or -INFINITY for what they have seen.
- * uiml_model_score_add: adds what dimensions from .. to - 1 contribute to the scores.
- */
-extern size_t uiml_model_batch(size_t n_items);
-extern void uiml_model_score_start(const UimlModel *model, const UimlInteractions *seen, const uint32_t *user,
-								   size_t n, float *vector, float *score, double *total);
-extern void uiml_model_score_add(const UimlModel *model, size_t from, size_t to, const float *vector,
-								 size_t n, float *score);
-
-/*
  * uiml_item_shares
  *		Turns scores, in place, into the expected shares of the user's next events.
  *

@@ -6,7 +6,7 @@
  * differently (Krichene & Rendle 2020).  Beside each figure stands what needs no model: the popularity order
  * for rankings, the prior for interests.
  */
-#include "core/model.h"
+#include "core/model_score.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,11 +17,7 @@
 /* Room for judging one user after the other. */
 typedef struct Bench
 {
-	size_t batch;      /* users scored together */
-	uint32_t *user;    /* batch */
-	float *vector;     /* batch x d */
-	float *scores;     /* batch x n_items */
-	double *total;     /* batch */
+	UimlBatch batch;
 	float *score;      /* n_items: of the user at hand */
 	uint8_t *relevant; /* n_items: hidden items of the user at hand */
 	uint32_t *top;     /* longest list */
@@ -36,10 +32,7 @@ typedef struct Bench
 static void
 bench_free(const UimlEnv *env, Bench *b)
 {
-	uiml_free(env, b->user);
-	uiml_free(env, b->vector);
-	uiml_free(env, b->scores);
-	uiml_free(env, b->total);
+	uiml_batch_free(env, &b->batch);
 	uiml_free(env, b->score);
 	uiml_free(env, b->relevant);
 	uiml_free(env, b->top);
@@ -58,11 +51,6 @@ bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j,
 		b->longest = j->k[i] > b->longest ? j->k[i] : b->longest;
 	if (b->longest > model->n_items)
 		b->longest = model->n_items;
-	b->batch = uiml_model_batch(model->n_items);
-	b->user = uiml_alloc(env, b->batch, sizeof(uint32_t));
-	b->vector = uiml_alloc(env, b->batch, model->dims * sizeof(float));
-	b->scores = uiml_alloc(env, b->batch, model->n_items * sizeof(float));
-	b->total = uiml_alloc(env, b->batch, sizeof(double));
 	b->score = uiml_alloc(env, model->n_items, sizeof(float));
 	b->relevant = uiml_alloc0(env, model->n_items, 1);
 	b->top = uiml_alloc(env, b->longest, sizeof(uint32_t));
@@ -71,11 +59,10 @@ bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j,
 	b->share = uiml_alloc(env, model->n_interests, sizeof(double));
 	b->listed = uiml_alloc0(env, j->n_k, model->n_items);
 	b->baseline_listed = uiml_alloc0(env, j->n_k, model->n_items);
-	if (b->user == NULL || b->vector == NULL || b->scores == NULL || b->total == NULL || b->score == NULL ||
-		b->relevant == NULL || b->top == NULL || b->hit == NULL || b->mass == NULL || b->share == NULL ||
-		b->listed == NULL || b->baseline_listed == NULL)
+	if (b->score == NULL || b->relevant == NULL || b->top == NULL || b->hit == NULL || b->mass == NULL ||
+		b->share == NULL || b->listed == NULL || b->baseline_listed == NULL)
 		return UIML_ENOMEM;
-	return UIML_OK;
+	return uiml_batch_create(env, model, &b->batch);
 }
 
 /* Ranks by score and writes all metrics of user u into value; marks the listed items. */
@@ -186,13 +173,14 @@ static void
 judge_batch(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b,
 			size_t first, size_t n)
 {
+	b->batch.n = n;
 	for (size_t i = 0; i < n; i++)
-		b->user[i] = (uint32_t) (first + i);
-	uiml_model_score_start(model, &holdout->seen, b->user, n, b->vector, b->scores, b->total);
-	uiml_model_score_add(model, 0, model->dims, b->vector, n, b->scores);
+		b->batch.user[i] = (uint32_t) (first + i);
+	uiml_batch_start(model, &holdout->seen, &b->batch, 0, n);
+	uiml_batch_add(model, 0, model->dims, &b->batch, 0, n);
 	for (size_t i = 0; i < n; i++)
 	{
-		judge_items(model, holdout, j, b, first + i, b->scores + i * model->n_items, b->total[i]);
+		judge_items(model, holdout, j, b, first + i, b->batch.score + i * model->n_items, b->batch.total[i]);
 		judge_interests(model, holdout, j, b, first + i);
 	}
 }
@@ -219,10 +207,11 @@ uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *
 	*judgement = (UimlJudgement){0};
 	if (status == UIML_OK)
 		status = bench_create(env, model, &j, &bench);
-	for (size_t u = 0; status == UIML_OK && u < n_users; u += bench.batch)
+	for (size_t u = 0; status == UIML_OK && u < n_users; u += bench.batch.most)
 	{
 		uiml_progress(env, "judging", (double) u, (double) n_users);
-		judge_batch(model, holdout, &j, &bench, u, n_users - u < bench.batch ? n_users - u : bench.batch);
+		judge_batch(model, holdout, &j, &bench, u,
+					n_users - u < bench.batch.most ? n_users - u : bench.batch.most);
 		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
 	for (size_t i = 0; status == UIML_OK && i < n_k; i++)

@@ -28,7 +28,7 @@
  * (target_clones), and call neither BLAS nor libm: powers go through log2 and exp2 of Cephes (Moshier 1992),
  * good to 3e-7 relative.
  */
-#include "core/model.h"
+#include "core/model_score.h"
 
 #include <math.h>
 #include <string.h>
@@ -367,8 +367,9 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 #define BATCH_BYTES 4194304
 #define BATCH_USERS 32
 
-size_t
-uiml_model_batch(size_t n_items)
+/* How many users to take at a time. */
+static size_t
+batch_size(size_t n_items)
 {
 	size_t users = BATCH_BYTES / (sizeof(float) * (n_items > 0 ? n_items : 1));
 
@@ -377,9 +378,51 @@ uiml_model_batch(size_t n_items)
 	return users < BATCH_USERS ? users : BATCH_USERS;
 }
 
+UimlStatus
+uiml_batch_create(const UimlEnv *env, const UimlModel *model, UimlBatch *batch)
+{
+	size_t most = batch_size(model->n_items);
+
+	*batch = (UimlBatch){.most = most};
+	batch->user = uiml_alloc(env, most, sizeof(uint32_t));
+	batch->vector = uiml_alloc(env, most, model->dims * sizeof(float));
+	batch->score = uiml_alloc(env, most, model->n_items * sizeof(float));
+	batch->total = uiml_alloc(env, most, sizeof(double));
+	if (batch->user == NULL || batch->vector == NULL || batch->score == NULL || batch->total == NULL)
+		return UIML_ENOMEM;
+	return UIML_OK;
+}
+
 void
-uiml_model_score_add(const UimlModel *model, size_t from, size_t to, const float *vector, size_t n,
-					 float *score)
+uiml_batch_free(const UimlEnv *env, UimlBatch *batch)
+{
+	uiml_free(env, batch->user);
+	uiml_free(env, batch->vector);
+	uiml_free(env, batch->score);
+	uiml_free(env, batch->total);
+}
+
+void
+uiml_batch_start(const UimlModel *model, const UimlInteractions *seen, UimlBatch *batch, size_t from,
+				 size_t to)
+{
+	for (size_t b = from; b < to; b++)
+	{
+		size_t first = seen->row_start[batch->user[b]];
+		size_t end = seen->row_start[batch->user[b] + 1];
+		float *score = batch->score + b * model->n_items;
+
+		uiml_model_user(model, seen->item + first, seen->mass + first, end - first,
+						batch->vector + b * model->dims, NULL);
+		batch->total[b] = (double) (end - first);
+		memset(score, 0, model->n_items * sizeof(float));
+		for (size_t e = first; e < end; e++)
+			score[seen->item[e]] = -INFINITY;
+	}
+}
+
+void
+uiml_batch_add(const UimlModel *model, size_t first, size_t end, UimlBatch *batch, size_t from, size_t to)
 {
 	size_t d = model->dims;
 	size_t panel = PANEL_BYTES / (sizeof(float) * d) / ROWS * ROWS + ROWS;
@@ -388,26 +431,25 @@ uiml_model_score_add(const UimlModel *model, size_t from, size_t to, const float
 	{
 		size_t items = model->n_items - i < panel ? model->n_items - i : panel;
 
-		for (size_t u = 0; u < n; u++)
-			score_rows_add(model->out + i * d + from, items, d, vector + u * d + from, to - from,
-						   score + u * model->n_items + i);
+		for (size_t b = from; b < to; b++)
+			score_rows_add(model->out + i * d + first, items, d, batch->vector + b * d + first, end - first,
+						   batch->score + b * model->n_items + i);
 	}
 }
 
 void
-uiml_model_score_start(const UimlModel *model, const UimlInteractions *seen, const uint32_t *user, size_t n,
-					   float *vector, float *score, double *total)
+uiml_item_direction(const float *vector, const double *sigma, size_t d, float *direction)
 {
-	memset(score, 0, n * model->n_items * sizeof(float));
-	for (size_t u = 0; u < n; u++)
-	{
-		size_t first = seen->row_start[user[u]];
-		size_t end = seen->row_start[user[u] + 1];
+	double square = 0;
+	double scale;
 
-		uiml_model_user(model, seen->item + first, seen->mass + first, end - first, vector + u * model->dims,
-						NULL);
-		total[u] = (double) (end - first);
-		for (size_t e = first; e < end; e++)
-			score[u * model->n_items + seen->item[e]] = -INFINITY;
+	for (size_t j = 0; j < d; j++)
+	{
+		double x = vector[j] * sigma[j];
+
+		square += x * x;
 	}
+	scale = square > 0 ? 1 / sqrt(square) : 0;
+	for (size_t j = 0; j < d; j++)
+		direction[j] = (float) (vector[j] * sigma[j] * scale);
 }

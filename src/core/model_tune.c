@@ -8,7 +8,7 @@
  * powers.  Items in a bin count as at its middle; the error is (ln 2 / (32 T))^2 / 24 of the sum, 5e-5 at T =
  * .6.
  */
-#include "core/model.h"
+#include "core/model_score.h"
 
 #include <math.h>
 #include <string.h>
@@ -96,53 +96,17 @@ list_prefixes(size_t d, size_t prefix[7])
 	return n;
 }
 
-/* A batch of tuning users and their scores. */
-typedef struct Batch
-{
-	size_t most;
-	size_t n;
-	uint32_t *user; /* most */
-	float *vector;  /* most x d */
-	float *score;   /* most x n_items */
-	double *total;  /* most */
-} Batch;
-
-static void
-batch_free(const UimlEnv *env, Batch *batch)
-{
-	uiml_free(env, batch->user);
-	uiml_free(env, batch->vector);
-	uiml_free(env, batch->score);
-	uiml_free(env, batch->total);
-}
-
-static UimlStatus
-batch_create(const UimlEnv *env, const UimlModel *model, Batch *batch)
-{
-	size_t most = uiml_model_batch(model->n_items);
-
-	*batch = (Batch){.most = most};
-	batch->user = uiml_alloc(env, most, sizeof(uint32_t));
-	batch->vector = uiml_alloc(env, most, model->dims * sizeof(float));
-	batch->score = uiml_alloc(env, most, model->n_items * sizeof(float));
-	batch->total = uiml_alloc(env, most, sizeof(double));
-	if (batch->user == NULL || batch->vector == NULL || batch->score == NULL || batch->total == NULL)
-		return UIML_ENOMEM;
-	return UIML_OK;
-}
-
 /*
  * The next users, from *at on in steps, that have both seen and hidden items; folded in, with scores begun.
  */
 static void
-batch_fill(Batch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, size_t *at)
+batch_fill(UimlBatch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, size_t *at)
 {
 	batch->n = 0;
 	for (; *at < tuning->seen.n_users && batch->n < batch->most; *at += step)
 		if (row_length(&tuning->hidden, *at) > 0 && row_length(&tuning->seen, *at) > 0)
 			batch->user[batch->n++] = (uint32_t) *at;
-	uiml_model_score_start(model, &tuning->seen, batch->user, batch->n, batch->vector, batch->score,
-						   batch->total);
+	uiml_batch_start(model, &tuning->seen, batch, 0, batch->n);
 }
 
 UimlStatus
@@ -155,9 +119,9 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 		user_step(tuning->seen.n_users, DIMS_BUDGET / ((double) model->n_items * (double) model->dims));
 	size_t best = n_prefix - 1;
 	double most;
-	Batch batch;
+	UimlBatch batch;
 	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
-	UimlStatus status = batch_create(env, model, &batch);
+	UimlStatus status = uiml_batch_create(env, model, &batch);
 
 	if (relevant == NULL)
 		status = UIML_ENOMEM;
@@ -167,8 +131,7 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 		for (size_t p = 0; status == UIML_OK && p < n_prefix; p++)
 		{
 			/* Prefixes are nested: each adds the dimensions that the one before lacks. */
-			uiml_model_score_add(model, p > 0 ? prefix[p - 1] : 0, prefix[p], batch.vector, batch.n,
-								 batch.score);
+			uiml_batch_add(model, p > 0 ? prefix[p - 1] : 0, prefix[p], &batch, 0, batch.n);
 			for (size_t b = 0; b < batch.n; b++)
 				sum[p] += user_ndcg(batch.score + b * model->n_items, tuning, batch.user[b], model->n_items,
 									relevant);
@@ -184,7 +147,7 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 		if (sum[p] > 0 && sum[p] >= (1 - DIMS_TOLERANCE) * most)
 			best = p;
 	*dims = prefix[best];
-	batch_free(env, &batch);
+	uiml_batch_free(env, &batch);
 	uiml_free(env, relevant);
 	return status;
 }
@@ -272,15 +235,15 @@ sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuni
 {
 	size_t n_users = tuning->seen.n_users;
 	size_t step = user_step(n_users, SHARES_BUDGET / (double) model->n_items);
-	Batch batch;
-	UimlStatus status = batch_create(env, model, &batch);
+	UimlBatch batch;
+	UimlStatus status = uiml_batch_create(env, model, &batch);
 
 	if (sample_create(env, n_users / step + 1, tuning->hidden.n_entries, s) != UIML_OK)
 		status = UIML_ENOMEM;
 	for (size_t at = 0; status == UIML_OK && at < n_users;)
 	{
 		batch_fill(&batch, model, tuning, step, &at);
-		uiml_model_score_add(model, 0, model->dims, batch.vector, batch.n, batch.score);
+		uiml_batch_add(model, 0, model->dims, &batch, 0, batch.n);
 		for (size_t b = 0; b < batch.n; b++)
 		{
 			size_t hidden_at = s->start[s->n_users];
@@ -293,7 +256,7 @@ sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuni
 		}
 		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
-	batch_free(env, &batch);
+	uiml_batch_free(env, &batch);
 	return status;
 }
 

@@ -154,6 +154,7 @@ typedef struct UimlVersionRow
 	double alpha;
 	double item_alpha;
 	double temperature;
+	const double *sigma; /* dims */
 	int64 digest;
 	char *settings; /* JSON text */
 	Oid items_table;

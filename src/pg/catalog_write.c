@@ -48,6 +48,19 @@ param_float8(UimlSqlParams *params, double value)
 }
 
 static void
+param_float8s(UimlSqlParams *params, const double *value, int n)
+{
+	Datum *element = palloc((size_t) n * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+		element[i] = Float8GetDatum(value[i]);
+	uiml_sql_param(params, FLOAT8ARRAYOID,
+				   PointerGetDatum(construct_array(element, n, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+												   TYPALIGN_DOUBLE)),
+				   false);
+}
+
+static void
 param_oid(UimlSqlParams *params, Oid value)
 {
 	uiml_sql_param(params, OIDOID, ObjectIdGetDatum(value), !OidIsValid(value));
@@ -221,6 +234,7 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	param_float8(&params, row->alpha);
 	param_float8(&params, row->item_alpha);
 	param_float8(&params, row->temperature);
+	param_float8s(&params, row->sigma, row->dims);
 	param_int8(&params, row->digest);
 	uiml_sql_param_text(&params, row->settings);
 	param_oid(&params, row->items_table);
@@ -229,9 +243,10 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	uiml_sql_each(
 		"INSERT INTO uiml.version AS v (domain_id, owner, domain, version, trained_by, rls_bypassed, "
 		"data_until, half_life, users, items, events, dims, interests, explained, silhouette, alpha, "
-		"item_alpha, temperature, digest, settings, items_table, interests_table, users_table, active) "
+		"item_alpha, temperature, sigma, digest, settings, items_table, interests_table, users_table, "
+		"active) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-		"$20::pg_catalog.jsonb, $21, $22, $23, true) RETURNING v.version_id",
+		"$20, $21::pg_catalog.jsonb, $22, $23, $24, true) RETURNING v.version_id",
 		&params, false, take_int8, &version_id);
 	return version_id;
 }

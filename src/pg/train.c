@@ -350,6 +350,7 @@ settings_json(const Training *training)
 	return json.data;
 }
 
+/* The model itself is gone when the row is written. */
 static void
 fill_row(Training *training)
 {
@@ -371,6 +372,7 @@ fill_row(Training *training)
 	row->alpha = model->alpha;
 	row->item_alpha = model->item_alpha;
 	row->temperature = model->temperature;
+	row->sigma = memcpy(palloc(model->dims * sizeof(double)), model->sigma, model->dims * sizeof(double));
 	row->settings = settings_json(training);
 }
 

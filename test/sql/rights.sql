@@ -173,7 +173,7 @@ SET ROLE regress_uiml_alice;
 CREATE FUNCTION as_forged(assignment text) RETURNS TABLE (code text, message text) LANGUAGE plpgsql AS $$
 DECLARE
 	columns text := 'domain_id, owner, domain, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, '
-		'events, dims, interests, explained, silhouette, alpha, item_alpha, temperature, digest, settings, items_table, '
+		'events, dims, interests, explained, silhouette, alpha, item_alpha, temperature, sigma, digest, settings, items_table, '
 		'interests_table, users_table';
 BEGIN
 	EXECUTE 'CREATE TEMP TABLE kept AS SELECT * FROM uiml.version WHERE active';

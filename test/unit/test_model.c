@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/behaviour.h"
+#include "core/model_score.h"
 #include "core/rng.h"
 #include "testenv.h"
 
@@ -308,10 +309,12 @@ test_scores(void **state)
 	for (size_t d = 1; d <= MOST; d += 3)
 	{
 		UimlModel model = {.n_items = N, .dims = d, .out = out};
+		UimlBatch batch = {.most = 2, .n = 2, .vector = vector, .score = both};
 
 		memset(both, 0, sizeof(both));
-		uiml_model_score_add(&model, 0, d / 2, vector, 2, both);
-		uiml_model_score_add(&model, d / 2, d, vector, 2, both);
+		uiml_batch_add(&model, 0, d / 2, &batch, 0, 2);
+		uiml_batch_add(&model, d / 2, d, &batch, 0, 1);
+		uiml_batch_add(&model, d / 2, d, &batch, 1, 2);
 		for (size_t u = 0; u < 2; u++)
 		{
 			uiml_score_items(out, N, d, vector + u * d, score);
@@ -326,6 +329,45 @@ test_scores(void **state)
 			}
 		}
 	}
+}
+
+/* Products of directions are the cosines of the columns of A, whatever items and dimensions are scaled by. */
+static void
+test_directions(void **state)
+{
+	/* A = [[3, 0, 4], [0, 2, 2]] = U diag(sigma) V': columns (3, 0), (0, 2) and (4, 2) */
+	const double a[2][3] = {{3, 0, 4}, {0, 2, 2}};
+	const double sigma[2] = {sqrt((33 + sqrt(545)) / 2), sqrt((33 - sqrt(545)) / 2)};
+	const float nothing[2] = {0, 0};
+	float v[3][2], direction[3][2], again[2];
+
+	(void) state;
+	for (int d = 0; d < 2; d++)
+	{
+		/* eigenvector of AA' = [[25, 8], [8, 8]] */
+		double u[2] = {8, sigma[d] * sigma[d] - 25};
+		double norm = hypot(u[0], u[1]);
+
+		for (int i = 0; i < 3; i++)
+			v[i][d] = (float) ((a[0][i] * u[0] + a[1][i] * u[1]) / norm / sigma[d]);
+	}
+	for (int i = 0; i < 3; i++)
+		uiml_item_direction(v[i], sigma, 2, direction[i]);
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < 3; j++)
+		{
+			double cosine =
+				(a[0][i] * a[0][j] + a[1][i] * a[1][j]) / (hypot(a[0][i], a[1][i]) * hypot(a[0][j], a[1][j]));
+
+			assert_true(fabs(direction[i][0] * direction[j][0] + direction[i][1] * direction[j][1] - cosine) <
+						1e-6);
+		}
+	v[2][0] *= 1e20f;
+	v[2][1] *= 1e20f;
+	uiml_item_direction(v[2], sigma, 2, again);
+	assert_true(fabs(again[0] - direction[2][0]) < 1e-6 && fabs(again[1] - direction[2][1]) < 1e-6);
+	uiml_item_direction(nothing, sigma, 2, again);
+	assert_true(again[0] == 0 && again[1] == 0);
 }
 
 static const UimlFigure *
@@ -607,6 +649,7 @@ main(void)
 		cmocka_unit_test(test_truncate),
 		cmocka_unit_test(test_item_shares),
 		cmocka_unit_test(test_scores),
+		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_better_than_popularity),
 		cmocka_unit_test(test_chosen),
 		cmocka_unit_test(test_deterministic),
