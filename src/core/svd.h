@@ -21,6 +21,37 @@ typedef struct UimlSvdParams
 extern UimlSvdParams uiml_svd_defaults(size_t dims);
 
 /*
+ * A matrix that is passed over as a whole, wherever its rows are.  What the functions return ends the
+ * decomposition unless it is UIML_OK.
+ *
+ * count:	count (n_cols) receives how many entries each column has
+ * scale:	column i is to be divided by divisor[i] (n_cols; 0 where it has no entry) and each row by (its count of
+ *			entries)^row_scale; *largest receives the largest magnitude that leaves, by which all are divided too
+ *			unless it is 0: this is A.  *squares receives the sum of the squares of its entries.
+ * multiply: product (n_cols x l) = A'A basis (n_cols x l), both row-major
+ * gram:	gram (l x l) = (A basis)'(A basis), in double precision
+ */
+typedef struct UimlSvdMatrix
+{
+	size_t n_rows;
+	size_t n_cols;
+	void *ctx;
+	UimlStatus (*count)(void *ctx, double *count);
+	UimlStatus (*scale)(void *ctx, const double *divisor, double row_scale, double *largest, double *squares);
+	UimlStatus (*multiply)(void *ctx, const float *basis, size_t l, float *product);
+	UimlStatus (*gram)(void *ctx, const float *basis, size_t l, double *gram);
+} UimlSvdMatrix;
+
+/*
+ * uiml_svd_matrix
+ *		As uiml_svd_items, of a matrix of which only its passes are known: each once but multiply, which is
+ *		called params->iterations times.
+ */
+extern UimlStatus uiml_svd_matrix(const UimlEnv *env, const UimlSvdMatrix *matrix,
+								  const UimlSvdParams *params, float *v, double *sigma, float *col_factor,
+								  double *explained);
+
+/*
  * uiml_svd_items
  *		The leading d right singular vectors of A = Du^-a X Di^-b, by randomised subspace iteration on A'A
  *		(Halko, Martinsson & Tropp 2011, algorithm 4.4) and Rayleigh-Ritz.
@@ -42,7 +73,10 @@ extern UimlStatus uiml_svd_items(const UimlEnv *env, const UimlSparse *x, const 
 								 const UimlSvdParams *params, float *v, double *sigma, float *col_factor,
 								 double *explained);
 
-/* Bytes that uiml_svd_items allocates at its peak for such a matrix. */
+/* Bytes that uiml_svd_items allocates at its peak for such a matrix; with 0 entries, uiml_svd_matrix alone. */
 extern size_t uiml_svd_memory(size_t n_rows, size_t n_cols, size_t n_entries, size_t dims);
+
+/* The part of it that is the passes' own, for a sketch of l columns. */
+extern size_t uiml_svd_sparse_memory(size_t n_entries, size_t l);
 
 #endif /* UIML_SVD_H */
