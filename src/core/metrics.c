@@ -7,7 +7,6 @@
  * order statistics (Hyndman & Fan 1996, type 7).
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "core/metrics.h"
 #include "core/rng.h"
@@ -105,15 +104,6 @@ uiml_metric(UimlMetric metric, const bool *hit, size_t n, size_t relevant, size_
 	return NAN;
 }
 
-static int
-compare_double(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Quantile p of n >= 1 ascending values. */
 static double
 quantile(const double *sorted, size_t n, double p)
@@ -177,7 +167,7 @@ uiml_bootstrap(const UimlEnv *env, const double *value, size_t n, size_t rounds,
 		status = bootstrap_means(env, present, kept, rounds, seed, mean_of);
 	if (status == UIML_OK && kept > 0)
 	{
-		qsort(mean_of, rounds, sizeof(double), compare_double);
+		uiml_metric_sort(mean_of, rounds);
 		*mean = sum / (double) kept;
 		*low = quantile(mean_of, rounds, (1 - level) / 2);
 		*high = quantile(mean_of, rounds, (1 + level) / 2);

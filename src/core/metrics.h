@@ -54,10 +54,17 @@ extern double uiml_metric_graded_ndcg(const double *gain, size_t n, const double
  *		under the ROC curve, by ranks (Mann & Whitney 1947).
  *
  * score: n, not NaN.  auc receives NaN when there is no positive or no negative.  Returns UIML_OK or
- * UIML_ENOMEM.  O(n log n).
+ * UIML_ENOMEM.  O(n log p) for p positives.
+ *
+ * uiml_metric_above is what one negative adds: how many of the n ascending scores of the positives are above x,
+ * one half for each that equals it.  The sum over the negatives, divided by the number of pairs, is the AUC.
  */
 extern UimlStatus uiml_metric_auc(const UimlEnv *env, const double *score, const bool *positive, size_t n,
 								  double *auc);
+extern double uiml_metric_above(const double *ascending, size_t n, double x);
+
+/* Sorts values, none of them NaN, in ascending order. */
+extern void uiml_metric_sort(double *value, size_t n);
 
 /*
  * uiml_metric_gini
@@ -80,9 +87,22 @@ extern double uiml_metric_novelty(const double *share, size_t n);
  *
  * vector: n pointers to d elements each; similarity receives NaN when n < 2.  Returns UIML_OK or UIML_ENOMEM.
  * O(n d): the pairs of unit vectors are what the square of their sum has beyond their own squares.
+ *
+ * A UimlListSimilarity is the same for a list that grows: start with d and a sum of d zeros.
  */
 extern UimlStatus uiml_metric_similarity(const UimlEnv *env, const float *const *vector, size_t n, size_t d,
 										 double *similarity);
+
+typedef struct UimlListSimilarity
+{
+	size_t d;
+	size_t n;    /* vectors so far */
+	double own;  /* products of unit vectors with themselves */
+	double *sum; /* d: of the unit vectors */
+} UimlListSimilarity;
+
+extern void uiml_list_similarity_add(UimlListSimilarity *list, const float *vector);
+extern double uiml_list_similarity(const UimlListSimilarity *list); /* NaN for fewer than two */
 
 /*
  * uiml_bootstrap

@@ -26,51 +26,6 @@ uiml_metric_graded_ndcg(const double *gain, size_t n, const double *best, size_t
 	return ideal > 0 ? dcg / ideal : NAN;
 }
 
-typedef struct ScoredItem
-{
-	double score;
-	bool positive;
-} ScoredItem;
-
-static int
-compare_scored(const void *a, const void *b)
-{
-	double x = ((const ScoredItem *) a)->score;
-	double y = ((const ScoredItem *) b)->score;
-
-	return (x > y) - (x < y);
-}
-
-UimlStatus
-uiml_metric_auc(const UimlEnv *env, const double *score, const bool *positive, size_t n, double *auc)
-{
-	ScoredItem *item = uiml_alloc(env, n, sizeof(ScoredItem));
-	double positives = 0;
-	double rank_sum = 0; /* of the positives */
-
-	*auc = NAN;
-	if (item == NULL)
-		return UIML_ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		item[i] = (ScoredItem){score[i], positive[i]};
-	qsort(item, n, sizeof(ScoredItem), compare_scored);
-
-	/* equal scores share the mean of their ranks */
-	for (size_t from = 0, to; from < n; from = to)
-	{
-		double tied = 0;
-
-		for (to = from; to < n && item[to].score == item[from].score; to++)
-			tied += item[to].positive;
-		positives += tied;
-		rank_sum += tied * (double) (from + 1 + to) / 2;
-	}
-	if (positives > 0 && positives < (double) n)
-		*auc = (rank_sum / positives - (positives + 1) / 2) / ((double) n - positives);
-	uiml_free(env, item);
-	return UIML_OK;
-}
-
 static int
 compare_value(const void *a, const void *b)
 {
@@ -78,6 +33,69 @@ compare_value(const void *a, const void *b)
 	double y = *(const double *) b;
 
 	return (x > y) - (x < y);
+}
+
+void
+uiml_metric_sort(double *value, size_t n)
+{
+	qsort(value, n, sizeof(double), compare_value);
+}
+
+/* How many of n ascending values are less than x, or at most x. */
+static size_t
+count_below(const double *ascending, size_t n, double x, bool equal_too)
+{
+	size_t from = 0;
+
+	while (n > 0)
+	{
+		size_t half = n / 2;
+		double middle = ascending[from + half];
+
+		if (middle < x || (equal_too && middle == x))
+		{
+			from += half + 1;
+			n -= half + 1;
+		}
+		else
+			n = half;
+	}
+	return from;
+}
+
+double
+uiml_metric_above(const double *ascending, size_t n, double x)
+{
+	size_t below = count_below(ascending, n, x, false);
+	size_t equal = 0;
+
+	/* most values equal none */
+	if (below < n && ascending[below] == x)
+		equal = count_below(ascending + below, n - below, x, true);
+	return (double) (n - below) - (double) equal / 2;
+}
+
+UimlStatus
+uiml_metric_auc(const UimlEnv *env, const double *score, const bool *positive, size_t n, double *auc)
+{
+	double *ascending = uiml_alloc(env, n, sizeof(double));
+	size_t positives = 0;
+	double wins = 0;
+
+	*auc = NAN;
+	if (ascending == NULL)
+		return UIML_ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (positive[i])
+			ascending[positives++] = score[i];
+	uiml_metric_sort(ascending, positives);
+	for (size_t i = 0; i < n; i++)
+		if (!positive[i])
+			wins += uiml_metric_above(ascending, positives, score[i]);
+	if (positives > 0 && positives < n)
+		*auc = wins / ((double) positives * (double) (n - positives));
+	uiml_free(env, ascending);
+	return UIML_OK;
 }
 
 UimlStatus
@@ -93,7 +111,7 @@ uiml_metric_gini(const UimlEnv *env, const double *value, size_t n, double *gini
 		return UIML_ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = value[i];
-	qsort(sorted, n, sizeof(double), compare_value);
+	uiml_metric_sort(sorted, n);
 
 	/* in units of the largest: the sum of finite values may be infinite */
 	largest = n > 0 ? sorted[n - 1] : 0;
@@ -118,31 +136,45 @@ uiml_metric_novelty(const double *share, size_t n)
 	return n > 0 ? bits / (double) n : NAN;
 }
 
+void
+uiml_list_similarity_add(UimlListSimilarity *list, const float *vector)
+{
+	double norm = uiml_vector_norm(vector, list->d);
+
+	list->n++;
+	if (norm == 0)
+		return;
+	list->own += 1;
+	uiml_vector_accumulate(vector, 1 / norm, list->d, list->sum);
+}
+
+double
+uiml_list_similarity(const UimlListSimilarity *list)
+{
+	double pairs = (double) list->n * ((double) list->n - 1);
+	double all = 0; /* every vector with every vector */
+
+	if (list->n < 2)
+		return NAN;
+	for (size_t j = 0; j < list->d; j++)
+		all += list->sum[j] * list->sum[j];
+	return fmin(1, fmax(-1, (all - list->own) / pairs));
+}
+
 UimlStatus
 uiml_metric_similarity(const UimlEnv *env, const float *const *vector, size_t n, size_t d, double *similarity)
 {
-	double *sum;
-	double own = 0; /* unit vectors with themselves */
-	double all = 0; /* every vector with every vector */
+	UimlListSimilarity list = {.d = d};
 
 	*similarity = NAN;
 	if (n < 2)
 		return UIML_OK;
-	sum = uiml_alloc0(env, d, sizeof(double));
-	if (sum == NULL)
+	list.sum = uiml_alloc0(env, d, sizeof(double));
+	if (list.sum == NULL)
 		return UIML_ENOMEM;
 	for (size_t i = 0; i < n; i++)
-	{
-		double norm = uiml_vector_norm(vector[i], d);
-
-		if (norm == 0)
-			continue;
-		own += 1;
-		uiml_vector_accumulate(vector[i], 1 / norm, d, sum);
-	}
-	for (size_t j = 0; j < d; j++)
-		all += sum[j] * sum[j];
-	*similarity = fmin(1, fmax(-1, (all - own) / ((double) n * ((double) n - 1))));
-	uiml_free(env, sum);
+		uiml_list_similarity_add(&list, vector[i]);
+	*similarity = uiml_list_similarity(&list);
+	uiml_free(env, list.sum);
 	return UIML_OK;
 }

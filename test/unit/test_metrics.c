@@ -117,6 +117,32 @@ graded(void **state)
 	assert_true(isnan(uiml_metric_graded_ndcg(gain, 4, best, 4, 0)));
 }
 
+/* Eleven scores for sixty items: scikit-learn's roc_auc_score. */
+static void
+auc_of_ties(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	const double ascending[] = {1, 2, 2, 2, 5};
+	double score[60];
+	bool positive[60];
+	double auc;
+
+	(void) state;
+	for (int i = 0; i < 60; i++)
+	{
+		score[i] = i * 7919 % 101 / 10;
+		positive[i] = i * 37 % 11 < 3;
+	}
+	assert_int_equal(uiml_metric_auc(&env, score, positive, 60, &auc), UIML_OK);
+	assert_near(auc, 0.4801641586867305, 1e-15);
+	assert_near(uiml_metric_above(ascending, 5, 0), 5, 1e-15);
+	assert_near(uiml_metric_above(ascending, 5, 2), 1 + 3.0 / 2, 1e-15);
+	assert_near(uiml_metric_above(ascending, 5, 3), 1, 1e-15);
+	assert_near(uiml_metric_above(ascending, 5, 5), 1.0 / 2, 1e-15);
+	assert_near(uiml_metric_above(ascending, 5, 6), 0, 1e-15);
+	assert_near(uiml_metric_above(ascending, 0, 6), 0, 1e-15);
+}
+
 static void
 auc_counts_pairs(void **state)
 {
@@ -326,6 +352,7 @@ main(void)
 		cmocka_unit_test(undefined_is_nan),
 		cmocka_unit_test(graded),
 		cmocka_unit_test(auc_counts_pairs),
+		cmocka_unit_test(auc_of_ties),
 		cmocka_unit_test(gini_known_answers),
 		cmocka_unit_test(novelty_in_bits),
 		cmocka_unit_test(similarity_of_pairs),
