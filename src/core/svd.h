@@ -73,6 +73,19 @@ extern UimlStatus uiml_svd_items(const UimlEnv *env, const UimlSparse *x, const 
 								 const UimlSvdParams *params, float *v, double *sigma, float *col_factor,
 								 double *explained);
 
+/*
+ * uiml_svd_rows
+ *		The left singular vectors that belong to what uiml_svd_items gave: U = A V / sigma, orthonormalised.
+ *
+ * x, params, v, sigma, col_factor: as they went in and came out there, with no row left out
+ * u:	receives n_rows x d row-major, columns of zeros where sigma is 0; caller allocates
+ *
+ * Signs go with those of v.  Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED, UIML_ESINGULAR.  Time O(nnz d + n_rows
+ * d^2).
+ */
+extern UimlStatus uiml_svd_rows(const UimlEnv *env, const UimlSparse *x, const UimlSvdParams *params,
+								const float *v, const double *sigma, const float *col_factor, float *u);
+
 /* Bytes that uiml_svd_items allocates at its peak for such a matrix; with 0 entries, uiml_svd_matrix alone. */
 extern size_t uiml_svd_memory(size_t n_rows, size_t n_cols, size_t n_entries, size_t dims);
 
