@@ -160,11 +160,11 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 	}
 	uiml_free(env, rows);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, -INFINITY,
-										 0, 0, INFINITY, &trial->before);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, x->n_texts,
+										 -INFINITY, 0, 0, INFINITY, &trial->before);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, 0,
-										 INFINITY, 0, INFINITY, &trial->after);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, x->n_texts,
+										 0, INFINITY, 0, INFINITY, &trial->after);
 	if (status == UIML_OK)
 	{
 		trial->role = uiml_alloc(env, n_users, 1);

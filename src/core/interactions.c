@@ -253,7 +253,7 @@ count_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Windo
 
 		if (i > 0 && (e->user < e[-1].user || (e->user == e[-1].user && event_less(e, &e[-1]))))
 			return UIML_EINVALID;
-		if (e->user >= x->n_users || e->item >= x->n_items)
+		if (e->user >= x->n_users || e->item >= x->n_items + x->n_texts)
 			return UIML_EINVALID;
 		if (i % LONG_RUN == 0 && uiml_interrupted(env))
 			return UIML_EINTERRUPTED;
@@ -340,9 +340,10 @@ window_valid(const Window *w)
 
 UimlStatus
 uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, size_t n_users, size_t n_items,
-						double from, double before, double until, double half_life, UimlInteractions *out)
+						size_t n_texts, double from, double before, double until, double half_life,
+						UimlInteractions *out)
 {
-	UimlInteractions x = {.n_users = n_users, .n_items = n_items};
+	UimlInteractions x = {.n_users = n_users, .n_items = n_items, .n_texts = n_texts};
 	Window w = {from, before, until, half_life};
 	UimlStatus status;
 

@@ -7,6 +7,9 @@
  * sum decayed to the user's newest event (what the user was interested in when last seen).  Each user has a
  * clock of his own, because a prediction is made when somebody is there: models are fitted and judged at that
  * moment.  What decays further, until a common instant, is one factor per user, his fade.
+ *
+ * A text that somebody wrote without an item (a search, a comment) is a column behind those of the items: it says
+ * what the user is interested in, but it is nothing that could be recommended, hidden or ranked.
  */
 #ifndef UIML_INTERACTIONS_H
 #define UIML_INTERACTIONS_H
@@ -16,16 +19,20 @@
 typedef struct UimlEvent
 {
 	uint32_t user;
-	uint32_t item;
-	double at;    /* seconds since any fixed instant; 0 where the domain has no time */
-	float weight; /* kind weight times weight column, finite, > 0 */
+	uint32_t item; /* below n_items, or a text: n_items + its number */
+	double at;     /* seconds since any fixed instant; 0 where the domain has no time */
+	float weight;  /* kind weight times weight column, finite, > 0 */
 } UimlEvent;
 
-/* Entries of user u are row_start[u] .. row_start[u + 1] - 1, items strictly ascending. */
+/*
+ * Entries of user u are row_start[u] .. row_start[u + 1] - 1, items strictly ascending: first those of items, up to
+ * uiml_items_end, then those of texts.
+ */
 typedef struct UimlInteractions
 {
 	size_t n_users;
 	size_t n_items;
+	size_t n_texts; /* columns n_items .. n_items + n_texts - 1 */
 	size_t n_entries;
 	size_t *row_start; /* n_users + 1 */
 	uint32_t *item;    /* n_entries */
@@ -33,6 +40,17 @@ typedef struct UimlInteractions
 	float *mass;  /* n_entries: sum of weight * 2^(-(last - at) / half_life), last the user's newest event */
 	double *fade; /* n_users: 2^(-(until - last) / half_life); NULL means 1 for everybody */
 } UimlInteractions;
+
+/* The end of the entries of user u that are of items.  O(texts of the user). */
+static inline size_t
+uiml_items_end(const UimlInteractions *x, size_t u)
+{
+	size_t end = x->row_start[u + 1];
+
+	while (x->n_texts > 0 && end > x->row_start[u] && x->item[end - 1] >= x->n_items)
+		end--;
+	return end;
+}
 
 /*
  * uiml_events_sort
@@ -52,8 +70,9 @@ extern UimlStatus uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t
  * Free with uiml_interactions_free.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM, UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n,
-										  size_t n_users, size_t n_items, double from, double before,
-										  double until, double half_life, UimlInteractions *out);
+										  size_t n_users, size_t n_items, size_t n_texts, double from,
+										  double before, double until, double half_life,
+										  UimlInteractions *out);
 
 /*
  * uiml_interactions_decay

@@ -27,23 +27,28 @@ typedef struct UimlModelParams
 #define UIML_NEUTRAL_ITEM_ALPHA  10
 #define UIML_NEUTRAL_TEMPERATURE .6
 
-/* A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest. */
+/*
+ * A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest, unless it was
+ * placed by its text (core/place.h).
+ */
 typedef struct UimlModel
 {
 	size_t n_items;
+	size_t n_texts;     /* that have a place; columns of interactions behind the items */
 	size_t dims;        /* d */
 	size_t n_interests; /* k */
-	float *in;          /* n_items x d: encodes history */
+	float *in;          /* (n_items + n_texts) x d: encodes history */
 	float *out;         /* n_items x d: is scored */
 	float *centroid;    /* k x d, unit, in the space of v * sigma; 0 beyond 32 dims */
 	double *sigma;      /* d */
-	uint32_t *interest; /* n_items, UINT32_MAX for none */
+	uint32_t *interest; /* n_items + n_texts, UINT32_MAX for none */
 	float *prior;       /* k: mean interest share over training users' mass */
 	float *popularity;  /* n_items: share of training mass */
 	double explained;   /* 0 .. 1 */
 	double silhouette;  /* of the interests */
 	double alpha;       /* strength of prior for interests, > 0 */
 	double item_alpha;  /* strength of popularity for items, in items, > 0 */
+	double text_weight; /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
 	double temperature; /* item share ~ score^(1 / temperature), > 0 */
 } UimlModel;
 
@@ -82,8 +87,8 @@ extern void uiml_model_truncate(UimlModel *model, size_t dims);
 
 /*
  * uiml_model_user
- *		A user's interest vector (sum of mass * in, d) and interest masses (k) from n items with masses.
- *		Either output may be NULL.
+ *		A user's interest vector (sum of mass * in, d) and interest masses (k) from n items and texts with
+ *		masses, texts behind the items and their masses times text_weight.  Either output may be NULL.
  */
 extern void uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass, size_t n,
 							float *vector, float *interest_mass);

@@ -115,7 +115,7 @@ judge_items(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgem
 	judge_ranking(j, b, score, model->n_items, n_hidden, u, j->value, b->listed);
 
 	memcpy(b->score, model->popularity, model->n_items * sizeof(float));
-	for (size_t e = seen->row_start[u]; e < seen->row_start[u + 1]; e++)
+	for (size_t e = seen->row_start[u]; e < uiml_items_end(seen, u); e++)
 		b->score[seen->item[e]] = -INFINITY;
 	judge_ranking(j, b, b->score, model->n_items, n_hidden, u, j->baseline, b->baseline_listed);
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)

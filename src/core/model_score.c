@@ -320,6 +320,12 @@ uiml_item_shares(float *score, size_t n_items, const float *popularity, double t
 		*history_weight = weight;
 }
 
+static inline double
+entry_weight(const UimlModel *model, uint32_t item, float mass)
+{
+	return item < model->n_items ? mass : model->text_weight * mass;
+}
+
 void
 uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass, size_t n, float *vector,
 				float *interest_mass)
@@ -327,6 +333,9 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 	double sum[USER_BLOCK];
 	size_t d = model->dims;
 
+	/* Texts are behind the items; where they count nothing, they need have no vectors either. */
+	while (!(model->text_weight > 0) && n > 0 && item[n - 1] >= model->n_items)
+		n--;
 	for (size_t from = 0; vector != NULL && from < d; from += USER_BLOCK)
 	{
 		size_t m = d - from < USER_BLOCK ? d - from : USER_BLOCK;
@@ -335,9 +344,10 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 		for (size_t e = 0; e < n; e++)
 		{
 			const float *in = model->in + item[e] * d + from;
+			double weight = entry_weight(model, item[e], mass[e]);
 
 			for (size_t j = 0; j < m; j++)
-				sum[j] += (double) mass[e] * in[j];
+				sum[j] += weight * in[j];
 		}
 		for (size_t j = 0; j < m; j++)
 			vector[from + j] = (float) sum[j];
@@ -353,7 +363,7 @@ uiml_model_user(const UimlModel *model, const uint32_t *item, const float *mass,
 			size_t interest = model->interest[item[e]];
 
 			if (interest >= from && interest < from + m)
-				sum[interest - from] += mass[e];
+				sum[interest - from] += entry_weight(model, item[e], mass[e]);
 		}
 		for (size_t j = 0; j < m; j++)
 			interest_mass[from + j] = (float) sum[j];
@@ -409,14 +419,15 @@ uiml_batch_start(const UimlModel *model, const UimlInteractions *seen, UimlBatch
 	for (size_t b = from; b < to; b++)
 	{
 		size_t first = seen->row_start[batch->user[b]];
+		size_t items_end = uiml_items_end(seen, batch->user[b]);
 		size_t end = seen->row_start[batch->user[b] + 1];
 		float *score = batch->score + b * model->n_items;
 
 		uiml_model_user(model, seen->item + first, seen->mass + first, end - first,
 						batch->vector + b * model->dims, NULL);
-		batch->total[b] = (double) (end - first);
+		batch->total[b] = (double) (items_end - first) + model->text_weight * (double) (end - items_end);
 		memset(score, 0, model->n_items * sizeof(float));
-		for (size_t e = first; e < end; e++)
+		for (size_t e = first; e < items_end; e++)
 			score[seen->item[e]] = -INFINITY;
 	}
 }

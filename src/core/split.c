@@ -135,10 +135,11 @@ count_role(const uint8_t *role, size_t n_users, UimlRole which)
 }
 
 static UimlStatus
-open_part(const UimlEnv *env, UimlInteractions *part, size_t n_users, size_t n_items)
+open_part(const UimlEnv *env, UimlInteractions *part, size_t n_users, const UimlInteractions *like)
 {
 	part->n_users = n_users;
-	part->n_items = n_items;
+	part->n_items = like->n_items;
+	part->n_texts = like->n_texts;
 	part->row_start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
 	return part->row_start == NULL ? UIML_ENOMEM : UIML_OK;
 }
@@ -160,12 +161,13 @@ size_part(const UimlEnv *env, UimlInteractions *part)
 
 /* Both parts and the list of users, empty; what was made is freed by the caller. */
 static UimlStatus
-open_holdout(const UimlEnv *env, size_t n_users, size_t n_items, UimlHoldout *out, uint32_t **user)
+open_holdout(const UimlEnv *env, size_t n_users, const UimlInteractions *like, UimlHoldout *out,
+			 uint32_t **user)
 {
 	*out = (UimlHoldout){0};
 	*user = uiml_alloc(env, n_users, sizeof(uint32_t));
-	if (*user == NULL || open_part(env, &out->seen, n_users, n_items) != UIML_OK ||
-		open_part(env, &out->hidden, n_users, n_items) != UIML_OK)
+	if (*user == NULL || open_part(env, &out->seen, n_users, like) != UIML_OK ||
+		open_part(env, &out->hidden, n_users, like) != UIML_OK)
 		return UIML_ENOMEM;
 	return UIML_OK;
 }
@@ -222,7 +224,7 @@ copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint32_t u, dou
 		   uint8_t *flag, UimlHoldout *out, size_t h)
 {
 	size_t first = x->row_start[u];
-	size_t n = x->row_start[u + 1] - first;
+	size_t n = uiml_items_end(x, u) - first;
 	size_t seen_at = out->seen.row_start[h];
 	size_t hidden_at = out->hidden.row_start[h];
 
@@ -234,6 +236,8 @@ copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint32_t u, dou
 		else
 			put_entry(&out->seen, seen_at++, x, first + i, false);
 	}
+	for (size_t e = first + n; e < x->row_start[u + 1]; e++)
+		put_entry(&out->seen, seen_at++, x, e, false);
 }
 
 UimlStatus
@@ -250,16 +254,16 @@ uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitK
 	*out = (UimlHoldout){0};
 	if (!(fold_in > 0 && fold_in < 1))
 		return UIML_EINVALID;
-	status = open_holdout(env, n, x->n_items, out, &list);
+	status = open_holdout(env, n, x, out, &list);
 	if (status == UIML_OK)
 	{
 		list_role(role, x->n_users, which, list);
 		for (size_t h = 0; h < n; h++)
 		{
-			size_t items = x->row_start[list[h] + 1] - x->row_start[list[h]];
+			size_t items = uiml_items_end(x, list[h]) - x->row_start[list[h]];
 			size_t hidden = hidden_count(items, fold_in);
 
-			out->seen.row_start[h + 1] = items - hidden;
+			out->seen.row_start[h + 1] = x->row_start[list[h] + 1] - x->row_start[list[h]] - hidden;
 			out->hidden.row_start[h + 1] = hidden;
 			longest = items > longest ? items : longest;
 		}
@@ -287,9 +291,10 @@ new_items(const UimlInteractions *before, const UimlInteractions *after, uint32_
 		  size_t at)
 {
 	size_t b = before->row_start[u];
+	size_t end = uiml_items_end(after, u);
 	size_t n = 0;
 
-	for (size_t a = after->row_start[u]; a < after->row_start[u + 1]; a++)
+	for (size_t a = after->row_start[u]; a < end; a++)
 	{
 		while (b < before->row_start[u + 1] && before->item[b] < after->item[a])
 			b++;
@@ -311,9 +316,10 @@ uiml_split_time(const UimlEnv *env, const UimlInteractions *before, const UimlIn
 	UimlStatus status;
 
 	*out = (UimlHoldout){0};
-	if (before->n_users != after->n_users || before->n_items != after->n_items)
+	if (before->n_users != after->n_users || before->n_items != after->n_items ||
+		before->n_texts != after->n_texts)
 		return UIML_EINVALID;
-	status = open_holdout(env, n, before->n_items, out, &list);
+	status = open_holdout(env, n, before, out, &list);
 	if (status == UIML_OK)
 	{
 		list_role(role, before->n_users, which, list);
@@ -345,7 +351,7 @@ void
 uiml_split_time_eligible(const UimlInteractions *before, const UimlInteractions *after, uint8_t *flag)
 {
 	for (size_t u = 0; u < before->n_users; u++)
-		flag[u] = before->row_start[u + 1] > before->row_start[u] &&
+		flag[u] = uiml_items_end(before, u) > before->row_start[u] &&
 				  new_items(before, after, (uint32_t) u, NULL, 0) > 0;
 }
 

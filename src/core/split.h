@@ -9,7 +9,7 @@
  *			next n_tune tune, the rest is fitted on
  *	items	of a held-out user in the order of their hash under the user's hash as seed; the first
  *			floor((1 - fold_in) * items) are hidden, at least one; users with fewer than two items hide
- *			nothing
+ *			nothing; texts are never hidden
  */
 #ifndef UIML_SPLIT_H
 #define UIML_SPLIT_H

@@ -207,7 +207,7 @@ build(Evaluation *e, double from, double before, double until, UimlInteractions 
 	const UimlSource *source = e->source;
 
 	uiml_check(uiml_interactions_build(&e->env, source->events, source->n_events, source->users.n,
-									   source->items.n, from, before, until, e->half_life, x),
+									   source->items.n, 0, from, before, until, e->half_life, x),
 			   "interactions");
 }
 

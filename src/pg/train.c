@@ -288,7 +288,7 @@ read_source(Training *training)
 	training->half_life = source->has_time && !choose ? domain->half_life : INFINITY;
 	check_status(training,
 				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
-										 source->items.n, -INFINITY, INFINITY, source->until,
+										 source->items.n, 0, -INFINITY, INFINITY, source->until,
 										 training->half_life, &training->interactions),
 				 "interactions");
 	training->keys = uiml_source_split_keys(source, training->context);

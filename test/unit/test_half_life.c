@@ -60,7 +60,7 @@ choose(const UimlEnv *env, int period, const uint8_t *role, double *chosen)
 	plant(period, events);
 	status = uiml_events_sort(env, events, n, N_USERS);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, events, n, N_USERS, N_ITEMS, -INFINITY, INFINITY,
+		status = uiml_interactions_build(env, events, n, N_USERS, N_ITEMS, 0, -INFINITY, INFINITY,
 										 N_EVENTS * DAY, INFINITY, &x);
 	if (status == UIML_OK)
 	{
@@ -143,7 +143,7 @@ test_memory(void **state)
 		role[u] = u % 10 == 0 ? UIML_TUNE : UIML_FIT;
 	plant(20, events);
 	assert_int_equal(uiml_events_sort(&env, events, n, N_USERS), UIML_OK);
-	assert_int_equal(uiml_interactions_build(&env, events, n, N_USERS, N_ITEMS, -INFINITY, INFINITY,
+	assert_int_equal(uiml_interactions_build(&env, events, n, N_USERS, N_ITEMS, 0, -INFINITY, INFINITY,
 											 N_EVENTS * DAY, INFINITY, &x),
 					 UIML_OK);
 	meter.peak = meter.held;

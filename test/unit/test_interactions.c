@@ -126,9 +126,9 @@ test_any_arrival_order(void **state)
 		shuffle(b, N, seed);
 		assert_int_equal(uiml_events_sort(&env, b, N, 37), UIML_OK);
 		assert_true(same_events(a, b, N));
-		assert_int_equal(uiml_interactions_build(&env, a, N, 37, 50, -INFINITY, INFINITY, 1e6, 1e5, &x),
+		assert_int_equal(uiml_interactions_build(&env, a, N, 37, 50, 0, -INFINITY, INFINITY, 1e6, 1e5, &x),
 						 UIML_OK);
-		assert_int_equal(uiml_interactions_build(&env, b, N, 37, 50, -INFINITY, INFINITY, 1e6, 1e5, &y),
+		assert_int_equal(uiml_interactions_build(&env, b, N, 37, 50, 0, -INFINITY, INFINITY, 1e6, 1e5, &y),
 						 UIML_OK);
 		assert_int_equal(x.n_entries, y.n_entries);
 		assert_memory_equal(x.mass, y.mass, x.n_entries * sizeof(float));
@@ -174,7 +174,7 @@ test_decay(void **state)
 
 	(void) state;
 	assert_int_equal(uiml_events_sort(&env, e, 5, 3), UIML_OK);
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 100, 10, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 100, 10, &x), UIML_OK);
 	assert_int_equal(x.n_entries, 3);
 	assert_int_equal(x.row_start[1], 2);
 	assert_int_equal(x.row_start[2], 2);
@@ -188,7 +188,7 @@ test_decay(void **state)
 	uiml_interactions_free(&env, &x);
 
 	/* Later, masses are the same and fades are not; fading applies them once. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 120, 10, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 120, 10, &x), UIML_OK);
 	assert_true(x.mass[0] == 0.5f && x.mass[1] == 4.5f && x.mass[2] == 3);
 	assert_true(x.fade[0] == 0.25 && x.fade[2] == 0.25);
 	assert_int_equal(uiml_interactions_decay(&env, e, 5, -INFINITY, INFINITY, 120, 20, &x), UIML_OK);
@@ -198,21 +198,22 @@ test_decay(void **state)
 	uiml_interactions_free(&env, &x);
 
 	/* No decay, and masses too small for a float. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 100, INFINITY, &x),
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 100, INFINITY, &x),
 					 UIML_OK);
 	assert_memory_equal(x.mass, x.strength, 3 * sizeof(float));
 	uiml_interactions_free(&env, &x);
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 100, 1e-3, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 100, 1e-3, &x),
+					 UIML_OK);
 	assert_true(x.mass[0] == FLT_MIN && x.mass[1] == 4);
 	uiml_interactions_free(&env, &x);
 	/* Long ago: next to nothing, and still in proportion. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 1e6, 10, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 1e6, 10, &x), UIML_OK);
 	uiml_interactions_fade(&env, &x);
 	assert_true(x.mass[1] > 0 && x.mass[1] < 1e-14 && x.mass[0] / x.mass[1] == .5f / 4.5f);
 	uiml_interactions_free(&env, &x);
 
 	/* Fades to an instant before the events are above one, and masses never overflow. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, -INFINITY, INFINITY, 0, 1, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 3, 4, 0, -INFINITY, INFINITY, 0, 1, &x), UIML_OK);
 	assert_true(x.fade[0] > 1e30);
 	uiml_interactions_fade(&env, &x);
 	assert_true(isfinite(x.mass[1]));
@@ -230,15 +231,15 @@ test_window(void **state)
 	assert_int_equal(uiml_events_sort(&env, e, 5, 2), UIML_OK);
 
 	/* from is included, before is not. */
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 2, 2, 2, 3, 3, INFINITY, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 2, 2, 0, 2, 3, 3, INFINITY, &x), UIML_OK);
 	assert_int_equal(x.n_entries, 3);
 	assert_int_equal(x.row_start[1], 1);
 	assert_true(x.strength[0] == 1);
 	uiml_interactions_free(&env, &x);
-	assert_int_equal(uiml_interactions_build(&env, e, 5, 2, 2, 5, 9, 3, INFINITY, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, e, 5, 2, 2, 0, 5, 9, 3, INFINITY, &x), UIML_OK);
 	assert_int_equal(x.n_entries, 0);
 	uiml_interactions_free(&env, &x);
-	assert_int_equal(uiml_interactions_build(&env, NULL, 0, 0, 0, -INFINITY, INFINITY, 0, 1, &x), UIML_OK);
+	assert_int_equal(uiml_interactions_build(&env, NULL, 0, 0, 0, 0, -INFINITY, INFINITY, 0, 1, &x), UIML_OK);
 	assert_int_equal(x.n_entries, 0);
 	uiml_interactions_free(&env, &x);
 }
@@ -255,10 +256,10 @@ test_invalid(void **state)
 	(void) state;
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(uiml_events_sort(&env, &bad[i], 1, 3), UIML_EINVALID);
-	assert_int_equal(uiml_interactions_build(&env, unsorted, 2, 2, 1, -1, 1, 0, 1, &x), UIML_EINVALID);
-	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 9, -1, 1, 0, 1, &x), UIML_EINVALID);
-	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 10, -1, 1, NAN, 1, &x), UIML_EINVALID);
-	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 10, -1, 1, 0, 0, &x), UIML_EINVALID);
+	assert_int_equal(uiml_interactions_build(&env, unsorted, 2, 2, 1, 0, -1, 1, 0, 1, &x), UIML_EINVALID);
+	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 9, 0, -1, 1, 0, 1, &x), UIML_EINVALID);
+	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 10, 0, -1, 1, NAN, 1, &x), UIML_EINVALID);
+	assert_int_equal(uiml_interactions_build(&env, &item, 1, 1, 10, 0, -1, 1, 0, 0, &x), UIML_EINVALID);
 }
 
 static UimlStatus
@@ -271,7 +272,7 @@ sort_and_build(const UimlEnv *env)
 	random_events(e, 500, 20, 20, 3);
 	status = uiml_events_sort(env, e, 500, 20);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, e, 500, 20, 20, -INFINITY, INFINITY, 1e6, 1e5, &x);
+		status = uiml_interactions_build(env, e, 500, 20, 20, 0, -INFINITY, INFINITY, 1e6, 1e5, &x);
 	if (status == UIML_OK)
 		uiml_interactions_free(env, &x);
 	return status;

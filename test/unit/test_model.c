@@ -75,7 +75,7 @@ world_create(World *world)
 
 	assert_int_equal(uiml_events_sort(&env, event, n, USERS), UIML_OK);
 	assert_int_equal(
-		uiml_interactions_build(&env, event, n, USERS, ITEMS, -INFINITY, INFINITY, 0, INFINITY, &world->x),
+		uiml_interactions_build(&env, event, n, USERS, ITEMS, 0, -INFINITY, INFINITY, 0, INFINITY, &world->x),
 		UIML_OK);
 	free(event);
 	for (size_t u = 0; u < USERS; u++)
@@ -168,7 +168,7 @@ test_fold_in(void **state)
 	size_t start[] = {0, 2, 4, 5};
 	uint32_t item[] = {0, 1, 1, 2, 2};
 	float one[] = {1, 1, 1, 1, 1};
-	UimlInteractions x = {3, 3, 5, start, item, one, one, NULL};
+	UimlInteractions x = {3, 3, 0, 5, start, item, one, one, NULL};
 	const float row[3][3] = {{1, 1, 0}, {0, 1, 1}, {0, 0, 1}};
 
 	(void) state;
@@ -469,7 +469,7 @@ test_nothing_hidden(void **state)
 	uint32_t item[12];
 	float one[12];
 	uint64_t hash[12];
-	UimlInteractions x = {12, 4, 12, start, item, one, one, NULL};
+	UimlInteractions x = {12, 4, 0, 12, start, item, one, one, NULL};
 	UimlSplitKeys keys = {hash, item_hash, NULL};
 	UimlBehaviourParams params = uiml_behaviour_defaults();
 	UimlModel model;

@@ -26,7 +26,7 @@ static size_t start[] = {0, 0, 1, 3, 8, 18};
 static uint32_t item[] = {0, 0, 1, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 static float strength[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
 static float mass[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-static const UimlInteractions x = {5, 10, 18, start, item, strength, mass, NULL};
+static const UimlInteractions x = {5, 10, 0, 18, start, item, strength, mass, NULL};
 
 static void
 test_roles(void **state)
@@ -141,7 +141,7 @@ test_time(void **state)
 	UimlEnv env = uiml_env_malloc();
 	size_t after_start[] = {0, 2, 4, 4, 4, 4};
 	uint32_t after_item[] = {3, 4, 0, 7};
-	UimlInteractions after = {5, 10, 4, after_start, after_item, strength, mass, NULL};
+	UimlInteractions after = {5, 10, 0, 4, after_start, after_item, strength, mass, NULL};
 	const uint8_t role[] = {1, 1, 0, 0, 2};
 	UimlHoldout holdout;
 
@@ -163,6 +163,41 @@ test_time(void **state)
 	}
 	after.n_users = 4;
 	assert_int_equal(uiml_split_time(&env, &x, &after, role, UIML_JUDGE, &holdout, NULL), UIML_EINVALID);
+}
+
+/* Texts stay seen, however many items are hidden, and what is new after a cut-off is an item. */
+static void
+test_texts(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t before_start[] = {0, 4, 5};
+	size_t after_start[] = {0, 3, 5};
+	uint32_t before_item[] = {0, 2, 5, 6, 7};
+	uint32_t after_item[] = {1, 2, 7, 0, 6};
+	UimlInteractions before = {2, 5, 3, 5, before_start, before_item, strength, mass, NULL};
+	UimlInteractions after = {2, 5, 3, 5, after_start, after_item, strength, mass, NULL};
+	uint64_t hash[2] = {0};
+	UimlSplitKeys keys = {hash, highest_first, NULL};
+	const uint8_t role[] = {1, 1};
+	uint8_t flag[2];
+	UimlHoldout holdout;
+
+	(void) state;
+	assert_int_equal(uiml_items_end(&before, 0), 2);
+	assert_int_equal(uiml_items_end(&before, 1), 4);
+	assert_int_equal(uiml_split_items(&env, &before, &keys, role, UIML_JUDGE, .1, &holdout, NULL), UIML_OK);
+	assert_int_equal(holdout.hidden.n_entries, 1);
+	assert_int_equal(holdout.hidden.item[0], 2);
+	assert_int_equal(holdout.seen.n_texts, 3);
+	assert_memory_equal(holdout.seen.item, ((uint32_t[]){0, 5, 6, 7}), 4 * sizeof(uint32_t));
+	uiml_holdout_free(&env, &holdout);
+
+	assert_int_equal(uiml_split_time(&env, &before, &after, role, UIML_JUDGE, &holdout, NULL), UIML_OK);
+	assert_memory_equal(holdout.hidden.item, ((uint32_t[]){1, 0}), 2 * sizeof(uint32_t));
+	assert_int_equal(holdout.seen.n_entries, 5);
+	uiml_holdout_free(&env, &holdout);
+	uiml_split_time_eligible(&before, &after, flag);
+	assert_true(flag[0] && !flag[1]);
 }
 
 static UimlStatus
@@ -216,7 +251,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roles), cmocka_unit_test(test_many_roles), cmocka_unit_test(test_items),
-		cmocka_unit_test(test_time),  cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_time),  cmocka_unit_test(test_texts),      cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);
