@@ -1,6 +1,9 @@
 /*
  * judgement.c
- *	  What judging a model gives: a value per metric and user, and the figures that sum them up.
+ *	  What judging a model gives: a value per figure and user, what sums them up, and two of them compared.
+ *
+ * Intervals resample users.  Totals have none: a resample holds about 63 % of the distinct users, whose lists
+ * cover fewer items than those of all, so an interval from resamples would lie below the value itself.
  */
 #include "core/judgement.h"
 
@@ -9,26 +12,91 @@
 #define BOOTSTRAP_ROUNDS 1000
 #define BOOTSTRAP_LEVEL  .95
 
+/* Names, and whether higher (1) or lower (-1) is better. */
+typedef struct Meaning
+{
+	const char *name;
+	int better;
+} Meaning;
+
+static const Meaning of_user[UIML_N_USER_FIGURES] = {{"auc", 1}, {"logloss", -1}, {"accuracy", 1}};
+static const Meaning of_total[UIML_N_TOTAL_FIGURES] = {{"coverage", 0}, {"gini", 0}};
+
+/* One of the figures, in the order of rows in tables. */
+typedef struct Place
+{
+	const char *metric;
+	int better;
+	size_t k;
+	bool of_interests;
+	bool is_total;
+	size_t at; /* row of values, or index of the total */
+} Place;
+
+static Place
+place_of(const UimlJudgement *j, size_t n)
+{
+	size_t lists = UIML_N_LIST_FIGURES * j->n_k;
+	size_t totals = UIML_N_TOTAL_FIGURES * j->n_k;
+	Place place = {.at = n};
+
+	if (n < lists)
+	{
+		size_t figure = n / j->n_k;
+
+		place.k = j->k[n % j->n_k];
+		place.better = figure < UIML_N_METRICS;
+		place.metric = figure == UIML_NOVELTY     ? "novelty"
+					   : figure == UIML_DIVERSITY ? "diversity"
+												  : uiml_metric_name((UimlMetric) figure);
+	}
+	else if (n < lists + totals)
+	{
+		const Meaning *meaning = &of_total[(n - lists) / j->n_k];
+
+		place = (Place){.metric = meaning->name, .better = meaning->better, .is_total = true};
+		place.at = n - lists;
+		place.k = j->k[place.at % j->n_k];
+	}
+	else
+	{
+		size_t figure = n - lists - totals;
+
+		place.metric = of_user[figure].name;
+		place.better = of_user[figure].better;
+		place.of_interests = figure == UIML_LOGLOSS || figure == UIML_ACCURACY;
+		place.at = uiml_judgement_user_row(j, (UimlUserFigure) figure);
+	}
+	return place;
+}
+
+static size_t
+n_rows(size_t n_k)
+{
+	return UIML_N_LIST_FIGURES * n_k + UIML_N_USER_FIGURES;
+}
+
+static double *
+alloc_nan(const UimlEnv *env, size_t n, size_t m)
+{
+	double *value = uiml_alloc(env, n, m * sizeof(double));
+
+	for (size_t i = 0; value != NULL && i < n * m; i++)
+		value[i] = NAN;
+	return value;
+}
+
 UimlStatus
 uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_t n_k, UimlJudgement *j)
 {
-	size_t cells;
-
 	*j = (UimlJudgement){.n_users = n_users, .n_k = n_k};
-	if (__builtin_mul_overflow(n_users, n_k * UIML_N_METRICS, &cells))
-		return UIML_ELIMIT;
 	j->k = uiml_alloc(env, n_k, sizeof(size_t));
-	j->value = uiml_alloc(env, cells, sizeof(double));
-	j->baseline = uiml_alloc(env, cells, sizeof(double));
-	j->coverage = uiml_alloc(env, n_k, sizeof(double));
-	j->baseline_coverage = uiml_alloc(env, n_k, sizeof(double));
-	j->logloss = uiml_alloc(env, n_users, sizeof(double));
-	j->baseline_logloss = uiml_alloc(env, n_users, sizeof(double));
-	j->accuracy = uiml_alloc(env, n_users, sizeof(double));
-	j->baseline_accuracy = uiml_alloc(env, n_users, sizeof(double));
-	if (j->k == NULL || j->value == NULL || j->baseline == NULL || j->coverage == NULL ||
-		j->baseline_coverage == NULL || j->logloss == NULL || j->baseline_logloss == NULL ||
-		j->accuracy == NULL || j->baseline_accuracy == NULL)
+	j->value = alloc_nan(env, n_users, n_rows(n_k));
+	j->baseline = alloc_nan(env, n_users, n_rows(n_k));
+	j->total = alloc_nan(env, n_k, UIML_N_TOTAL_FIGURES);
+	j->baseline_total = alloc_nan(env, n_k, UIML_N_TOTAL_FIGURES);
+	if (j->k == NULL || j->value == NULL || j->baseline == NULL || j->total == NULL ||
+		j->baseline_total == NULL)
 		return UIML_ENOMEM;
 	for (size_t i = 0; i < n_k; i++)
 		j->k[i] = k[i];
@@ -41,43 +109,51 @@ uiml_judgement_free(const UimlEnv *env, UimlJudgement *j)
 	uiml_free(env, j->k);
 	uiml_free(env, j->value);
 	uiml_free(env, j->baseline);
-	uiml_free(env, j->coverage);
-	uiml_free(env, j->baseline_coverage);
-	uiml_free(env, j->logloss);
-	uiml_free(env, j->baseline_logloss);
-	uiml_free(env, j->accuracy);
-	uiml_free(env, j->baseline_accuracy);
+	uiml_free(env, j->total);
+	uiml_free(env, j->baseline_total);
 	*j = (UimlJudgement){0};
 }
 
 double
 uiml_judgement_memory(double n_users, size_t n_k)
 {
-	return n_users * ((double) n_k * UIML_N_METRICS * 2 + 4) * sizeof(double);
+	return n_users * 2 * (double) n_rows(n_k) * sizeof(double);
 }
 
 size_t
-uiml_judgement_n_figures(const UimlJudgement *judgement)
+uiml_judgement_n_figures(const UimlJudgement *j)
 {
-	return judgement->n_k * (UIML_N_METRICS + 1) + 2;
+	return n_rows(j->n_k) + UIML_N_TOTAL_FIGURES * j->n_k;
 }
 
-/* Mean, interval and baseline mean of one quantity, a value per user. */
+/* Users with lists: those that recall has. */
+static size_t
+count_listed(const UimlJudgement *j)
+{
+	size_t users = 0;
+
+	for (size_t u = 0; j->n_k > 0 && u < j->n_users; u++)
+		users += !isnan(j->value[u]);
+	return users;
+}
+
+/* Mean, interval and baseline mean of one figure, a value per user. */
 static UimlStatus
 summarise(const UimlEnv *env, const double *value, const double *baseline, size_t n, uint64_t seed,
 		  UimlFigure *figure)
 {
 	double sum = 0;
+	size_t compared = 0;
 
-	figure->users = 0;
 	for (size_t u = 0; u < n; u++)
 	{
-		if (isnan(value[u]))
+		figure->users += !isnan(value[u]);
+		if (isnan(value[u]) || isnan(baseline[u]))
 			continue;
 		sum += baseline[u];
-		figure->users++;
+		compared++;
 	}
-	figure->baseline_value = figure->users > 0 ? sum / (double) figure->users : NAN;
+	figure->baseline_value = compared > 0 ? sum / (double) compared : NAN;
 	return uiml_bootstrap(env, value, n, BOOTSTRAP_ROUNDS, BOOTSTRAP_LEVEL, seed, &figure->value,
 						  &figure->low, &figure->high);
 }
@@ -86,34 +162,87 @@ UimlStatus
 uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed, UimlFigure *figure)
 {
 	UimlStatus status = UIML_OK;
-	size_t users = 0;
 
-	for (int metric = 0; metric < UIML_N_METRICS; metric++)
+	for (size_t n = 0; status == UIML_OK && n < uiml_judgement_n_figures(j); n++)
 	{
-		for (size_t i = 0; status == UIML_OK && i < j->n_k; i++)
-		{
-			size_t row = ((size_t) metric * j->n_k + i) * j->n_users;
+		Place place = place_of(j, n);
 
-			*figure = (UimlFigure){
-				.metric = uiml_metric_name((UimlMetric) metric), .k = j->k[i], .baseline = "popularity"};
-			status = summarise(env, j->value + row, j->baseline + row, j->n_users, seed, figure);
-			users = figure++->users;
-		}
-	}
-	for (size_t i = 0; i < j->n_k; i++)
-		*figure++ = (UimlFigure){.metric = "coverage",
-								 .k = j->k[i],
-								 .value = j->coverage[i],
+		figure[n] = (UimlFigure){.metric = place.metric,
+								 .k = place.k,
+								 .baseline = place.of_interests ? "prior" : "popularity",
 								 .low = NAN,
-								 .high = NAN,
-								 .baseline = "popularity",
-								 .baseline_value = j->baseline_coverage[i],
-								 .users = users};
-	*figure = (UimlFigure){.metric = "logloss", .baseline = "prior"};
-	if (status == UIML_OK)
-		status = summarise(env, j->logloss, j->baseline_logloss, j->n_users, seed, figure++);
-	*figure = (UimlFigure){.metric = "accuracy", .baseline = "prior"};
-	if (status == UIML_OK)
-		status = summarise(env, j->accuracy, j->baseline_accuracy, j->n_users, seed, figure);
+								 .high = NAN};
+		if (place.is_total)
+		{
+			figure[n].value = j->total[place.at];
+			figure[n].baseline_value = j->baseline_total[place.at];
+			figure[n].users = count_listed(j);
+		}
+		else
+			status = summarise(env, j->value + place.at * j->n_users, j->baseline + place.at * j->n_users,
+							   j->n_users, seed, &figure[n]);
+	}
+	return status;
+}
+
+/* Paired means and interval of one figure; pair is room for n values. */
+static UimlStatus
+compare_values(const UimlEnv *env, const double *a, const double *b, size_t n, uint64_t seed, double *pair,
+			   UimlDifference *d)
+{
+	d->a = d->b = 0;
+	for (size_t u = 0; u < n; u++)
+	{
+		pair[u] = b[u] - a[u]; /* NaN where either is */
+		if (isnan(pair[u]))
+			continue;
+		d->a += a[u];
+		d->b += b[u];
+		d->users++;
+	}
+	d->a = d->users > 0 ? d->a / (double) d->users : NAN;
+	d->b = d->users > 0 ? d->b / (double) d->users : NAN;
+	return uiml_bootstrap(env, pair, n, BOOTSTRAP_ROUNDS, BOOTSTRAP_LEVEL, seed, &d->difference, &d->low,
+						  &d->high);
+}
+
+UimlStatus
+uiml_judgement_compare(const UimlEnv *env, const UimlJudgement *a, const UimlJudgement *b, uint64_t seed,
+					   UimlDifference *difference)
+{
+	size_t n = a->n_users;
+	double *pair;
+	UimlStatus status = UIML_OK;
+
+	if (b->n_users != n || b->n_k != a->n_k)
+		return UIML_EINVALID;
+	for (size_t i = 0; i < a->n_k; i++)
+		if (a->k[i] != b->k[i])
+			return UIML_EINVALID;
+	pair = uiml_alloc(env, n, sizeof(double));
+	if (pair == NULL)
+		return UIML_ENOMEM;
+	for (size_t i = 0; status == UIML_OK && i < uiml_judgement_n_figures(a); i++)
+	{
+		Place place = place_of(a, i);
+
+		difference[i] = (UimlDifference){.metric = place.metric,
+										 .k = place.k,
+										 .low = NAN,
+										 .high = NAN,
+										 .of_interests = place.of_interests,
+										 .better = place.better};
+		if (place.is_total)
+		{
+			difference[i].a = a->total[place.at];
+			difference[i].b = b->total[place.at];
+			difference[i].difference = difference[i].b - difference[i].a;
+			difference[i].users = count_listed(a);
+		}
+		else
+			status = compare_values(env, a->value + place.at * n, b->value + place.at * n, n, seed, pair,
+									&difference[i]);
+	}
+	uiml_free(env, pair);
 	return status;
 }

@@ -1,36 +1,70 @@
 /*
  * judgement.h
- *	  What judging a model gives: a value per metric and user, and the figures that sum them up.
+ *	  What judging a model gives: a value per figure and user, what sums them up, and two of them compared.
  */
 #ifndef UIML_JUDGEMENT_H
 #define UIML_JUDGEMENT_H
 
 #include "core/metrics.h"
 
+/* Of one user's list at each k: the ranking metrics, and what the list is like. */
+enum
+{
+	UIML_NOVELTY = UIML_N_METRICS,
+	UIML_DIVERSITY,
+	UIML_N_LIST_FIGURES
+};
+
+/* Of one user. */
+typedef enum UimlUserFigure
+{
+	UIML_AUC,
+	UIML_LOGLOSS,  /* nats per hidden event over interest shares */
+	UIML_ACCURACY, /* share of hidden events in the interest ranked first */
+	UIML_N_USER_FIGURES
+} UimlUserFigure;
+
+/* Of the lists of all users together at each k. */
+typedef enum UimlTotalFigure
+{
+	UIML_COVERAGE, /* share of items in at least one list */
+	UIML_GINI,     /* of how often each item is listed */
+	UIML_N_TOTAL_FIGURES
+} UimlTotalFigure;
+
 /*
- * What judging gives: per metric and k one value per user, for the model and for the popularity baseline.
- * value[(metric * n_k + i) * n_users + u]; NaN for users without a hidden item.
+ * Values of users in rows of n_users, for the model and for what needs no model: row uiml_judgement_list_row for
+ * each list figure and k, then uiml_judgement_user_row for each user figure.  NaN for users without the
+ * quantity: those without a hidden item, or whose list has one item and so no diversity.
  */
 typedef struct UimlJudgement
 {
 	size_t n_users;
 	size_t n_k;
 	size_t *k;
-	double *value;
-	double *baseline;
-	double *coverage; /* n_k: share of items in at least one list at k */
-	double *baseline_coverage;
-	double *logloss;          /* n_users: nats per hidden event over interest shares */
-	double *baseline_logloss; /* under the prior */
-	double *accuracy;         /* n_users: share of hidden events in the interest ranked first */
-	double *baseline_accuracy;
+	double *value;          /* rows x n_users */
+	double *baseline;       /* rows x n_users */
+	double *total;          /* UIML_N_TOTAL_FIGURES x n_k */
+	double *baseline_total; /* UIML_N_TOTAL_FIGURES x n_k */
 } UimlJudgement;
+
+static inline size_t
+uiml_judgement_list_row(const UimlJudgement *judgement, size_t figure, size_t i_k)
+{
+	return figure * judgement->n_k + i_k;
+}
+
+static inline size_t
+uiml_judgement_user_row(const UimlJudgement *judgement, UimlUserFigure figure)
+{
+	return UIML_N_LIST_FIGURES * judgement->n_k + (size_t) figure;
+}
 
 /*
  * uiml_judgement_create
- *		Room for n_users judged at n_k cut-offs; values are not set.
+ *		Room for n_users judged at n_k cut-offs; all values are NaN.
  *
- * Returns UIML_OK, UIML_ENOMEM, UIML_ELIMIT; free with uiml_judgement_free in any case.
+ * Returns UIML_OK, UIML_ENOMEM; free with uiml_judgement_free in any case.
  */
 extern UimlStatus uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_t n_k,
 										UimlJudgement *judgement);
@@ -40,13 +74,13 @@ extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
 /* Bytes of a judgement. */
 extern double uiml_judgement_memory(double n_users, size_t n_k);
 
-/* A judgement as rows, for tables: one per metric and k, coverage per k, logloss and accuracy once. */
+/* A judgement as rows, for tables: one per list and total figure and k, one per user figure. */
 typedef struct UimlFigure
 {
 	const char *metric; /* static */
 	size_t k;           /* 0: none */
 	double value;
-	double low; /* 95 % bootstrap interval by user; NaN for coverage */
+	double low; /* 95 % bootstrap interval by user; NaN for totals, which are no means */
 	double high;
 	const char *baseline; /* static: "popularity" or "prior" */
 	double baseline_value;
@@ -62,5 +96,33 @@ extern size_t uiml_judgement_n_figures(const UimlJudgement *judgement);
  */
 extern UimlStatus uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *judgement, uint64_t seed,
 										 UimlFigure *figure);
+
+/* Two judgements of the same users, figure by figure. */
+typedef struct UimlDifference
+{
+	const char *metric; /* static */
+	size_t k;           /* 0: none */
+	double a;           /* means over the users that have the quantity in both */
+	double b;
+	double difference; /* b - a */
+	double low;        /* 95 % bootstrap interval of the difference, by user; NaN for totals */
+	double high;
+	size_t users;
+	bool of_interests; /* a figure of interests: comparable only where both models have the same */
+	int better;        /* 1: higher is better, -1: lower, 0: neither */
+} UimlDifference;
+
+/*
+ * uiml_judgement_compare
+ *		The paired differences b - a of uiml_judgement_n_figures(a) figures.
+ *
+ * a, b:	judgements of the same users in the same order, at the same cut-offs
+ *
+ * Both means and the difference are of the users that have the quantity in both, so difference is b - a; what
+ * is resampled are users with their pairs of values, so what two models have in common cancels.  Deterministic
+ * for the seed.  Returns UIML_OK, UIML_EINVALID (other users or cut-offs), UIML_ENOMEM, UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_judgement_compare(const UimlEnv *env, const UimlJudgement *a, const UimlJudgement *b,
+										 uint64_t seed, UimlDifference *difference);
 
 #endif /* UIML_JUDGEMENT_H */

@@ -5,6 +5,10 @@
  * Every item but the seen ones is ranked, never a sample of negatives: sampled metrics order models
  * differently (Krichene & Rendle 2020).  Beside each figure stands what needs no model: the popularity order
  * for rankings, the prior for interests.
+ *
+ * Users come in batches; a batch is cut into pieces of a few users, which threads may share.  A piece writes
+ * the values of its own users and their lists; how often each item is listed is counted afterwards, in the
+ * order of users, so nothing depends on threads.
  */
 #include "core/model_score.h"
 
@@ -14,118 +18,255 @@
 #include "core/blend.h"
 #include "core/topk.h"
 
+/* Users of a piece: item vectors are still read from memory once for several of them. */
+#define PIECE_USERS 8
+
+/* Whose list: the model's, or that of popularity. */
+typedef enum Side
+{
+	MODEL,
+	BASELINE,
+	N_SIDES
+} Side;
+
 /* Room for judging one user after the other. */
 typedef struct Bench
 {
-	UimlBatch batch;
-	float *score;      /* n_items: of the user at hand */
+	float *score;      /* n_items: by popularity */
 	uint8_t *relevant; /* n_items: hidden items of the user at hand */
-	uint32_t *top;     /* longest list */
 	bool *hit;         /* longest list */
+	double *novelty;   /* longest list: popularity of its items */
+	double *positive;  /* most hidden items: their scores */
+	float *direction;  /* d: of an item */
+	double *sum;       /* d: of a list's directions */
 	float *mass;       /* 2 k: interests seen and hidden */
 	double *share;     /* n_interests */
-	uint8_t *listed;   /* n_k x n_items: in at least one list */
-	uint8_t *baseline_listed;
-	size_t longest; /* the largest k, at most n_items */
 } Bench;
 
-static void
-bench_free(const UimlEnv *env, Bench *b)
+typedef struct Judging
 {
-	uiml_batch_free(env, &b->batch);
-	uiml_free(env, b->score);
-	uiml_free(env, b->relevant);
-	uiml_free(env, b->top);
-	uiml_free(env, b->hit);
-	uiml_free(env, b->mass);
-	uiml_free(env, b->share);
-	uiml_free(env, b->listed);
-	uiml_free(env, b->baseline_listed);
+	const UimlModel *model;
+	const UimlHoldout *holdout;
+	UimlJudgement *judgement;
+	size_t longest;     /* the largest k, at most n_items */
+	size_t most_hidden; /* items of one user */
+	float rarest;       /* lowest popularity above 0: what an item nobody knows counts as */
+	size_t first;       /* user of the holdout that the batch begins with */
+	UimlBatch batch;
+	size_t n_benches; /* one per piece */
+	Bench *bench;
+	uint32_t *top[N_SIDES];    /* batch x longest */
+	size_t *n_top[N_SIDES];    /* batch: lengths of these lists */
+	uint32_t *listed[N_SIDES]; /* n_k x n_items: lists at k that an item is in */
+} Judging;
+
+static void
+judging_free(const UimlEnv *env, Judging *g)
+{
+	for (size_t i = 0; g->bench != NULL && i < g->n_benches; i++)
+	{
+		uiml_free(env, g->bench[i].score);
+		uiml_free(env, g->bench[i].relevant);
+		uiml_free(env, g->bench[i].hit);
+		uiml_free(env, g->bench[i].novelty);
+		uiml_free(env, g->bench[i].positive);
+		uiml_free(env, g->bench[i].direction);
+		uiml_free(env, g->bench[i].sum);
+		uiml_free(env, g->bench[i].mass);
+		uiml_free(env, g->bench[i].share);
+	}
+	uiml_free(env, g->bench);
+	for (int side = 0; side < N_SIDES; side++)
+	{
+		uiml_free(env, g->top[side]);
+		uiml_free(env, g->n_top[side]);
+		uiml_free(env, g->listed[side]);
+	}
+	uiml_batch_free(env, &g->batch);
 }
 
 static UimlStatus
-bench_create(const UimlEnv *env, const UimlModel *model, const UimlJudgement *j, Bench *b)
+bench_create(const UimlEnv *env, const Judging *g, Bench *b)
 {
-	*b = (Bench){0};
-	for (size_t i = 0; i < j->n_k; i++)
-		b->longest = j->k[i] > b->longest ? j->k[i] : b->longest;
-	if (b->longest > model->n_items)
-		b->longest = model->n_items;
+	const UimlModel *model = g->model;
+
 	b->score = uiml_alloc(env, model->n_items, sizeof(float));
 	b->relevant = uiml_alloc0(env, model->n_items, 1);
-	b->top = uiml_alloc(env, b->longest, sizeof(uint32_t));
-	b->hit = uiml_alloc(env, b->longest, sizeof(bool));
+	b->hit = uiml_alloc(env, g->longest, sizeof(bool));
+	b->novelty = uiml_alloc(env, g->longest, sizeof(double));
+	b->positive = uiml_alloc(env, g->most_hidden, sizeof(double));
+	b->direction = uiml_alloc(env, model->dims, sizeof(float));
+	b->sum = uiml_alloc(env, model->dims, sizeof(double));
 	b->mass = uiml_alloc(env, 2 * model->n_interests, sizeof(float));
 	b->share = uiml_alloc(env, model->n_interests, sizeof(double));
-	b->listed = uiml_alloc0(env, j->n_k, model->n_items);
-	b->baseline_listed = uiml_alloc0(env, j->n_k, model->n_items);
-	if (b->score == NULL || b->relevant == NULL || b->top == NULL || b->hit == NULL || b->mass == NULL ||
-		b->share == NULL || b->listed == NULL || b->baseline_listed == NULL)
+	if (b->score == NULL || b->relevant == NULL || b->hit == NULL || b->novelty == NULL ||
+		b->positive == NULL || b->direction == NULL || b->sum == NULL || b->mass == NULL || b->share == NULL)
 		return UIML_ENOMEM;
-	return uiml_batch_create(env, model, &b->batch);
+	return UIML_OK;
 }
 
-/* Ranks by score and writes all metrics of user u into value; marks the listed items. */
+/* What the model and the holdout tell before the work. */
 static void
-judge_ranking(const UimlJudgement *j, Bench *b, const float *score, size_t n_items, size_t n_relevant,
-			  size_t u, double *value, uint8_t *listed)
+survey(Judging *g)
 {
-	size_t n = uiml_topk(score, n_items, b->longest, b->top);
+	const UimlInteractions *hidden = &g->holdout->hidden;
+	const UimlJudgement *j = g->judgement;
 
-	for (size_t r = 0; r < n; r++)
-		b->hit[r] = b->relevant[b->top[r]] != 0;
+	for (size_t i = 0; i < j->n_k; i++)
+		g->longest = j->k[i] > g->longest ? j->k[i] : g->longest;
+	if (g->longest > g->model->n_items)
+		g->longest = g->model->n_items;
+	for (size_t u = 0; u < hidden->n_users; u++)
+	{
+		size_t n = hidden->row_start[u + 1] - hidden->row_start[u];
+
+		g->most_hidden = n > g->most_hidden ? n : g->most_hidden;
+	}
+	g->rarest = 1;
+	for (size_t i = 0; i < g->model->n_items; i++)
+		if (g->model->popularity[i] > 0 && g->model->popularity[i] < g->rarest)
+			g->rarest = g->model->popularity[i];
+}
+
+static UimlStatus
+judging_create(const UimlEnv *env, Judging *g)
+{
+	const UimlModel *model = g->model;
+	UimlStatus status = uiml_batch_create(env, model, &g->batch);
+	bool missing = false;
+
+	survey(g);
+	g->n_benches = (g->batch.most + PIECE_USERS - 1) / PIECE_USERS;
+	g->bench = uiml_alloc0(env, g->n_benches, sizeof(Bench));
+	for (int side = 0; side < N_SIDES; side++)
+	{
+		g->top[side] = uiml_alloc(env, g->batch.most, g->longest * sizeof(uint32_t));
+		g->n_top[side] = uiml_alloc(env, g->batch.most, sizeof(size_t));
+		g->listed[side] = uiml_alloc0(env, g->judgement->n_k, model->n_items * sizeof(uint32_t));
+		missing |= g->top[side] == NULL || g->n_top[side] == NULL || g->listed[side] == NULL;
+	}
+	if (g->bench == NULL || missing)
+		return UIML_ENOMEM;
+	for (size_t i = 0; status == UIML_OK && i < g->n_benches; i++)
+		status = bench_create(env, g, &g->bench[i]);
+	return status;
+}
+
+/* --- one user's ranking --------------------------------------------------------------------------------- */
+
+/* The values of user u in what a side is judged by. */
+static double *
+values_of(const Judging *g, Side side, size_t u)
+{
+	return (side == MODEL ? g->judgement->value : g->judgement->baseline) + u;
+}
+
+/* How new and how varied the first n items of a list are, at each k. */
+static void
+judge_variety(const Judging *g, Bench *b, const uint32_t *top, size_t n, double *value)
+{
+	const UimlModel *model = g->model;
+	const UimlJudgement *j = g->judgement;
+	UimlListSimilarity list = {.d = model->dims, .sum = b->sum};
+	size_t r = 0;
+
 	for (size_t i = 0; i < j->n_k; i++)
 	{
-		for (size_t r = 0; r < n && r < j->k[i]; r++)
-			listed[i * n_items + b->top[r]] = 1;
-		for (int metric = 0; metric < UIML_N_METRICS; metric++)
-			value[((size_t) metric * j->n_k + i) * j->n_users + u] =
+		/* cut-offs rise in most calls; where one is lower than that before it, the list starts anew */
+		if (r == 0 || j->k[i] < r)
+		{
+			r = 0;
+			list.n = 0;
+			list.own = 0;
+			memset(b->sum, 0, model->dims * sizeof(double));
+		}
+		for (; r < n && r < j->k[i]; r++)
+		{
+			b->novelty[r] = fmaxf(model->popularity[top[r]], g->rarest);
+			uiml_item_direction(model->in + top[r] * model->dims, model->sigma, model->dims, b->direction);
+			uiml_list_similarity_add(&list, b->direction);
+		}
+		value[uiml_judgement_list_row(j, UIML_NOVELTY, i) * j->n_users] = uiml_metric_novelty(b->novelty, r);
+		value[uiml_judgement_list_row(j, UIML_DIVERSITY, i) * j->n_users] = 1 - uiml_list_similarity(&list);
+	}
+}
+
+/* Area under the ROC curve of the hidden items against all others that take part. */
+static double
+judge_auc(const Bench *b, const float *score, size_t n_items)
+{
+	size_t positives = 0;
+	size_t negatives = 0;
+	double wins = 0;
+
+	for (size_t i = 0; i < n_items; i++)
+		if (b->relevant[i])
+			b->positive[positives++] = score[i];
+	uiml_metric_sort(b->positive, positives);
+	for (size_t i = 0; i < n_items; i++)
+	{
+		if (b->relevant[i] || score[i] == -INFINITY)
+			continue;
+		negatives++;
+		wins += uiml_metric_above(b->positive, positives, score[i]);
+	}
+	return negatives > 0 ? wins / ((double) positives * (double) negatives) : NAN;
+}
+
+/* Ranks by score and writes all figures of the ranking of user b of the batch; relevant flags his hidden items. */
+static void
+judge_ranking(const Judging *g, Bench *b, const float *score, size_t n_relevant, size_t in_batch, Side side)
+{
+	const UimlJudgement *j = g->judgement;
+	double *value = values_of(g, side, g->first + in_batch);
+	uint32_t *top = g->top[side] + in_batch * g->longest;
+	size_t n = uiml_topk(score, g->model->n_items, g->longest, top);
+
+	g->n_top[side][in_batch] = n;
+	for (size_t r = 0; r < n; r++)
+		b->hit[r] = b->relevant[top[r]] != 0;
+	for (int metric = 0; metric < UIML_N_METRICS; metric++)
+		for (size_t i = 0; i < j->n_k; i++)
+			value[uiml_judgement_list_row(j, (size_t) metric, i) * j->n_users] =
 				uiml_metric((UimlMetric) metric, b->hit, n, n_relevant, j->k[i]);
-	}
+	judge_variety(g, b, top, n, value);
+	value[uiml_judgement_user_row(j, UIML_AUC) * j->n_users] = judge_auc(b, score, g->model->n_items);
 }
 
+/* Ranks what a user of the batch has not seen, by expected share and by popularity. */
 static void
-blank_ranking(const UimlJudgement *j, size_t u)
+judge_items(const Judging *g, Bench *b, size_t in_batch)
 {
-	for (size_t row = 0; row < UIML_N_METRICS * j->n_k; row++)
-	{
-		j->value[row * j->n_users + u] = NAN;
-		j->baseline[row * j->n_users + u] = NAN;
-	}
-}
-
-/* Ranks what user u has not seen, by expected share and by popularity; score holds his scores. */
-static void
-judge_items(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b, size_t u,
-			float *score, double total)
-{
-	const UimlInteractions *seen = &holdout->seen;
-	const UimlInteractions *hidden = &holdout->hidden;
+	const UimlModel *model = g->model;
+	const UimlInteractions *seen = &g->holdout->seen;
+	const UimlInteractions *hidden = &g->holdout->hidden;
+	size_t u = g->first + in_batch;
 	size_t n_hidden = hidden->row_start[u + 1] - hidden->row_start[u];
+	float *score = g->batch.score + in_batch * model->n_items;
 
+	g->n_top[MODEL][in_batch] = g->n_top[BASELINE][in_batch] = 0;
 	if (n_hidden == 0)
-	{
-		blank_ranking(j, u);
 		return;
-	}
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 1;
-	uiml_item_shares(score, model->n_items, model->popularity, total, model->item_alpha, model->temperature,
-					 NULL);
-	judge_ranking(j, b, score, model->n_items, n_hidden, u, j->value, b->listed);
+	uiml_item_shares(score, model->n_items, model->popularity, g->batch.total[in_batch], model->item_alpha,
+					 model->temperature, NULL);
+	judge_ranking(g, b, score, n_hidden, in_batch, MODEL);
 
 	memcpy(b->score, model->popularity, model->n_items * sizeof(float));
 	for (size_t e = seen->row_start[u]; e < uiml_items_end(seen, u); e++)
 		b->score[seen->item[e]] = -INFINITY;
-	judge_ranking(j, b, b->score, model->n_items, n_hidden, u, j->baseline, b->baseline_listed);
+	judge_ranking(g, b, b->score, n_hidden, in_batch, BASELINE);
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 0;
 }
 
+/* --- one user's interests ------------------------------------------------------------------------------- */
+
 /* Log-loss and accuracy of a distribution over interests, against hidden masses that sum to total. */
 static void
-judge_shares(const double *share, const float *held, size_t k, double total, double *logloss,
-			 double *accuracy)
+judge_shares(const UimlJudgement *j, const double *share, const float *held, size_t k, double total,
+			 double *value)
 {
 	size_t first = 0;
 	double loss = 0;
@@ -136,16 +277,16 @@ judge_shares(const double *share, const float *held, size_t k, double total, dou
 		if (held[i] > 0)
 			loss -= held[i] * log(share[i] > 1e-12 ? share[i] : 1e-12);
 	}
-	*logloss = loss / total;
-	*accuracy = held[first] / total;
+	value[uiml_judgement_user_row(j, UIML_LOGLOSS) * j->n_users] = loss / total;
+	value[uiml_judgement_user_row(j, UIML_ACCURACY) * j->n_users] = held[first] / total;
 }
 
 static void
-judge_interests(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b,
-				size_t u)
+judge_interests(const Judging *g, Bench *b, size_t u)
 {
-	const UimlInteractions *seen = &holdout->seen;
-	const UimlInteractions *hidden = &holdout->hidden;
+	const UimlModel *model = g->model;
+	const UimlInteractions *seen = &g->holdout->seen;
+	const UimlInteractions *hidden = &g->holdout->hidden;
 	size_t k = model->n_interests;
 	float *held = b->mass + k;
 	double total = 0;
@@ -157,42 +298,80 @@ judge_interests(const UimlModel *model, const UimlHoldout *holdout, const UimlJu
 	for (size_t i = 0; i < k; i++)
 		total += held[i];
 	if (!(total > 0))
-	{
-		j->logloss[u] = j->accuracy[u] = j->baseline_logloss[u] = j->baseline_accuracy[u] = NAN;
 		return;
-	}
 	uiml_blend(b->mass, model->prior, k, model->alpha, b->share);
-	judge_shares(b->share, held, k, total, &j->logloss[u], &j->accuracy[u]);
+	judge_shares(g->judgement, b->share, held, k, total, values_of(g, MODEL, u));
 	for (size_t i = 0; i < k; i++)
 		b->share[i] = model->prior[i];
-	judge_shares(b->share, held, k, total, &j->baseline_logloss[u], &j->baseline_accuracy[u]);
+	judge_shares(g->judgement, b->share, held, k, total, values_of(g, BASELINE, u));
 }
 
-/* Judges users first .. first + n - 1. */
+/* --- all users ------------------------------------------------------------------------------------------ */
+
+/* A UimlTaskFn: scores and judges the users of one piece of the batch. */
 static void
-judge_batch(const UimlModel *model, const UimlHoldout *holdout, const UimlJudgement *j, Bench *b,
-			size_t first, size_t n)
+judge_piece(void *arg, size_t piece)
 {
-	b->batch.n = n;
-	for (size_t i = 0; i < n; i++)
-		b->batch.user[i] = (uint32_t) (first + i);
-	uiml_batch_start(model, &holdout->seen, &b->batch, 0, n);
-	uiml_batch_add(model, 0, model->dims, &b->batch, 0, n);
-	for (size_t i = 0; i < n; i++)
+	Judging *g = arg;
+	size_t from = piece * PIECE_USERS;
+	size_t to = g->batch.n - from < PIECE_USERS ? g->batch.n : from + PIECE_USERS;
+
+	uiml_batch_start(g->model, &g->holdout->seen, &g->batch, from, to);
+	uiml_batch_add(g->model, 0, g->model->dims, &g->batch, from, to);
+	for (size_t b = from; b < to; b++)
 	{
-		judge_items(model, holdout, j, b, first + i, b->batch.score + i * model->n_items, b->batch.total[i]);
-		judge_interests(model, holdout, j, b, first + i);
+		judge_items(g, &g->bench[piece], b);
+		judge_interests(g, &g->bench[piece], g->first + b);
 	}
 }
 
-static double
-share_set(const uint8_t *flag, size_t n)
+/* Counts the lists of a batch. */
+static void
+count_lists(Judging *g, Side side)
 {
-	size_t set = 0;
+	for (size_t b = 0; b < g->batch.n; b++)
+		for (size_t i = 0; i < g->judgement->n_k; i++)
+			for (size_t r = 0; r < g->n_top[side][b] && r < g->judgement->k[i]; r++)
+				g->listed[side][i * g->model->n_items + g->top[side][b * g->longest + r]]++;
+}
 
-	for (size_t i = 0; i < n; i++)
-		set += flag[i];
-	return (double) set / (double) n;
+/* Judges the batch of n users that begins with first. */
+static void
+judge_batch(const UimlEnv *env, Judging *g, size_t first, size_t n)
+{
+	g->first = first;
+	g->batch.n = n;
+	for (size_t b = 0; b < n; b++)
+		g->batch.user[b] = (uint32_t) (first + b);
+	uiml_parallel(env, (n + PIECE_USERS - 1) / PIECE_USERS, judge_piece, g);
+	count_lists(g, MODEL);
+	count_lists(g, BASELINE);
+}
+
+/* Coverage and Gini coefficient of one side at each k, from how often each item is listed. */
+static UimlStatus
+judge_totals(const UimlEnv *env, const Judging *g, Side side)
+{
+	size_t n_items = g->model->n_items;
+	size_t n_k = g->judgement->n_k;
+	double *total = side == MODEL ? g->judgement->total : g->judgement->baseline_total;
+	double *lists = uiml_alloc(env, n_items, sizeof(double));
+	UimlStatus status = lists == NULL ? UIML_ENOMEM : UIML_OK;
+
+	for (size_t i = 0; status == UIML_OK && i < n_k; i++)
+	{
+		size_t listed = 0;
+
+		for (size_t item = 0; item < n_items; item++)
+		{
+			lists[item] = g->listed[side][i * n_items + item];
+			listed += lists[item] > 0;
+		}
+		total[UIML_COVERAGE * n_k + i] = (double) listed / (double) n_items;
+		status = uiml_metric_gini(env, lists, n_items, &total[UIML_GINI * n_k + i]);
+	}
+	uiml_free(env, lists);
+	return status;
 }
 
 UimlStatus
@@ -200,30 +379,22 @@ uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *
 				 size_t n_k, UimlJudgement *judgement)
 {
 	size_t n_users = holdout->seen.n_users;
-	UimlJudgement j;
-	Bench bench = {0};
-	UimlStatus status = uiml_judgement_create(env, n_users, k, n_k, &j);
+	Judging g = {.model = model, .holdout = holdout, .judgement = judgement};
+	UimlStatus status = uiml_judgement_create(env, n_users, k, n_k, judgement);
 
-	*judgement = (UimlJudgement){0};
 	if (status == UIML_OK)
-		status = bench_create(env, model, &j, &bench);
-	for (size_t u = 0; status == UIML_OK && u < n_users; u += bench.batch.most)
+		status = judging_create(env, &g);
+	for (size_t u = 0; status == UIML_OK && u < n_users; u += g.batch.most)
 	{
 		uiml_progress(env, "judging", (double) u, (double) n_users);
-		judge_batch(model, holdout, &j, &bench, u,
-					n_users - u < bench.batch.most ? n_users - u : bench.batch.most);
+		judge_batch(env, &g, u, n_users - u < g.batch.most ? n_users - u : g.batch.most);
 		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
-	for (size_t i = 0; status == UIML_OK && i < n_k; i++)
-	{
-		j.coverage[i] = share_set(bench.listed + i * model->n_items, model->n_items);
-		j.baseline_coverage[i] = share_set(bench.baseline_listed + i * model->n_items, model->n_items);
-	}
+	for (int side = 0; status == UIML_OK && side < N_SIDES; side++)
+		status = judge_totals(env, &g, (Side) side);
 	uiml_progress(env, "judging", (double) n_users, (double) n_users);
-	bench_free(env, &bench);
+	judging_free(env, &g);
 	if (status != UIML_OK)
-		uiml_judgement_free(env, &j);
-	else
-		*judgement = j;
+		uiml_judgement_free(env, judgement);
 	return status;
 }

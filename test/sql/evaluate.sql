@@ -22,7 +22,7 @@ CREATE TABLE by_users AS SELECT * FROM uiml_evaluate('judged');
 SELECT metric, k, baseline, users, value > baseline_value AS above_baseline,
 	low <= value AND value <= high AS interval
 FROM by_users;
-SELECT bool_and(value BETWEEN 0 AND 1) AS shares FROM by_users WHERE metric <> 'logloss';
+SELECT bool_and(value BETWEEN 0 AND 1) AS shares FROM by_users WHERE metric NOT IN ('logloss', 'novelty');
 SELECT value > 1.5 * baseline_value AS planted FROM by_users WHERE metric = 'ndcg' AND k = 20;
 SELECT value > .6 AS planted FROM by_users WHERE metric = 'accuracy';
 SELECT abs(baseline_value - ln(4)) < .1 AS even_prior FROM by_users WHERE metric = 'logloss';
