@@ -35,6 +35,18 @@ typedef struct Small
 	UimlHoldout holdout;
 } Small;
 
+static UimlInteractions
+matrix(size_t n_users, size_t n_items, size_t *row_start, uint32_t *item, float *mass)
+{
+	return (UimlInteractions){.n_users = n_users,
+							  .n_items = n_items,
+							  .n_entries = row_start[n_users],
+							  .row_start = row_start,
+							  .item = item,
+							  .strength = mass,
+							  .mass = mass};
+}
+
 static void
 small_build(Small *s)
 {
@@ -62,8 +74,8 @@ small_build(Small *s)
 						   .alpha = 1,
 						   .item_alpha = 1e-9,
 						   .temperature = 1};
-	s->holdout.seen = (UimlInteractions){2, 4, 2, s->seen_start, s->seen, s->one, s->one, NULL};
-	s->holdout.hidden = (UimlInteractions){2, 4, 1, s->hidden_start, s->hidden, s->one, s->one, NULL};
+	s->holdout.seen = matrix(2, 4, s->seen_start, s->seen, s->one);
+	s->holdout.hidden = matrix(2, 4, s->hidden_start, s->hidden, s->one);
 }
 
 static const UimlFigure *
@@ -193,10 +205,8 @@ world_build(World *w, uint64_t seed)
 						   .alpha = 3,
 						   .item_alpha = 10,
 						   .temperature = .6};
-	w->holdout.seen =
-		(UimlInteractions){USERS, ITEMS, USERS * SEEN, w->seen_start, w->seen, w->one, w->one, NULL};
-	w->holdout.hidden =
-		(UimlInteractions){USERS, ITEMS, USERS * 2, w->hidden_start, w->hidden, w->one, w->one, NULL};
+	w->holdout.seen = matrix(USERS, ITEMS, w->seen_start, w->seen, w->one);
+	w->holdout.hidden = matrix(USERS, ITEMS, w->hidden_start, w->hidden, w->one);
 }
 
 static void
