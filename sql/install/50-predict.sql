@@ -61,34 +61,36 @@ COMMENT ON FUNCTION uiml_interests(text) IS
 
 CREATE FUNCTION uiml_recommend(
 	user_id text, domain text DEFAULT NULL, k integer DEFAULT 10, exclude_seen boolean DEFAULT true,
-	candidates anycompatiblearray DEFAULT NULL::text[], candidates_from pg_catalog.regclass DEFAULT NULL)
+	candidates anycompatiblearray DEFAULT NULL::text[], candidates_from pg_catalog.regclass DEFAULT NULL,
+	diversity double precision DEFAULT 0)
 	RETURNS TABLE (
 		domain text, rank integer, item_id text, title text, score double precision, low double precision,
 		high double precision, basis text, basis_share double precision, version integer)
 	AS 'MODULE_PATHNAME', 'uiml_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
-COMMENT ON FUNCTION uiml_recommend(text, text, integer, boolean, anycompatiblearray, regclass) IS
-	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history or prior) is what the score rests on most, basis_share its part';
+COMMENT ON FUNCTION uiml_recommend(text, text, integer, boolean, anycompatiblearray, regclass, double precision) IS
+	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_recommend(
 	user_id anyelement, domain text DEFAULT NULL, k integer DEFAULT 10, exclude_seen boolean DEFAULT true,
-	candidates anycompatiblearray DEFAULT NULL::text[], candidates_from pg_catalog.regclass DEFAULT NULL)
+	candidates anycompatiblearray DEFAULT NULL::text[], candidates_from pg_catalog.regclass DEFAULT NULL,
+	diversity double precision DEFAULT 0)
 	RETURNS TABLE (
 		domain text, rank integer, item_id text, title text, score double precision, low double precision,
 		high double precision, basis text, basis_share double precision, version integer)
 	AS 'MODULE_PATHNAME', 'uiml_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
-COMMENT ON FUNCTION uiml_recommend(anyelement, text, integer, boolean, anycompatiblearray, regclass) IS
-	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history or prior) is what the score rests on most, basis_share its part';
+COMMENT ON FUNCTION uiml_recommend(anyelement, text, integer, boolean, anycompatiblearray, regclass, double precision) IS
+	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_recommend_from(
 	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL,
 	exclude_seen boolean DEFAULT true, candidates text[] DEFAULT NULL,
-	candidates_from pg_catalog.regclass DEFAULT NULL)
+	candidates_from pg_catalog.regclass DEFAULT NULL, diversity double precision DEFAULT 0)
 	RETURNS TABLE (
 		domain text, rank integer, item_id text, title text, score double precision, low double precision,
 		high double precision, basis text, basis_share double precision, version integer)
 	AS 'MODULE_PATHNAME', 'uiml_recommend_from'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
-COMMENT ON FUNCTION uiml_recommend_from(anycompatiblearray, text, integer, real[], boolean, text[], regclass) IS
+COMMENT ON FUNCTION uiml_recommend_from(anycompatiblearray, text, integer, real[], boolean, text[], regclass, double precision) IS
 	'Items for somebody who is no stored user, from the items of their history as in uiml_predict_from; candidates is text[] (cast keys of another type); the other arguments and the result as in uiml_recommend';

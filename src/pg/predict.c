@@ -144,7 +144,7 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 	Datum key;
 	bool known;
 
-	if (!uiml_state_open(&state, serving, named, true, false))
+	if (!uiml_state_open(&state, serving, named, UIML_STATE_USERS))
 		return;
 	prediction_open(&prediction, &state, k, result);
 	prediction.factor = decay_factor(fcinfo, 3, serving);
@@ -185,7 +185,7 @@ predict_history(const UimlServing *serving, const UimlHistory *history, int k, b
 	UimlState state;
 	const UimlItemFile *file;
 
-	if (!uiml_state_open(&state, serving, named, false, true))
+	if (!uiml_state_open(&state, serving, named, UIML_STATE_ITEMS))
 		return;
 	prediction_open(&prediction, &state, k, result);
 	file = state.file;
@@ -263,7 +263,7 @@ uiml_predict_all(PG_FUNCTION_ARGS)
 		AllUsers all;
 		UimlState state;
 
-		if (!uiml_state_open(&state, serving, !PG_ARGISNULL(0), true, false))
+		if (!uiml_state_open(&state, serving, !PG_ARGISNULL(0), UIML_STATE_USERS))
 			continue;
 		prediction_open(&all.prediction, &state, k, &result);
 		all.prediction.factor = decay_factor(fcinfo, 2, serving);

@@ -98,8 +98,8 @@ uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values
 typedef struct StateReader
 {
 	UimlState *state;
-	bool users;
-	bool items;
+	int parts;
+	bool with_items; /* of the user */
 	Datum key;
 	UimlUserRow *row;
 } StateReader;
@@ -111,10 +111,12 @@ read_state(void *ctx)
 	UimlState *state = reader->state;
 
 	state->served = uiml_served_open(state->serving);
-	if (reader->users)
+	if (reader->parts & UIML_STATE_USERS)
 		uiml_served_users(state->served, state->serving);
-	if (reader->items)
+	if (reader->parts & UIML_STATE_ITEMS)
 		state->file = uiml_items_open(state->served, state->serving);
+	if (reader->parts & UIML_STATE_SIGMA)
+		state->sigma = uiml_served_sigma(state->served, state->serving);
 }
 
 static void
@@ -122,7 +124,8 @@ read_user(void *ctx)
 {
 	StateReader *reader = ctx;
 
-	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->items, reader->row);
+	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->with_items,
+					 reader->row);
 }
 
 /* Errors that whoever owns the domain has not to answer for. */
@@ -164,9 +167,9 @@ read_or_leave_out(UimlAttemptFn read, StateReader *reader)
 }
 
 bool
-uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool users, bool items)
+uiml_state_open(UimlState *state, const UimlServing *serving, bool named, int parts)
 {
-	StateReader reader = {.state = state, .users = users, .items = items};
+	StateReader reader = {.state = state, .parts = parts};
 
 	*state = (UimlState){.serving = serving, .named = named};
 	return read_or_leave_out(read_state, &reader);
@@ -175,7 +178,7 @@ uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool u
 bool
 uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row)
 {
-	StateReader reader = {.state = state, .items = with_items, .key = key, .row = row};
+	StateReader reader = {.state = state, .with_items = with_items, .key = key, .row = row};
 
 	return read_or_leave_out(read_user, &reader);
 }

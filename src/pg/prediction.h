@@ -82,17 +82,23 @@ typedef struct UimlState
 	bool named; /* the domain was, by the caller */
 	UimlServed *served;
 	const UimlItemFile *file; /* NULL unless asked for */
+	const double *sigma;      /* dims, singular values of the item space; NULL unless asked for */
 } UimlState;
+
+/* What to open beside the interests. */
+#define UIML_STATE_USERS 1
+#define UIML_STATE_ITEMS 2
+#define UIML_STATE_SIGMA 4
 
 /*
  * uiml_state_open
- *		Opens a domain's interests and, where asked for, its users and items.
+ *		Opens a domain's interests and the parts asked for, an OR of UIML_STATE_*.
  *
  * Returns false where that fails and the domain is somebody else's, not named but one of all: then it is to
  * be left out, so that nobody can break the predictions of others with a broken domain.  An error where it
  * was named or is one's own, and for what is no fault of the domain, such as a cancel.
  */
-extern bool uiml_state_open(UimlState *state, const UimlServing *serving, bool named, bool users, bool items);
+extern bool uiml_state_open(UimlState *state, const UimlServing *serving, bool named, int parts);
 
 /* uiml_served_user; false as uiml_state_open. */
 extern bool uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row);

@@ -5,6 +5,11 @@
  * Every item that takes part is scored by the product of its out-vector with the user's vector, and scores
  * become shares of the user's next events (core/model.h).  Items left out (seen ones, or all that are no
  * candidates) score -infinity before that, so the shares of those that remain sum to one.
+ *
+ * A diverse list is chosen from the best shares by maximal marginal relevance.  Relevance is the share over the
+ * highest one, and how alike two items are is the cosine of their rows of V sigma (core/model_score.h): a
+ * similarity of the users they have in common, on the same scale of 0 to 1, where the cosine of the stored
+ * vectors would depend on how sigma was divided between the two.
  */
 #include "postgres.h"
 
@@ -19,14 +24,20 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "core/model.h"
+#include "core/mmr.h"
+#include "core/model_score.h"
 #include "core/topk.h"
+#include "pg/env.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/sql.h"
 
 /* Products between two looks for a cancel: some milliseconds. */
 #define SCORE_BLOCK ((size_t) 1 << 22)
+
+/* A diverse list of k is chosen among this many times k of the best, and this many at least. */
+#define POOL_FACTOR 10
+#define POOL_ITEMS  100
 
 /* What a call asks for, in every domain. */
 typedef struct Request
@@ -36,6 +47,7 @@ typedef struct Request
 	bool exclude_seen;
 	ArrayType *candidates; /* NULL: any item */
 	Oid candidates_from;   /* InvalidOid: any item */
+	double diversity;      /* 0 .. 1 */
 } Request;
 
 /* One domain, opened for recommendations. */
@@ -45,14 +57,31 @@ typedef struct Recommendation
 	const UimlServing *serving;
 	UimlServed *served;
 	const UimlItemFile *file;
-	float *vector; /* dims: the user's */
-	double total;  /* items the user is known by: what a blend with popularity weighs */
-	bool *out;     /* n_items: left out, or NULL: none is */
+	const double *sigma; /* dims; for a diverse list only */
+	float *vector;       /* dims: the user's */
+	double total;        /* items the user is known by: what a blend with popularity weighs */
+	bool *out;           /* n_items: left out, or NULL: none is */
 } Recommendation;
 
 /* ---------- arguments ---------- */
 
-/* The arguments k, exclude_seen, candidates and candidates_from. */
+static double
+diversity_argument(FunctionCallInfo fcinfo, int argument)
+{
+	double diversity;
+
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("diversity must not be null")));
+	diversity = PG_GETARG_FLOAT8(argument);
+	if (!(diversity >= 0 && diversity <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("diversity must be between zero and one"),
+				 errdetail("diversity is %g.", diversity),
+				 errhint("0 is the order of the scores, 1 the list of the least similar items.")));
+	return diversity;
+}
+
+/* The arguments k, exclude_seen, candidates, candidates_from and diversity. */
 static Request
 request_read(FunctionCallInfo fcinfo, int exclude_argument)
 {
@@ -69,6 +98,7 @@ request_read(FunctionCallInfo fcinfo, int exclude_argument)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("candidates and candidates_from cannot be used together"),
 						errhint("Pass one of them.")));
+	request.diversity = diversity_argument(fcinfo, exclude_argument + 3);
 	return request;
 }
 
@@ -180,6 +210,7 @@ recommendation_open(Recommendation *recommendation, const Request *request, cons
 	recommendation->serving = state->serving;
 	recommendation->served = state->served;
 	recommendation->file = state->file;
+	recommendation->sigma = state->sigma;
 	recommendation->vector = palloc0(sizeof(float) * recommendation->file->dims);
 	recommendation->total = 0;
 	recommendation->out = palloc0(recommendation->file->n_items);
@@ -262,6 +293,72 @@ put_item(const Recommendation *recommendation, Datum domain, int rank, uint32 it
 	uiml_result_put(result, values, nulls);
 }
 
+/* ---------- diversity ---------- */
+
+/* Items that a diverse list is chosen from, best first. */
+typedef struct Pool
+{
+	size_t n;
+	size_t dims;
+	float *direction;  /* n x dims, unit */
+	float *similarity; /* n, workspace */
+} Pool;
+
+static void
+pool_similarity(void *ctx, size_t chosen, double *similarity)
+{
+	const Pool *pool = ctx;
+
+	uiml_score_items(pool->direction, pool->n, pool->dims, pool->direction + chosen * pool->dims,
+					 pool->similarity);
+	for (size_t i = 0; i < pool->n; i++)
+		similarity[i] = pool->similarity[i];
+}
+
+/* Puts k of the n items in order, which are the best by their shares, into the order of a diverse list. */
+static size_t
+diversify(const Recommendation *recommendation, const float *share, uint32 *order, size_t n)
+{
+	const UimlItemFile *file = recommendation->file;
+	size_t k = Min((size_t) recommendation->request->k, n);
+	double lambda = 1 - recommendation->request->diversity;
+	Pool pool = {.n = n, .dims = file->dims};
+	double *relevance = palloc(sizeof(double) * Max(n, 1));
+	size_t *chosen = palloc(sizeof(size_t) * Max(k, 1));
+	uint32 *item = memcpy(palloc(sizeof(uint32) * Max(n, 1)), order, sizeof(uint32) * n);
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
+
+	pool.direction = palloc_extended(sizeof(float) * Max(n, 1) * file->dims, MCXT_ALLOC_HUGE);
+	pool.similarity = palloc(sizeof(float) * Max(n, 1));
+	for (size_t i = 0; i < n; i++)
+	{
+		uiml_item_direction(file->in + item[i] * file->dims, recommendation->sigma, file->dims,
+							pool.direction + i * file->dims);
+		relevance[i] = share[item[0]] > 0 ? (double) share[item[i]] / share[item[0]] : 0;
+	}
+	uiml_check(uiml_mmr_select(&env, relevance, n, lambda, pool_similarity, &pool, k, chosen), "diversity");
+	for (size_t rank = 0; rank < k; rank++)
+		order[rank] = item[chosen[rank]];
+	return k;
+}
+
+/* ---------- rows ---------- */
+
+/* Items to return, as many as k and as there are; order is palloc'd. */
+static size_t
+choose_items(const Recommendation *recommendation, const float *share, uint32 **order)
+{
+	size_t k = (size_t) recommendation->request->k;
+	size_t n_items = recommendation->file->n_items;
+	size_t n = recommendation->request->diversity > 0 ? Max(POOL_FACTOR * k, POOL_ITEMS) : k;
+
+	n = Min(n, n_items);
+	*order = palloc(sizeof(uint32) * n);
+	n = uiml_topk(share, n_items, n, *order);
+	return recommendation->request->diversity > 0 ? diversify(recommendation, share, *order, n) : n;
+}
+
 /* Scores, ranks and adds the rows. */
 static void
 recommendation_put(const Recommendation *recommendation, UimlResult *result)
@@ -269,7 +366,7 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 	const UimlItemFile *file = recommendation->file;
 	const UimlServing *serving = recommendation->serving;
 	float *share = score_items(recommendation);
-	uint32 *order = palloc(sizeof(uint32) * recommendation->request->k);
+	uint32 *order;
 	Datum domain = CStringGetTextDatum(serving->domain);
 	Field field = survey_items(recommendation);
 	double history_weight;
@@ -277,7 +374,7 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 
 	uiml_item_shares(share, file->n_items, file->popularity, recommendation->total, serving->item_alpha,
 					 serving->temperature, &history_weight);
-	n = uiml_topk(share, file->n_items, (size_t) recommendation->request->k, order);
+	n = choose_items(recommendation, share, &order);
 	for (size_t rank = 0; rank < n; rank++)
 	{
 		uint32 item = order[rank];
@@ -288,6 +385,13 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 		put_item(recommendation, domain, (int) rank + 1, item, &forecast, result);
 	}
 	pfree(share);
+}
+
+/* What is read of a domain beside its users. */
+static int
+recommend_parts(const Request *request)
+{
+	return request->diversity > 0 ? UIML_STATE_ITEMS | UIML_STATE_SIGMA : UIML_STATE_ITEMS;
 }
 
 /* ---------- one user ---------- */
@@ -302,7 +406,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 	Datum key;
 	bool known;
 
-	if (!uiml_state_open(&state, serving, request->named, true, true))
+	if (!uiml_state_open(&state, serving, request->named, UIML_STATE_USERS | recommend_parts(request)))
 		return;
 	recommendation_open(&recommendation, request, &state);
 	if (!uiml_arg_user(fcinfo, serving, recommendation.served->user_type, request->named, &key, &known))
@@ -319,7 +423,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 	recommendation_put(&recommendation, result);
 }
 
-/* uiml_recommend(user_id, domain, k, exclude_seen, candidates, candidates_from) */
+/* uiml_recommend(user_id, domain, k, exclude_seen, candidates, candidates_from, diversity) */
 PG_FUNCTION_INFO_V1(uiml_recommend);
 Datum
 uiml_recommend(PG_FUNCTION_ARGS)
@@ -346,7 +450,7 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 	const UimlItemFile *file;
 	bool *counted; /* an item given twice weighs more but is one item */
 
-	if (!uiml_state_open(&state, serving, request->named, false, true))
+	if (!uiml_state_open(&state, serving, request->named, recommend_parts(request)))
 		return;
 	recommendation_open(&recommendation, request, &state);
 	file = recommendation.file;
@@ -371,7 +475,7 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 	recommendation_put(&recommendation, result);
 }
 
-/* uiml_recommend_from(history, domain, k, weights, exclude_seen, candidates, candidates_from) */
+/* uiml_recommend_from(history, domain, k, weights, exclude_seen, candidates, candidates_from, diversity) */
 PG_FUNCTION_INFO_V1(uiml_recommend_from);
 Datum
 uiml_recommend_from(PG_FUNCTION_ARGS)

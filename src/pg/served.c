@@ -246,6 +246,44 @@ read_interests(UimlServed *served, const UimlServing *serving)
 	MemoryContextSwitchTo(old);
 }
 
+/* ---------- singular values ---------- */
+
+static void
+read_sigma(TupleTableSlot *slot, void *ctx)
+{
+	ArrayType **array = ctx;
+	bool null;
+	Datum value = slot_getattr(slot, 1, &null);
+
+	if (!null)
+		*array = DatumGetArrayTypePCopy(value);
+}
+
+/* Read when first wanted and kept with the version: lists that are not to be diverse do without. */
+const double *
+uiml_served_sigma(UimlServed *served, const UimlServing *serving)
+{
+	ArrayType *array = NULL;
+	UimlSqlParams params = {0};
+	const double *sigma;
+
+	if (served->sigma != NULL)
+		return served->sigma;
+	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
+	uiml_sql_each("SELECT v.sigma FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) $1", &params,
+				  true, read_sigma, &array);
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != serving->dims ||
+		array_contains_nulls(array))
+		refuse_value(serving, "singular values");
+	sigma = (const double *) ARR_DATA_PTR(array);
+	for (int j = 0; j < serving->dims; j++)
+		if (!(sigma[j] >= 0) || isinf(sigma[j]))
+			refuse_value(serving, "singular values");
+	served->sigma = memcpy(MemoryContextAlloc(served->context, sizeof(double) * serving->dims), sigma,
+						   sizeof(double) * serving->dims);
+	return served->sigma;
+}
+
 /* ---------- the cache of versions ---------- */
 
 static void

@@ -33,6 +33,7 @@ typedef struct UimlServed
 
 	/* private to served.c */
 	dlist_node node;
+	double *sigma;    /* dims; NULL until asked for */
 	char *users_name; /* that the plans were made for */
 	UimlPlan *masses_plan;
 	UimlPlan *user_plan;
@@ -80,6 +81,9 @@ extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
  */
 extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items,
 							 UimlUserRow *row);
+
+/* The singular values of the version's item space, dims numbers >= 0, as the catalog has them. */
+extern const double *uiml_served_sigma(UimlServed *served, const UimlServing *serving);
 
 /*
  * uiml_served_each
