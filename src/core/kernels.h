@@ -22,6 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Points of one call of nearest, and the most centroids in a panel. */
+#define UIML_NEAREST_POINTS 24
+#define UIML_PANEL_MAX      32
+
 typedef struct UimlKernels
 {
 	const char *name;
@@ -59,6 +63,21 @@ typedef struct UimlKernels
 						float *z);
 	void (*scatter_rows)(const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
 						 float *panel);
+
+	/*
+	 * The nearest of k centroids for each of n <= UIML_NEAREST_POINTS points x (n x d; all UIML_NEAREST_POINTS
+	 * rows are there, and finite).  Centroids lie in panels of so many, dimension by dimension: element j of
+	 * centroid c is panels[(c / panel * d + j) * panel + c % panel]; offset[c] is half its squared norm, and
+	 * infinite for those that fill the last panel.  best receives the lowest offset - x'c, cluster its number
+	 * (the first of equals), second the second lowest.  |x|^2 + 2 best is the squared distance.
+	 */
+	size_t panel;
+	void (*nearest)(const float *x, size_t n, size_t d, const float *panels, const float *offset, size_t k,
+					uint32_t *cluster, float *best, float *second);
+
+	/* offset - x'c for the centroids of one panel: scores (n x panel). */
+	void (*scores)(const float *x, size_t n, size_t d, const float *panel, const float *offset,
+				   float *scores);
 } UimlKernels;
 
 /* The fastest that this processor runs; about a nanosecond. */

@@ -6,6 +6,7 @@
  */
 #include "core/kernels_lanes.h"
 
+#include "core/kernels_nearest.h"
 #include "core/kernels_sparse.h"
 #include "core/kernels_vector.h"
 
@@ -28,4 +29,8 @@ const UimlKernels TABLE = {
 
 	.gather_rows = gather_rows,
 	.scatter_rows = scatter_rows,
+
+	.panel = PANEL,
+	.nearest = nearest,
+	.scores = scores,
 };

@@ -347,6 +347,102 @@ test_rows(void **state)
 	for_each_variant(check_rows);
 }
 
+/* ---------- nearest centroids ---------- */
+
+#define MAX_K 70
+
+/* Centroids in panels, with half their squared norms. */
+static void
+pack_panels(const UimlKernels *kernels, const float *centroid, size_t k, size_t d, float *panels,
+			float *offset)
+{
+	size_t width = kernels->panel;
+
+	for (size_t c = 0; c < (k + width - 1) / width * width; c++)
+	{
+		double squares = 0;
+
+		for (size_t j = 0; j < d; j++)
+		{
+			float element = c < k ? centroid[c * d + j] : 0;
+
+			panels[(c / width * d + j) * width + c % width] = element;
+			squares += (double) element * (double) element;
+		}
+		offset[c] = c < k ? (float) (squares / 2) : INFINITY;
+	}
+}
+
+/* |c|^2 / 2 - x'c in double: all, the lowest and the second lowest. */
+static void
+plain_scores(const float *x, const float *centroid, size_t k, size_t d, double *score, double *lowest)
+{
+	lowest[0] = lowest[1] = INFINITY;
+	for (size_t c = 0; c < k; c++)
+	{
+		score[c] = 0;
+		for (size_t j = 0; j < d; j++)
+			score[c] += (double) centroid[c * d + j] * ((double) centroid[c * d + j] / 2 - (double) x[j]);
+		lowest[1] = fmin(lowest[1], fmax(lowest[0], score[c]));
+		lowest[0] = fmin(lowest[0], score[c]);
+	}
+}
+
+static void
+check_nearest_of(const UimlKernels *kernels, UimlRng *rng, size_t n, size_t k, size_t d)
+{
+	static float x[UIML_NEAREST_POINTS * MAX_DIM], centroid[MAX_K * MAX_DIM], panels[2 * MAX_K * MAX_DIM];
+	float offset[2 * MAX_K], best[UIML_NEAREST_POINTS], second[UIML_NEAREST_POINTS];
+	float scores[UIML_NEAREST_POINTS * UIML_PANEL_MAX];
+	uint32_t cluster[UIML_NEAREST_POINTS];
+	double tolerance = 1e-6 * (double) (d + 20);
+
+	fill(rng, x, UIML_NEAREST_POINTS * d);
+	fill(rng, centroid, k * d);
+	/* a copy of the first: the first of equals wins */
+	memcpy(centroid + (k - 1) * d, centroid, d * sizeof(float));
+	pack_panels(kernels, centroid, k, d, panels, offset);
+	kernels->nearest(x, n, d, panels, offset, k, cluster, best, second);
+	kernels->scores(x, n, d, panels, offset, scores);
+	for (size_t i = 0; i < n; i++)
+	{
+		double score[MAX_K], lowest[2];
+
+		plain_scores(x + i * d, centroid, k, d, score, lowest);
+		assert_true(cluster[i] < k && (k == 1 || cluster[i] != k - 1));
+		assert_near(kernels, "nearest", d, score[cluster[i]], lowest[0], tolerance);
+		assert_near(kernels, "nearest", d, (double) best[i], lowest[0], tolerance);
+		if (k > 1)
+			assert_near(kernels, "nearest", d, (double) second[i], lowest[1], tolerance);
+		else
+			assert_true(isinf(second[i]));
+		for (size_t c = 0; c < k && c < kernels->panel; c++)
+			assert_near(kernels, "scores", d, (double) scores[i * kernels->panel + c], score[c], tolerance);
+	}
+}
+
+static void
+check_nearest(const UimlKernels *kernels)
+{
+	size_t ks[] = {1, 2, 7, 8, 9, 16, 17, 31, 32, 33, MAX_K};
+	size_t ds[] = {1, 2, 5, 64, 300};
+	size_t ns[] = {1, 5, 6, 7, 23, UIML_NEAREST_POINTS};
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 4);
+	for (size_t a = 0; a < sizeof(ks) / sizeof(ks[0]); a++)
+		for (size_t b = 0; b < sizeof(ds) / sizeof(ds[0]); b++)
+			for (size_t c = 0; c < sizeof(ns) / sizeof(ns[0]); c++)
+				check_nearest_of(kernels, &rng, ns[c], ks[a], ds[b]);
+}
+
+static void
+test_nearest(void **state)
+{
+	(void) state;
+	for_each_variant(check_nearest);
+}
+
 int
 main(void)
 {
@@ -354,7 +450,7 @@ main(void)
 		cmocka_unit_test(test_choice),    cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_extremes),  cmocka_unit_test(test_elementwise),
 		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
-		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_nearest),   cmocka_unit_test(test_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
