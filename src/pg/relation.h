@@ -76,6 +76,9 @@ extern void uiml_relation_entries_for(Oid relation, const char *row_col, const c
 									  const char *weight_col, UimlEntriesMemoryFn later, const void *ctx,
 									  UimlBudget *budget, MemoryContext context, UimlEntries *entries);
 
+/* A notice where rows did not count because of a NULL. */
+extern void uiml_relation_tell_skipped(uint64 skipped);
+
 /* The relation's column as "r.\"name\"", checked to exist; UNDEFINED_COLUMN names relation and column. */
 extern char *uiml_relation_column(Oid relation, const char *column);
 

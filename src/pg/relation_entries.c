@@ -253,3 +253,10 @@ uiml_relation_entries(Oid relation, const char *row_col, const char *column_col,
 	uiml_relation_entries_for(relation, row_col, column_col, weight_col, NULL, NULL, budget, context,
 							  entries);
 }
+
+void
+uiml_relation_tell_skipped(uint64 skipped)
+{
+	if (skipped > 0)
+		ereport(NOTICE, (errmsg("rows that do not count: " UINT64_FORMAT " with a NULL", skipped)));
+}
