@@ -35,22 +35,21 @@ holdout_bytes(const UimlHoldout *holdout)
 
 /* The dims to begin with or to end with, halved until what fitting and tuning them takes is allowed. */
 static size_t
-affordable_dims(const UimlInteractions *x, const UimlModelParams *params, const UimlHoldout *tuning,
-				size_t dims)
+affordable_dims(const UimlRows *rows, const UimlModelParams *params, const UimlHoldout *tuning, size_t dims)
 {
 	double beside = holdout_bytes(tuning) + TUNING_BYTES;
 	UimlModelParams p = *params;
 
 	for (p.dims = dims; p.dims > 16; p.dims /= 2)
-		if (p.memory == 0 || (double) uiml_model_memory(x->n_users, x->n_items, x->n_entries, &p) + beside <=
-								 (double) p.memory)
+		if (p.memory == 0 ||
+			(double) rows->memory(rows->ctx, p.dims, p.interests) + beside <= (double) p.memory)
 			break;
 	return p.dims;
 }
 
 /* Fits the space, of as many dimensions as pay on the tuning users where the caller did not say. */
 static UimlStatus
-fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const UimlModelParams *params,
+fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
 		  const UimlHoldout *tuning, UimlModel *model)
 {
 	UimlModelParams p = *params;
@@ -59,11 +58,11 @@ fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, co
 	UimlStatus status;
 
 	if (params->dims > 0 || tuning == NULL || tuning->hidden.n_entries == 0)
-		return uiml_model_fit_space(env, x, rows, params, model);
-	most = affordable_dims(x, params, tuning, MOST_DIMS);
-	for (p.dims = affordable_dims(x, params, tuning, FIRST_DIMS);; p.dims *= 2)
+		return uiml_model_fit_space(env, rows, used, params, model);
+	most = affordable_dims(rows, params, tuning, MOST_DIMS);
+	for (p.dims = affordable_dims(rows, params, tuning, FIRST_DIMS);; p.dims *= 2)
 	{
-		status = uiml_model_fit_space(env, x, rows, &p, model);
+		status = uiml_model_fit_space(env, rows, used, &p, model);
 		if (status == UIML_OK)
 			status = uiml_model_choose_dims(env, model, tuning, &chosen);
 		if (status != UIML_OK || chosen < p.dims || p.dims >= most)
@@ -77,15 +76,15 @@ fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, co
 
 /* Space, interests and tuned parameters from what may be known while tuning. */
 static UimlStatus
-fit_and_tune(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows,
-			 const UimlModelParams *params, const UimlHoldout *tuning, UimlModel *model)
+fit_and_tune(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
+			 const UimlHoldout *tuning, UimlModel *model)
 {
 	UimlModelParams p = *params;
-	UimlStatus status = fit_space(env, x, rows, params, tuning, model);
+	UimlStatus status = fit_space(env, rows, used, params, tuning, model);
 
 	p.drop_small |= params->interests == 0;
 	if (status == UIML_OK)
-		status = uiml_model_fit_interests(env, x, rows, &p, model);
+		status = uiml_model_fit_interests(env, rows, used, &p, model);
 	if (status == UIML_OK && tuning != NULL)
 		status = uiml_model_tune(env, model, tuning);
 	if (status != UIML_OK)
@@ -95,7 +94,7 @@ fit_and_tune(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows,
 
 /* Fits anew, on other rows, with the size and the parameters that model has; replaces it. */
 static UimlStatus
-refit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const UimlModelParams *params,
+refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
 	  UimlModel *model)
 {
 	UimlEnv quiet = *env;
@@ -113,10 +112,10 @@ refit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *rows, const 
 	/* Its phases have been told once: this is one phase of its own. */
 	quiet.progress = NULL;
 	uiml_progress(env, "refit", 0, 2);
-	status = uiml_model_fit_space(&quiet, x, rows, &p, &fresh);
+	status = uiml_model_fit_space(&quiet, rows, used, &p, &fresh);
 	uiml_progress(env, "refit", 1, 2);
 	if (status == UIML_OK)
-		status = uiml_model_fit_interests(&quiet, x, rows, &p, &fresh);
+		status = uiml_model_fit_interests(&quiet, rows, used, &p, &fresh);
 	uiml_progress(env, "refit", 2, 2);
 	if (status != UIML_OK)
 	{
@@ -152,38 +151,38 @@ uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams
 }
 
 UimlStatus
-uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x, const UimlSplitKeys *keys,
+uiml_behaviour_train(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys,
 					 const UimlBehaviourParams *params, UimlModel *model, UimlJudgement *judgement)
 {
-	size_t n = uiml_split_size(x->n_users, params->max_users);
-	uint8_t *role = uiml_alloc(env, x->n_users, 1);
-	uint8_t *rows = uiml_alloc(env, x->n_users, 1);
+	size_t n = uiml_split_size(rows->n_users, params->max_users);
+	uint8_t *role = uiml_alloc(env, rows->n_users, 1);
+	uint8_t *used = uiml_alloc(env, rows->n_users, 1);
 	UimlHoldout tuning = {0};
 	UimlHoldout judging = {0};
-	UimlTrial trial = {.fit = x, .fit_rows = rows, .tuning = &tuning, .judging = &judging};
-	UimlStatus status = role == NULL || rows == NULL ? UIML_ENOMEM : UIML_OK;
+	UimlTrial trial = {.fit = rows, .fit_rows = used, .tuning = &tuning, .judging = &judging};
+	UimlStatus status = role == NULL || used == NULL ? UIML_ENOMEM : UIML_OK;
 
 	*model = (UimlModel){0};
 	*judgement = (UimlJudgement){0};
 	uiml_progress(env, "split", 0, 1);
 	if (status == UIML_OK)
-		status = uiml_split_roles(env, keys, x->n_users, NULL, n, n, role);
+		status = uiml_split_roles(env, keys, rows->n_users, NULL, n, n, role);
 	if (status == UIML_OK)
 	{
-		uiml_split_fit_rows(role, x->n_users, rows);
-		status = uiml_split_items(env, x, keys, role, UIML_TUNE, params->fold_in, &tuning, NULL);
+		uiml_split_fit_rows(role, rows->n_users, used);
+		status = uiml_split_items(env, rows, keys, role, UIML_TUNE, params->fold_in, &tuning, NULL);
 	}
 	if (status == UIML_OK)
-		status = uiml_split_items(env, x, keys, role, UIML_JUDGE, params->fold_in, &judging, NULL);
+		status = uiml_split_items(env, rows, keys, role, UIML_JUDGE, params->fold_in, &judging, NULL);
 	uiml_progress(env, "split", 1, 1);
 	if (status == UIML_OK)
 		status = uiml_trial_run(env, &trial, &params->model, params->k, params->n_k, model, judgement);
 	uiml_holdout_free(env, &tuning);
 	uiml_holdout_free(env, &judging);
 	uiml_free(env, role);
-	uiml_free(env, rows);
+	uiml_free(env, used);
 	if (status == UIML_OK)
-		status = refit(env, x, NULL, &params->model, model);
+		status = refit(env, rows, NULL, &params->model, model);
 	if (status != UIML_OK)
 		uiml_judgement_free(env, judgement);
 	return status;

@@ -27,22 +27,22 @@ extern UimlBehaviourParams uiml_behaviour_defaults(void); /* k = 10, 20, 100 */
 
 /*
  * uiml_behaviour_train
- *		Split, fit, tune, judge, and refit on all users of x.
+ *		Split, fit, tune, judge, and refit on all users.
  *
  * model receives the model to serve, judgement the judgement of its twin that never saw the judging users (no
  * users where there are too few to hold out).  Free both.  Returns the statuses of uiml_model_fit.
  */
-extern UimlStatus uiml_behaviour_train(const UimlEnv *env, const UimlInteractions *x,
-									   const UimlSplitKeys *keys, const UimlBehaviourParams *params,
-									   UimlModel *model, UimlJudgement *judgement);
+extern UimlStatus uiml_behaviour_train(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys,
+									   const UimlBehaviourParams *params, UimlModel *model,
+									   UimlJudgement *judgement);
 
 /* What an evaluation by any split fits on, tunes on and judges on. */
 typedef struct UimlTrial
 {
-	const UimlInteractions *fit; /* what may be known while tuning */
-	const uint8_t *fit_rows;     /* NULL: all */
+	const UimlRows *fit;     /* what may be known while tuning */
+	const uint8_t *fit_rows; /* NULL: all */
 	const UimlHoldout *tuning;
-	const UimlInteractions *refit; /* NULL: the tuned model itself is judged */
+	const UimlRows *refit; /* NULL: the tuned model itself is judged */
 	const uint8_t *refit_rows;
 	const UimlHoldout *judging;
 } UimlTrial;

@@ -141,13 +141,13 @@ trial_free(const UimlEnv *env, Trial *trial)
 }
 
 static UimlStatus
-trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const UimlInteractions *x,
+trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const UimlRows *rows,
 		   const uint8_t *role, uint64_t seed, Trial *trial)
 {
 	UimlModelParams params = uiml_model_defaults();
-	uint8_t *rows = uiml_alloc(env, x->n_users, 1);
+	uint8_t *used = uiml_alloc(env, rows->n_users, 1);
 	size_t n_users = 0;
-	UimlStatus status = rows == NULL ? UIML_ENOMEM : UIML_OK;
+	UimlStatus status = used == NULL ? UIML_ENOMEM : UIML_OK;
 
 	params.dims = TRIAL_DIMS;
 	params.seed = seed;
@@ -155,16 +155,16 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 		status = copy_events(env, events, n, before, role, &trial->events, &trial->n_events, &n_users);
 	if (status == UIML_OK)
 	{
-		uiml_split_fit_rows(role, x->n_users, rows);
-		status = uiml_model_fit_space(env, x, rows, &params, &trial->model);
+		uiml_split_fit_rows(role, rows->n_users, used);
+		status = uiml_model_fit_space(env, rows, used, &params, &trial->model);
 	}
-	uiml_free(env, rows);
+	uiml_free(env, used);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, x->n_texts,
-										 -INFINITY, 0, 0, INFINITY, &trial->before);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items,
+										 rows->n_texts, -INFINITY, 0, 0, INFINITY, &trial->before);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, x->n_items, x->n_texts,
-										 0, INFINITY, 0, INFINITY, &trial->after);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items,
+										 rows->n_texts, 0, INFINITY, 0, INFINITY, &trial->after);
 	if (status == UIML_OK)
 	{
 		trial->role = uiml_alloc(env, n_users, 1);
@@ -208,7 +208,7 @@ trial_loss(const UimlEnv *env, Trial *trial, double half_life, double *loss)
 
 UimlStatus
 uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
-					  const UimlInteractions *x, const uint8_t *role, uint64_t seed, double *chosen)
+					  const UimlRows *rows, const uint8_t *role, uint64_t seed, double *chosen)
 {
 	UimlEnv quiet = *env;
 	Trial trial = {0};
@@ -218,7 +218,7 @@ uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, dou
 	*chosen = UIML_DEFAULT_HALF_LIFE;
 	quiet.progress = NULL;
 	uiml_progress(env, "half-life", 0, N_CANDIDATES + 1);
-	status = trial_open(&quiet, events, n, before, x, role, seed, &trial);
+	status = trial_open(&quiet, events, n, before, rows, role, seed, &trial);
 	for (size_t i = 0; status == UIML_OK && i < N_CANDIDATES; i++)
 	{
 		double loss;

@@ -15,9 +15,9 @@
  *		Of 7, 30, 90 and 365 days and no decay the one under which older events of tuning users predict their
  *		newest best.
  *
- * events:	sorted by uiml_events_sort; those with at < before count
- * x:		the interactions of these events, with any half-life
- * role:	x->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes
+ * events:	sorted by uiml_events_sort, of the tuning users at least; those with at < before count
+ * rows:	what all users did before, with any half-life
+ * role:	rows->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes
  *			no part
  * seed:	of the space
  * chosen:	receives seconds, INFINITY for no decay
@@ -27,7 +27,7 @@
  * default.  Returns the statuses of uiml_model_fit_space but UIML_EEMPTY.
  */
 extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
-										const UimlInteractions *x, const uint8_t *role, uint64_t seed,
+										const UimlRows *rows, const uint8_t *role, uint64_t seed,
 										double *chosen);
 
 /*

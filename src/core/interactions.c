@@ -268,9 +268,8 @@ count_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Windo
 	return UIML_OK;
 }
 
-/* A sum as a float that keeps its sign and stays finite. */
-static inline float
-to_mass(double sum)
+float
+uiml_mass(double sum)
 {
 	if (sum < FLT_MIN)
 		return FLT_MIN;
@@ -325,8 +324,8 @@ sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window 
 		if (strength > 0)
 		{
 			x->item[entry] = first->item;
-			x->strength[entry] = to_mass(strength);
-			x->mass[entry++] = to_mass(mass);
+			x->strength[entry] = uiml_mass(strength);
+			x->mass[entry++] = uiml_mass(mass);
 		}
 	}
 	return UIML_OK;
@@ -381,18 +380,27 @@ uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, d
 	return sum_entries(env, events, n, &w, x);
 }
 
-void
+double
+uiml_fade(double fade)
+{
+	return fade > LEAST_FADE ? fade : LEAST_FADE;
+}
+
+UimlStatus
 uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x)
 {
 	for (size_t u = 0; u < x->n_users && x->fade != NULL; u++)
 	{
-		double fade = x->fade[u] > LEAST_FADE ? x->fade[u] : LEAST_FADE;
+		double fade = uiml_fade(x->fade[u]);
 
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
 		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
-			x->mass[e] = to_mass(x->mass[e] * fade);
+			x->mass[e] = uiml_mass(x->mass[e] * fade);
 	}
 	uiml_free(env, x->fade);
 	x->fade = NULL;
+	return UIML_OK;
 }
 
 void

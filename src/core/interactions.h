@@ -85,9 +85,15 @@ extern UimlStatus uiml_interactions_decay(const UimlEnv *env, const UimlEvent *e
 /*
  * uiml_interactions_fade
  *		Multiplies masses by their user's fade, 2^-50 at least: x is then decayed to until for everybody, and
- *		has no fades.
+ *		has no fades.  Returns UIML_OK; UIML_EINTERRUPTED leaves x half faded.
  */
-extern void uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x);
+extern UimlStatus uiml_interactions_fade(const UimlEnv *env, UimlInteractions *x);
+
+/* A sum of weights as a float that keeps its sign and stays finite. */
+extern float uiml_mass(double sum);
+
+/* A fade as it is applied to masses: 2^-50 at least. */
+extern double uiml_fade(double fade);
 
 extern void uiml_interactions_free(const UimlEnv *env, UimlInteractions *x);
 

@@ -37,9 +37,6 @@
 
 #define DEFAULT_DIMS 64
 
-/* Entries between two questions after interruption. */
-#define CHECK_ENTRIES 0x100000
-
 /*
  * Recall@20 / NDCG@100 on two splits of movielens-1m, 64 dims, by iterations: 2 .358 / .435 and .359 / .436,
  * 4 .367 / .446 and .371 / .444, 6 .368 / .447 and .374 / .445, 10 .368 / .448 and .376 / .447; exact
@@ -73,18 +70,14 @@ params_valid(const UimlModelParams *params)
 		   params->row_scale <= 1 && params->col_scale >= 0 && params->col_scale <= 1;
 }
 
-/* The size of the space to ask for: no more than users with entries or items can span. */
+/* The size of the space to ask for: no more than n_rows users with entries or n_items items can span. */
 static size_t
-dims_wanted(const UimlInteractions *x, const uint8_t *row_used, size_t dims)
+dims_wanted(size_t n_rows, size_t n_items, size_t dims)
 {
-	size_t rows = 0;
-
 	if (dims == 0)
 		dims = DEFAULT_DIMS;
-	for (size_t u = 0; u < x->n_users && rows < dims; u++)
-		rows += (row_used == NULL || row_used[u]) && x->row_start[u + 1] > x->row_start[u];
-	dims = dims < rows ? dims : rows;
-	return dims < x->n_items ? dims : x->n_items;
+	dims = dims < n_rows ? dims : n_rows;
+	return dims < n_items ? dims : n_items;
 }
 
 /* Cuts the dimensions that have no singular value, in place of a space of stride d. */
@@ -116,73 +109,50 @@ scale_vectors(UimlModel *model, const float *col_factor)
 	}
 }
 
-/* Sums the masses of the used rows by item, faded or as they are; returns all of them in *total. */
-static UimlStatus
-sum_masses(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, bool faded, double *mass,
-		   double *total)
+static double
+sum_of(const double *x, size_t n)
 {
-	memset(mass, 0, x->n_items * sizeof(double));
-	*total = 0;
-	for (size_t u = 0; u < x->n_users; u++)
-	{
-		double fade = faded && x->fade != NULL ? x->fade[u] : 1;
+	double sum = 0;
 
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		if (row_used != NULL && !row_used[u])
-			continue;
-		for (size_t e = x->row_start[u]; e < x->row_start[u + 1]; e++)
-			mass[x->item[e]] += x->mass[e] * fade;
-	}
-	for (size_t i = 0; i < x->n_items; i++)
-		*total += mass[i];
-	return UIML_OK;
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
 }
 
 /*
  * Each item's share of the mass of the used rows, faded: what is popular now.  Where one event lies so far in
  * the future that all others have faded to nothing, nothing is known of now, and what was popular must do.
+ * n_rows receives how many rows have an item.
  */
 static UimlStatus
-measure_popularity(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, float *popularity)
+measure_popularity(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, float *popularity,
+				   size_t *n_rows)
 {
-	double *mass = uiml_alloc(env, x->n_items, sizeof(double));
+	double *mass = uiml_alloc(env, rows->n_items, sizeof(double));
 	double total = 0;
-	UimlStatus status = mass == NULL ? UIML_ENOMEM : sum_masses(env, x, row_used, true, mass, &total);
+	UimlStatus status = UIML_ENOMEM;
 
+	if (mass != NULL)
+		status = rows->masses(rows->ctx, env, row_used, true, mass, n_rows);
+	if (status == UIML_OK)
+		total = sum_of(mass, rows->n_items);
 	if (status == UIML_OK && !(total > 0))
-		status = sum_masses(env, x, row_used, false, mass, &total);
-	if (status != UIML_OK)
 	{
-		uiml_free(env, mass);
-		return status;
+		status = rows->masses(rows->ctx, env, row_used, false, mass, NULL);
+		total = sum_of(mass, rows->n_items);
 	}
-	for (size_t i = 0; i < x->n_items; i++)
+	for (size_t i = 0; status == UIML_OK && i < rows->n_items; i++)
 		popularity[i] = total > 0 ? (float) (mass[i] / total) : 0;
 	uiml_free(env, mass);
-	return UIML_OK;
-}
-
-/* log2(1 + strength), which is not lost where strengths are tiny. */
-static UimlStatus
-compress_strengths(const UimlEnv *env, const UimlInteractions *x, float *value)
-{
-	for (size_t e = 0; e < x->n_entries; e++)
-	{
-		if (e % CHECK_ENTRIES == 0 && uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		value[e] = (float) (log1p(x->strength[e]) * M_LOG2E);
-	}
-	return UIML_OK;
+	return status;
 }
 
 /* The singular vectors of the matrix into model->out, with rank-deficient dimensions cut. */
 static UimlStatus
-fit_svd(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, const UimlModelParams *params,
+fit_svd(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, const UimlModelParams *params,
 		UimlModel *model, float *col_factor)
 {
 	UimlSvdParams svd = uiml_svd_defaults(model->dims);
-	UimlSparse matrix = {x->n_users, x->n_items, x->row_start, x->item, NULL};
 	size_t rank = 0;
 	UimlStatus status;
 
@@ -190,14 +160,8 @@ fit_svd(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, 
 	svd.col_scale = params->col_scale;
 	svd.iterations = SUBSPACE_ITERATIONS;
 	svd.seed = params->seed;
-	matrix.value = uiml_alloc(env, x->n_entries, sizeof(float));
-	if (matrix.value == NULL)
-		return UIML_ENOMEM;
-	status = compress_strengths(env, x, matrix.value);
-	if (status == UIML_OK)
-		status = uiml_svd_items(env, &matrix, row_used, &svd, model->out, model->sigma, col_factor,
-								&model->explained);
-	uiml_free(env, matrix.value);
+	status = rows->decompose(rows->ctx, env, row_used, &svd, model->out, model->sigma, col_factor,
+							 &model->explained);
 	if (status != UIML_OK)
 		return status;
 	while (rank < model->dims && model->sigma[rank] > RANK_TOLERANCE * model->sigma[0])
@@ -207,36 +171,48 @@ fit_svd(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, 
 	return rank > 0 ? UIML_OK : UIML_EEMPTY;
 }
 
+/* Room for the space, once popularity and with it the number of rows are known. */
+static UimlStatus
+open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, size_t dims, UimlModel *m)
+{
+	size_t n_rows = 0;
+	size_t cells;
+	UimlStatus status;
+
+	m->popularity = uiml_alloc(env, m->n_items, sizeof(float));
+	if (m->popularity == NULL)
+		return UIML_ENOMEM;
+	status = measure_popularity(env, rows, row_used, m->popularity, &n_rows);
+	if (status != UIML_OK)
+		return status;
+	m->dims = dims_wanted(n_rows, m->n_items, dims);
+	if (m->dims == 0)
+		return UIML_EEMPTY;
+	if (__builtin_mul_overflow(m->n_items, m->dims, &cells))
+		return UIML_ELIMIT;
+	m->out = uiml_alloc(env, cells, sizeof(float));
+	m->sigma = uiml_alloc(env, m->dims, sizeof(double));
+	return m->out == NULL || m->sigma == NULL ? UIML_ENOMEM : UIML_OK;
+}
+
 UimlStatus
-uiml_model_fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+uiml_model_fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 					 const UimlModelParams *params, UimlModel *model)
 {
-	UimlModel m = {.n_items = x->n_items,
+	UimlModel m = {.n_items = rows->n_items,
 				   .item_alpha = UIML_NEUTRAL_ITEM_ALPHA,
 				   .temperature = UIML_NEUTRAL_TEMPERATURE};
 	float *col_factor;
-	size_t cells;
-	UimlStatus status = UIML_OK;
+	UimlStatus status;
 
 	*model = (UimlModel){0};
 	if (!params_valid(params))
 		return UIML_EINVALID;
-	m.dims = dims_wanted(x, row_used, params->dims);
-	if (m.dims == 0)
-		return UIML_EEMPTY;
-	if (__builtin_mul_overflow(m.n_items, m.dims, &cells))
-		return UIML_ELIMIT;
 	uiml_progress(env, "item space", 0, 1);
-	m.out = uiml_alloc(env, cells, sizeof(float));
-	m.sigma = uiml_alloc(env, m.dims, sizeof(double));
-	m.popularity = uiml_alloc(env, m.n_items, sizeof(float));
 	col_factor = uiml_alloc(env, m.n_items, sizeof(float));
-	if (m.out == NULL || m.sigma == NULL || m.popularity == NULL || col_factor == NULL)
-		status = UIML_ENOMEM;
+	status = col_factor == NULL ? UIML_ENOMEM : open_space(env, rows, row_used, params->dims, &m);
 	if (status == UIML_OK)
-		status = measure_popularity(env, x, row_used, m.popularity);
-	if (status == UIML_OK)
-		status = fit_svd(env, x, row_used, params, &m, col_factor);
+		status = fit_svd(env, rows, row_used, params, &m, col_factor);
 	if (status == UIML_OK)
 	{
 		m.in = uiml_alloc(env, m.n_items * m.dims, sizeof(float));
@@ -375,62 +351,22 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 	return status;
 }
 
-/* Adds a user's masses per interest to count; returns their sum. */
-static double
-add_interest_mass(const UimlModel *model, const uint32_t *item, const float *mass, size_t n, double *count)
-{
-	double total = 0;
-
-	for (size_t e = 0; e < n; e++)
-	{
-		uint32_t interest = model->interest[item[e]];
-
-		if (interest == UINT32_MAX)
-			continue;
-		count[interest] += mass[e];
-		total += mass[e];
-	}
-	return total;
-}
-
 /* The mean of the used users' interest distributions. */
 static UimlStatus
-measure_prior(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used, UimlModel *model)
+measure_prior(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, UimlModel *model)
 {
 	size_t k = model->n_interests;
-	double *sum = uiml_alloc0(env, 2 * k, sizeof(double));
+	double *sum = uiml_alloc(env, k, sizeof(double));
 	double users = 0;
+	UimlStatus status = UIML_ENOMEM;
 
 	model->prior = uiml_alloc(env, k, sizeof(float));
-	if (sum == NULL || model->prior == NULL)
-	{
-		uiml_free(env, sum);
-		return UIML_ENOMEM;
-	}
-	for (size_t u = 0; u < x->n_users; u++)
-	{
-		size_t first = x->row_start[u];
-		size_t n = x->row_start[u + 1] - first;
-		double *own = sum + k;
-		double total;
-
-		if (uiml_interrupted(env))
-		{
-			uiml_free(env, sum);
-			return UIML_EINTERRUPTED;
-		}
-		if (row_used != NULL && !row_used[u])
-			continue;
-		memset(own, 0, k * sizeof(double));
-		total = add_interest_mass(model, x->item + first, x->mass + first, n, own);
-		for (size_t j = 0; total > 0 && j < k; j++)
-			sum[j] += own[j] / total;
-		users += total > 0;
-	}
-	for (size_t j = 0; j < k; j++)
+	if (sum != NULL && model->prior != NULL)
+		status = rows->prior(rows->ctx, env, row_used, model->interest, model->n_items, k, sum, &users);
+	for (size_t j = 0; status == UIML_OK && j < k; j++)
 		model->prior[j] = users > 0 ? (float) (sum[j] / users) : 1 / (float) k;
 	uiml_free(env, sum);
-	return UIML_OK;
+	return status;
 }
 
 static void
@@ -446,7 +382,7 @@ drop_interests(const UimlEnv *env, UimlModel *model)
 }
 
 UimlStatus
-uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+uiml_model_fit_interests(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 						 const UimlModelParams *params, UimlModel *model)
 {
 	float *point;
@@ -469,7 +405,7 @@ uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x, const ui
 	uiml_free(env, point);
 	uiml_free(env, weight);
 	if (status == UIML_OK)
-		status = measure_prior(env, x, row_used, model);
+		status = measure_prior(env, rows, row_used, model);
 	if (status != UIML_OK)
 		drop_interests(env, model);
 	uiml_progress(env, "interests", 1, 1);
@@ -477,13 +413,13 @@ uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x, const ui
 }
 
 UimlStatus
-uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+uiml_model_fit(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 			   const UimlModelParams *params, UimlModel *model)
 {
-	UimlStatus status = uiml_model_fit_space(env, x, row_used, params, model);
+	UimlStatus status = uiml_model_fit_space(env, rows, row_used, params, model);
 
 	if (status == UIML_OK)
-		status = uiml_model_fit_interests(env, x, row_used, params, model);
+		status = uiml_model_fit_interests(env, rows, row_used, params, model);
 	if (status != UIML_OK)
 		uiml_model_free(env, model);
 	return status;

@@ -9,7 +9,7 @@
 #ifndef UIML_MODEL_H
 #define UIML_MODEL_H
 
-#include "core/interactions.h"
+#include "core/rows.h"
 #include "core/judgement.h"
 
 typedef struct UimlModelParams
@@ -56,24 +56,24 @@ extern UimlModelParams uiml_model_defaults(void);
 
 /*
  * uiml_model_fit
- *		Item space, interests, prior and popularity from the rows of x that row_used flags (NULL: all).
+ *		Item space, interests, prior and popularity from the rows that row_used flags (NULL: all).
  *
  * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, and k by
  * silhouette); dims is capped by the rank of the data and interests by the number of distinct items.  alpha,
  * item_alpha and temperature get neutral values (k, 10, .6) until they are tuned.  Free with uiml_model_free.
- * Returns the statuses of uiml_svd_items and uiml_kmeans_spherical.
+ * Returns the statuses of the passes and of
+ * uiml_kmeans_spherical.
  *
  * The two halves may be called by themselves: uiml_model_fit_space leaves a model without interests, and
  * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the
  * model's space.
  */
-extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 								 const UimlModelParams *params, UimlModel *model);
-extern UimlStatus uiml_model_fit_space(const UimlEnv *env, const UimlInteractions *x, const uint8_t *row_used,
+extern UimlStatus uiml_model_fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 									   const UimlModelParams *params, UimlModel *model);
-extern UimlStatus uiml_model_fit_interests(const UimlEnv *env, const UimlInteractions *x,
-										   const uint8_t *row_used, const UimlModelParams *params,
-										   UimlModel *model);
+extern UimlStatus uiml_model_fit_interests(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
+										   const UimlModelParams *params, UimlModel *model);
 
 extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
 

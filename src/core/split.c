@@ -220,15 +220,15 @@ put_entry(UimlInteractions *part, size_t at, const UimlInteractions *x, size_t e
 }
 
 static void
-copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint32_t u, double fold_in, Ticket *ticket,
-		   uint8_t *flag, UimlHoldout *out, size_t h)
+copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint64_t user_hash, double fold_in,
+		   Ticket *ticket, uint8_t *flag, UimlHoldout *out, size_t h)
 {
-	size_t first = x->row_start[u];
-	size_t n = uiml_items_end(x, u) - first;
+	size_t first = x->row_start[h];
+	size_t n = uiml_items_end(x, h) - first;
 	size_t seen_at = out->seen.row_start[h];
 	size_t hidden_at = out->hidden.row_start[h];
 
-	choose_hidden(keys, x->item + first, n, keys->user_hash[u], fold_in, ticket, flag);
+	choose_hidden(keys, x->item + first, n, user_hash, fold_in, ticket, flag);
 	for (size_t i = 0; i < n; i++)
 	{
 		if (flag[i])
@@ -236,15 +236,16 @@ copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint32_t u, dou
 		else
 			put_entry(&out->seen, seen_at++, x, first + i, false);
 	}
-	for (size_t e = first + n; e < x->row_start[u + 1]; e++)
+	for (size_t e = first + n; e < x->row_start[h + 1]; e++)
 		put_entry(&out->seen, seen_at++, x, e, false);
 }
 
 UimlStatus
-uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitKeys *keys,
-				 const uint8_t *role, UimlRole which, double fold_in, UimlHoldout *out, uint32_t **user)
+uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys, const uint8_t *role,
+				 UimlRole which, double fold_in, UimlHoldout *out, uint32_t **user)
 {
-	size_t n = count_role(role, x->n_users, which);
+	UimlInteractions x = {0};
+	size_t n = count_role(role, rows->n_users, which);
 	size_t longest = 0;
 	Ticket *ticket = NULL;
 	uint8_t *flag = NULL;
@@ -254,16 +255,18 @@ uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitK
 	*out = (UimlHoldout){0};
 	if (!(fold_in > 0 && fold_in < 1))
 		return UIML_EINVALID;
-	status = open_holdout(env, n, x, out, &list);
+	status = rows->select(rows->ctx, env, role, which, &x);
+	if (status == UIML_OK)
+		status = open_holdout(env, n, &x, out, &list);
 	if (status == UIML_OK)
 	{
-		list_role(role, x->n_users, which, list);
+		list_role(role, rows->n_users, which, list);
 		for (size_t h = 0; h < n; h++)
 		{
-			size_t items = uiml_items_end(x, list[h]) - x->row_start[list[h]];
+			size_t items = uiml_items_end(&x, h) - x.row_start[h];
 			size_t hidden = hidden_count(items, fold_in);
 
-			out->seen.row_start[h + 1] = x->row_start[list[h] + 1] - x->row_start[list[h]] - hidden;
+			out->seen.row_start[h + 1] = x.row_start[h + 1] - x.row_start[h] - hidden;
 			out->hidden.row_start[h + 1] = hidden;
 			longest = items > longest ? items : longest;
 		}
@@ -278,10 +281,11 @@ uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitK
 		if (uiml_interrupted(env))
 			status = UIML_EINTERRUPTED;
 		else
-			copy_items(keys, x, list[h], fold_in, ticket, flag, out, h);
+			copy_items(keys, &x, keys->user_hash[list[h]], fold_in, ticket, flag, out, h);
 	}
 	uiml_free(env, ticket);
 	uiml_free(env, flag);
+	uiml_interactions_free(env, &x);
 	return close_holdout(env, status, out, list, user);
 }
 

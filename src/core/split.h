@@ -52,14 +52,14 @@ extern void uiml_split_fit_rows(const uint8_t *role, size_t n_users, uint8_t *fl
 
 /*
  * uiml_split_items
- *		The users of x with a role, as a holdout: their items split by hash into seen and hidden.
+ *		The users with a role, as a holdout: their items split by hash into seen and hidden.
  *
  * fold_in: share of items that stay seen, 0 < fold_in < 1.  Hidden strengths and masses are both the plain
- * sum of the weights.  Users keep the order of x; user (may be NULL) receives their numbers in x,
+ * sum of the weights.  Users keep their order; user (may be NULL) receives their numbers,
  * uiml_alloc'd.  Free with uiml_holdout_free.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM,
  * UIML_EINTERRUPTED.
  */
-extern UimlStatus uiml_split_items(const UimlEnv *env, const UimlInteractions *x, const UimlSplitKeys *keys,
+extern UimlStatus uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys,
 								   const uint8_t *role, UimlRole which, double fold_in, UimlHoldout *out,
 								   uint32_t **user);
 

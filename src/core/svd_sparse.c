@@ -49,7 +49,7 @@ count_columns(void *ctx, double *count)
 			return UIML_EINVALID;
 		if (!row_is_used(sparse, row))
 			continue;
-		for (size_t k = x->row_start[row]; k < x->row_start[row + 1]; k++)
+		for (size_t k = x->row_start[row]; k < uiml_row_end(x, row); k++)
 		{
 			if (since_check++ % CHECK_OPERATIONS == 0 && uiml_interrupted(sparse->env))
 				return UIML_EINTERRUPTED;
@@ -77,7 +77,7 @@ visit_entries(Sparse *sparse, const double *divisor, double row_scale, bool stor
 
 	for (size_t row = 0; row < x->n_rows; row++)
 	{
-		size_t end = x->row_start[row + 1];
+		size_t end = uiml_row_end(x, row);
 		double row_divisor = pow((double) (end - x->row_start[row]), row_scale);
 
 		if (!row_is_used(sparse, row))
@@ -157,7 +157,7 @@ static UimlStatus
 multiply_row(Sparse *sparse, size_t row, const float *basis, size_t l, float *z)
 {
 	const UimlSparse *x = sparse->x;
-	size_t end = x->row_start[row + 1];
+	size_t end = uiml_row_end(x, row);
 	size_t chunk = chunk_of(l);
 
 	memset(z, 0, l * sizeof(float));
@@ -177,7 +177,7 @@ static UimlStatus
 add_row(Sparse *sparse, size_t row, const float *z, size_t l, float *product)
 {
 	const UimlSparse *x = sparse->x;
-	size_t end = x->row_start[row + 1];
+	size_t end = uiml_row_end(x, row);
 	size_t chunk = chunk_of(l);
 
 	for (size_t k = x->row_start[row]; k < end; k += chunk)
@@ -229,7 +229,7 @@ ritz_rows(Sparse *sparse, const float *basis, size_t l, float *z, double *wide, 
 	memset(gram, 0, l * l * sizeof(double));
 	for (size_t row = 0; status == UIML_OK && row < x->n_rows; row++)
 	{
-		if (!row_is_used(sparse, row) || x->row_start[row + 1] == x->row_start[row])
+		if (!row_is_used(sparse, row) || uiml_row_end(x, row) == x->row_start[row])
 			continue;
 		status = multiply_row(sparse, row, basis, l, z + filled * l);
 		if (++filled < RITZ_ROWS || status != UIML_OK)

@@ -215,8 +215,10 @@ build(Evaluation *e, double from, double before, double until, UimlInteractions 
 static void
 choose_half_life(Evaluation *e, double before, const UimlInteractions *x)
 {
+	UimlRows rows = uiml_rows_in_memory(x);
+
 	uiml_phases_enter(&e->phases, "half-life");
-	uiml_check(uiml_half_life_choose(&e->env, e->source->events, e->source->n_events, before, x, e->role,
+	uiml_check(uiml_half_life_choose(&e->env, e->source->events, e->source->n_events, before, &rows, e->role,
 									 e->params.seed, &e->half_life),
 			   "half-life");
 }
@@ -259,10 +261,12 @@ static void
 evaluate_users(Evaluation *e)
 {
 	UimlInteractions x;
+	UimlRows rows;
 	size_t n_users = e->source->users.n;
 	size_t n_test;
 
 	build(e, -INFINITY, INFINITY, e->source->until, &x);
+	rows = uiml_rows_in_memory(&x);
 	for (size_t u = 0; u < n_users; u++)
 		e->rows[u] = x.row_start[u + 1] - x.row_start[u] >= 2;
 	n_test = Min(e->users, count_flags(e->rows, n_users) / SMALLEST_FIT_SHARE);
@@ -278,19 +282,19 @@ evaluate_users(Evaluation *e)
 				   "interactions");
 	}
 	free_events(e);
-	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
+	uiml_check(uiml_split_items(&e->env, &rows, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
 			   "split");
-	uiml_check(uiml_split_items(&e->env, &x, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
+	uiml_check(uiml_split_items(&e->env, &rows, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
 			   "split");
 	uiml_split_fit_rows(e->role, n_users, e->rows);
 
 	/* For the final fit, all but the test users. */
 	for (size_t u = 0; u < n_users; u++)
 		e->role[u] = e->role[u] != UIML_JUDGE;
-	run_trial(e, &(UimlTrial){.fit = &x,
+	run_trial(e, &(UimlTrial){.fit = &rows,
 							  .fit_rows = e->rows,
 							  .tuning = &e->tuning,
-							  .refit = &x,
+							  .refit = &rows,
 							  .refit_rows = e->role,
 							  .judging = &e->judging});
 }
@@ -358,13 +362,14 @@ static void
 build_faded(Evaluation *e, double cut, UimlInteractions *x)
 {
 	build(e, -INFINITY, cut, cut, x);
-	uiml_interactions_fade(&e->env, x);
+	uiml_check(uiml_interactions_fade(&e->env, x), "interactions");
 }
 
 static void
 evaluate_time(Evaluation *e)
 {
 	UimlInteractions fit, refit, after;
+	UimlRows fit_rows, refit_rows;
 	uint8_t *judges = MemoryContextAllocHuge(e->context, e->source->users.n);
 	double tuning, final;
 
@@ -385,10 +390,10 @@ evaluate_time(Evaluation *e)
 	free_events(e);
 	split_at(e, &fit, &after, judges, &e->tuning);
 	uiml_interactions_free(&e->env, &after);
-	run_trial(e, &(UimlTrial){.fit = fit.n_entries > 0 ? &fit : &refit,
-							  .tuning = &e->tuning,
-							  .refit = &refit,
-							  .judging = &e->judging});
+	fit_rows = uiml_rows_in_memory(fit.n_entries > 0 ? &fit : &refit);
+	refit_rows = uiml_rows_in_memory(&refit);
+	run_trial(e, &(UimlTrial){
+					 .fit = &fit_rows, .tuning = &e->tuning, .refit = &refit_rows, .judging = &e->judging});
 }
 
 /* --- the result ----------------------------------------------------------------------------------------- */

@@ -248,6 +248,7 @@ choose_half_life(Training *training)
 {
 	const UimlSource *source = training->source;
 	UimlInteractions *x = &training->interactions;
+	UimlRows rows = uiml_rows_in_memory(x);
 	size_t held_out = uiml_split_size(x->n_users, training->params.max_users);
 	uint8_t *role = MemoryContextAllocHuge(training->context, x->n_users);
 
@@ -258,8 +259,8 @@ choose_half_life(Training *training)
 		uiml_split_roles(&training->env, &training->keys, x->n_users, NULL, held_out, held_out, role),
 		"split");
 	check_status(training,
-				 uiml_half_life_choose(&training->env, source->events, source->n_events, INFINITY, x, role,
-									   training->seed, &training->half_life),
+				 uiml_half_life_choose(&training->env, source->events, source->n_events, INFINITY, &rows,
+									   role, training->seed, &training->half_life),
 				 "half-life");
 	check_status(training,
 				 uiml_interactions_decay(&training->env, source->events, source->n_events, -INFINITY,
@@ -303,14 +304,15 @@ read_source(Training *training)
 static void
 fit_model(Training *training)
 {
+	UimlRows rows = uiml_rows_in_memory(&training->interactions);
 	UimlJudgement judgement;
 
 	uiml_phases_enter(&training->phases, "split");
 	bound_fit(training);
 	uiml_blas_begin();
 	check_status(training,
-				 uiml_behaviour_train(&training->env, &training->interactions, &training->keys,
-									  &training->params, &training->model, &judgement),
+				 uiml_behaviour_train(&training->env, &rows, &training->keys, &training->params,
+									  &training->model, &judgement),
 				 "item space and interests");
 	uiml_blas_end();
 	training->n_figures = uiml_judgement_n_figures(&judgement);
@@ -322,7 +324,7 @@ fit_model(Training *training)
 	uiml_judgement_free(&training->env, &judgement);
 
 	/* Models are fitted at each user's own time; what is stored is of data_until. */
-	uiml_interactions_fade(&training->env, &training->interactions);
+	uiml_check(uiml_interactions_fade(&training->env, &training->interactions), "interactions");
 }
 
 /* --- what is kept --------------------------------------------------------------------------------------- */

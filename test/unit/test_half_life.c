@@ -64,7 +64,9 @@ choose(const UimlEnv *env, int period, const uint8_t *role, double *chosen)
 										 N_EVENTS * DAY, INFINITY, &x);
 	if (status == UIML_OK)
 	{
-		status = uiml_half_life_choose(env, events, n, INFINITY, &x, role, 1, chosen);
+		UimlRows rows = uiml_rows_in_memory(&x);
+
+		status = uiml_half_life_choose(env, events, n, INFINITY, &rows, role, 1, chosen);
 		uiml_interactions_free(env, &x);
 	}
 	free(events);
@@ -133,6 +135,7 @@ test_memory(void **state)
 	UimlEnv env = test_env_metered(&meter);
 	size_t n = (size_t) N_USERS * N_EVENTS;
 	UimlInteractions x;
+	UimlRows rows;
 	size_t estimate;
 	UimlEvent *events = malloc(n * sizeof(UimlEvent));
 	uint8_t role[N_USERS];
@@ -146,8 +149,9 @@ test_memory(void **state)
 	assert_int_equal(uiml_interactions_build(&env, events, n, N_USERS, N_ITEMS, 0, -INFINITY, INFINITY,
 											 N_EVENTS * DAY, INFINITY, &x),
 					 UIML_OK);
+	rows = uiml_rows_in_memory(&x);
 	meter.peak = meter.held;
-	assert_int_equal(uiml_half_life_choose(&env, events, n, INFINITY, &x, role, 1, &chosen), UIML_OK);
+	assert_int_equal(uiml_half_life_choose(&env, events, n, INFINITY, &rows, role, 1, &chosen), UIML_OK);
 	estimate = uiml_half_life_memory(N_USERS, N_ITEMS, x.n_entries, n, N_USERS / 10);
 	assert_true(estimate >= meter.peak);
 	assert_true((double) estimate <= 1.5 * (double) meter.peak + 2e6);

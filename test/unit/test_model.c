@@ -28,6 +28,7 @@ enum
 typedef struct World
 {
 	UimlInteractions x;
+	UimlRows rows;
 	uint64_t hash[USERS];
 } World;
 
@@ -78,6 +79,7 @@ world_create(World *world)
 		uiml_interactions_build(&env, event, n, USERS, ITEMS, 0, -INFINITY, INFINITY, 0, INFINITY, &world->x),
 		UIML_OK);
 	free(event);
+	world->rows = uiml_rows_in_memory(&world->x);
 	for (size_t u = 0; u < USERS; u++)
 		world->hash[u] = mix(u + 17);
 }
@@ -128,7 +130,7 @@ test_planted_interests(void **state)
 
 	params.dims = 4;
 	params.interests = GROUPS;
-	assert_int_equal(uiml_model_fit(&env, &world->x, NULL, &params, &model), UIML_OK);
+	assert_int_equal(uiml_model_fit(&env, &world->rows, NULL, &params, &model), UIML_OK);
 	assert_int_equal(model.n_interests, GROUPS);
 	for (size_t i = 0; i < ITEMS; i++)
 		if (model.interest[i] != UINT32_MAX)
@@ -169,6 +171,7 @@ test_fold_in(void **state)
 	uint32_t item[] = {0, 1, 1, 2, 2};
 	float one[] = {1, 1, 1, 1, 1};
 	UimlInteractions x = {3, 3, 0, 5, start, item, one, one, NULL};
+	UimlRows rows = uiml_rows_in_memory(&x);
 	const float row[3][3] = {{1, 1, 0}, {0, 1, 1}, {0, 0, 1}};
 
 	(void) state;
@@ -178,7 +181,7 @@ test_fold_in(void **state)
 	{
 		params.row_scale = scaled ? .25 : 0;
 		params.col_scale = scaled ? .25 : 0;
-		assert_int_equal(uiml_model_fit(&env, &x, NULL, &params, &model), UIML_OK);
+		assert_int_equal(uiml_model_fit(&env, &rows, NULL, &params, &model), UIML_OK);
 		assert_int_equal(model.dims, 3);
 		for (size_t u = 0; u < 3; u++)
 		{
@@ -204,7 +207,7 @@ test_truncate(void **state)
 
 	params.dims = 8;
 	params.interests = GROUPS;
-	assert_int_equal(uiml_model_fit(&env, &world->x, NULL, &params, &model), UIML_OK);
+	assert_int_equal(uiml_model_fit(&env, &world->rows, NULL, &params, &model), UIML_OK);
 	explained = model.explained;
 	uiml_model_user(&model, world->x.item, world->x.mass, world->x.row_start[1], full, NULL);
 	uiml_model_truncate(&model, 3);
@@ -392,7 +395,7 @@ test_better_than_popularity(void **state)
 	UimlFigure figure[48];
 	size_t n;
 
-	assert_int_equal(uiml_behaviour_train(&env, &world->x, &keys, &params, &model, &judgement), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &world->rows, &keys, &params, &model, &judgement), UIML_OK);
 	assert_int_equal(judgement.n_users, USERS / 10);
 	n = uiml_judgement_n_figures(&judgement);
 	assert_int_equal(n, 3 * 10 + 3);
@@ -431,7 +434,7 @@ test_chosen(void **state)
 
 	params.model.dims = 0;
 	params.model.interests = 0;
-	assert_int_equal(uiml_behaviour_train(&env, &world->x, &keys, &params, &model, &judgement), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &world->rows, &keys, &params, &model, &judgement), UIML_OK);
 	assert_int_equal(model.dims, 16);
 	assert_int_equal(model.n_interests, GROUPS);
 	uiml_judgement_free(&env, &judgement);
@@ -448,8 +451,8 @@ test_deterministic(void **state)
 	UimlModel a, b;
 	UimlJudgement ja, jb;
 
-	assert_int_equal(uiml_behaviour_train(&env, &world->x, &keys, &params, &a, &ja), UIML_OK);
-	assert_int_equal(uiml_behaviour_train(&env, &world->x, &keys, &params, &b, &jb), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &world->rows, &keys, &params, &a, &ja), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &world->rows, &keys, &params, &b, &jb), UIML_OK);
 	assert_memory_equal(a.out, b.out, ITEMS * a.dims * sizeof(float));
 	assert_memory_equal(a.in, b.in, ITEMS * a.dims * sizeof(float));
 	assert_memory_equal(a.interest, b.interest, ITEMS * sizeof(uint32_t));
@@ -471,6 +474,7 @@ test_nothing_hidden(void **state)
 	float one[12];
 	uint64_t hash[12];
 	UimlInteractions x = {12, 4, 0, 12, start, item, one, one, NULL};
+	UimlRows rows = uiml_rows_in_memory(&x);
 	UimlSplitKeys keys = {hash, item_hash, NULL};
 	UimlBehaviourParams params = uiml_behaviour_defaults();
 	UimlModel model;
@@ -486,7 +490,7 @@ test_nothing_hidden(void **state)
 		hash[u] = mix(u);
 	}
 	start[12] = 12;
-	assert_int_equal(uiml_behaviour_train(&env, &x, &keys, &params, &model, &judgement), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &rows, &keys, &params, &model, &judgement), UIML_OK);
 	assert_int_equal(judgement.n_users, 1);
 	assert_int_equal(uiml_judgement_figures(&env, &judgement, 0, figure), UIML_OK);
 	assert_int_equal(figure[0].users, 0);
@@ -499,9 +503,9 @@ test_nothing_hidden(void **state)
 	/* No entries at all. */
 	memset(start, 0, sizeof(start));
 	x.n_entries = 0;
-	assert_int_equal(uiml_behaviour_train(&env, &x, &keys, &params, &model, &judgement), UIML_EEMPTY);
+	assert_int_equal(uiml_behaviour_train(&env, &rows, &keys, &params, &model, &judgement), UIML_EEMPTY);
 	params.model.dims = 2000;
-	assert_int_equal(uiml_behaviour_train(&env, &x, &keys, &params, &model, &judgement), UIML_EINVALID);
+	assert_int_equal(uiml_behaviour_train(&env, &rows, &keys, &params, &model, &judgement), UIML_EINVALID);
 }
 
 static bool
@@ -530,7 +534,7 @@ test_faint(void **state)
 	for (size_t e = 0; e < world.x.n_entries; e++)
 		world.x.strength[e] = world.x.mass[e] = 1e-30f;
 	memset(world.x.fade, 0, world.x.n_users * sizeof(double));
-	assert_int_equal(uiml_behaviour_train(&env, &world.x, &keys, &params, &model, &judgement), UIML_OK);
+	assert_int_equal(uiml_behaviour_train(&env, &world.rows, &keys, &params, &model, &judgement), UIML_OK);
 	assert_int_equal(model.dims, 8);
 	assert_int_equal(model.n_interests, GROUPS);
 	assert_true(all_finite(model.in, ITEMS * model.dims) && all_finite(model.out, ITEMS * model.dims));
@@ -554,7 +558,7 @@ test_out_of_memory(void **state)
 		UimlEnv env = test_env_failing_alloc(&countdown);
 		UimlModel model;
 		UimlJudgement judgement;
-		UimlStatus status = uiml_behaviour_train(&env, &world->x, &keys, &params, &model, &judgement);
+		UimlStatus status = uiml_behaviour_train(&env, &world->rows, &keys, &params, &model, &judgement);
 
 		if (status == UIML_OK)
 		{
@@ -583,7 +587,7 @@ test_interrupted(void **state)
 		UimlEnv env = test_env_interrupting(&countdown);
 		UimlModel model;
 		UimlJudgement judgement;
-		UimlStatus status = uiml_behaviour_train(&env, &world->x, &keys, &params, &model, &judgement);
+		UimlStatus status = uiml_behaviour_train(&env, &world->rows, &keys, &params, &model, &judgement);
 
 		if (status == UIML_OK)
 		{
@@ -617,7 +621,7 @@ test_memory(void **state)
 
 		params.dims = sizes[i][0];
 		params.interests = sizes[i][1];
-		assert_int_equal(uiml_model_fit(&env, x, NULL, &params, &model), UIML_OK);
+		assert_int_equal(uiml_model_fit(&env, &world->rows, NULL, &params, &model), UIML_OK);
 		estimate = uiml_model_memory(x->n_users, x->n_items, x->n_entries, &params);
 		assert_true(estimate >= meter.peak + held);
 		assert_true((double) estimate <= 1.5 * (double) (meter.peak + held) + 2e6);
@@ -632,7 +636,8 @@ test_memory(void **state)
 		UimlModel model;
 		UimlJudgement judgement;
 
-		assert_int_equal(uiml_behaviour_train(&env, x, &keys, &params, &model, &judgement), UIML_OK);
+		assert_int_equal(uiml_behaviour_train(&env, &world->rows, &keys, &params, &model, &judgement),
+						 UIML_OK);
 		assert_true(uiml_behaviour_memory(x->n_users, x->n_items, x->n_entries, &params) >=
 					meter.peak + held);
 		uiml_model_free(&env, &model);

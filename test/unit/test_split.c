@@ -93,6 +93,7 @@ test_many_roles(void **state)
 static void
 test_items(void **state)
 {
+	UimlRows rows = uiml_rows_in_memory(&x);
 	UimlEnv env = uiml_env_malloc();
 	uint64_t hash[5] = {0};
 	UimlSplitKeys keys = {hash, highest_first, NULL};
@@ -102,7 +103,7 @@ test_items(void **state)
 	uint32_t *user;
 
 	(void) state;
-	assert_int_equal(uiml_split_items(&env, &x, &keys, role, UIML_JUDGE, .8, &holdout, &user), UIML_OK);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_JUDGE, .8, &holdout, &user), UIML_OK);
 	assert_int_equal(holdout.seen.n_users, 5);
 	for (size_t u = 0; u < 5; u++)
 	{
@@ -125,14 +126,16 @@ test_items(void **state)
 	uiml_free(&env, user);
 
 	/* Something always stays seen, whatever the share. */
-	assert_int_equal(uiml_split_items(&env, &x, &keys, role, UIML_JUDGE, 1e-12, &holdout, NULL), UIML_OK);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_JUDGE, 1e-12, &holdout, NULL), UIML_OK);
 	assert_int_equal(holdout.seen.row_start[5] - holdout.seen.row_start[4], 1);
 	uiml_holdout_free(&env, &holdout);
-	assert_int_equal(uiml_split_items(&env, &x, &keys, role, UIML_TUNE, .8, &holdout, NULL), UIML_OK);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_TUNE, .8, &holdout, NULL), UIML_OK);
 	assert_int_equal(holdout.seen.n_users, 0);
 	uiml_holdout_free(&env, &holdout);
-	assert_int_equal(uiml_split_items(&env, &x, &keys, role, UIML_JUDGE, 1, &holdout, NULL), UIML_EINVALID);
-	assert_int_equal(uiml_split_items(&env, &x, &keys, role, UIML_JUDGE, NAN, &holdout, NULL), UIML_EINVALID);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_JUDGE, 1, &holdout, NULL),
+					 UIML_EINVALID);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_JUDGE, NAN, &holdout, NULL),
+					 UIML_EINVALID);
 }
 
 static void
@@ -175,6 +178,7 @@ test_texts(void **state)
 	uint32_t before_item[] = {0, 2, 5, 6, 7};
 	uint32_t after_item[] = {1, 2, 7, 0, 6};
 	UimlInteractions before = {2, 5, 3, 5, before_start, before_item, strength, mass, NULL};
+	UimlRows rows = uiml_rows_in_memory(&before);
 	UimlInteractions after = {2, 5, 3, 5, after_start, after_item, strength, mass, NULL};
 	uint64_t hash[2] = {0};
 	UimlSplitKeys keys = {hash, highest_first, NULL};
@@ -185,7 +189,7 @@ test_texts(void **state)
 	(void) state;
 	assert_int_equal(uiml_items_end(&before, 0), 2);
 	assert_int_equal(uiml_items_end(&before, 1), 4);
-	assert_int_equal(uiml_split_items(&env, &before, &keys, role, UIML_JUDGE, .1, &holdout, NULL), UIML_OK);
+	assert_int_equal(uiml_split_items(&env, &rows, &keys, role, UIML_JUDGE, .1, &holdout, NULL), UIML_OK);
 	assert_int_equal(holdout.hidden.n_entries, 1);
 	assert_int_equal(holdout.hidden.item[0], 2);
 	assert_int_equal(holdout.seen.n_texts, 3);
@@ -203,6 +207,7 @@ test_texts(void **state)
 static UimlStatus
 split_all(const UimlEnv *env)
 {
+	UimlRows rows = uiml_rows_in_memory(&x);
 	uint64_t hash[5] = {3, 1, 2, 0, 4};
 	UimlSplitKeys keys = {hash, highest_first, NULL};
 	uint8_t role[5];
@@ -212,7 +217,7 @@ split_all(const UimlEnv *env)
 
 	if (status != UIML_OK)
 		return status;
-	status = uiml_split_items(env, &x, &keys, role, UIML_JUDGE, .8, &holdout, &user);
+	status = uiml_split_items(env, &rows, &keys, role, UIML_JUDGE, .8, &holdout, &user);
 	if (status != UIML_OK)
 		return status;
 	uiml_holdout_free(env, &holdout);
