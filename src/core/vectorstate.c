@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/vector.h"
 
 /* By how much a row's exponent may exceed that of the state. */
@@ -156,60 +157,22 @@ uiml_vector_state_mean(const UimlVectorState *state, float *x)
 	return uiml_vector_is_finite(x, state->dim) ? UIML_OK : UIML_ENOTFINITE;
 }
 
-/* Little-endian fields of 2, 4 and 8 bytes; each returns the byte behind it. */
-static uint8_t *
-put(uint8_t *byte, uint64_t value, int size)
-{
-	for (int i = 0; i < size; i++)
-		*byte++ = (uint8_t) (value >> (8 * i));
-	return byte;
-}
-
-static uint8_t *
-put_f64(uint8_t *byte, double value)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	return put(byte, bits, 8);
-}
-
-static uint64_t
-get(const uint8_t *byte, int size)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < size; i++)
-		value |= (uint64_t) byte[i] << (8 * i);
-	return value;
-}
-
-static double
-get_f64(const uint8_t *byte)
-{
-	uint64_t bits = get(byte, 8);
-	double value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
 void
 uiml_vector_state_write(const UimlVectorState *state, void *bytes)
 {
 	uint8_t *byte = bytes;
 
 	memcpy(byte, magic, sizeof(magic));
-	byte = put(byte + sizeof(magic), VERSION, 2);
-	byte = put(byte, 0, 2);
-	byte = put(byte, UIML_VECTOR_STATE_BINARY_SIZE(state->dim), 4);
-	byte = put(byte, state->dim, 4);
-	byte = put(byte, (uint64_t) state->count, 8);
-	byte = put(byte, (uint64_t) state->half_life, 8);
-	byte = put(byte, (uint64_t) state->exponent, 8);
-	byte = put_f64(byte, state->weight);
+	byte = uiml_put_bytes(byte + sizeof(magic), VERSION, 2);
+	byte = uiml_put_bytes(byte, 0, 2);
+	byte = uiml_put_bytes(byte, UIML_VECTOR_STATE_BINARY_SIZE(state->dim), 4);
+	byte = uiml_put_bytes(byte, state->dim, 4);
+	byte = uiml_put_bytes(byte, (uint64_t) state->count, 8);
+	byte = uiml_put_bytes(byte, (uint64_t) state->half_life, 8);
+	byte = uiml_put_bytes(byte, (uint64_t) state->exponent, 8);
+	byte = uiml_put_f64(byte, state->weight);
 	for (size_t i = 0; i < state->dim; i++)
-		byte = put_f64(byte, state->sum[i]);
+		byte = uiml_put_f64(byte, state->sum[i]);
 }
 
 UimlStatus
@@ -218,9 +181,10 @@ uiml_vector_state_read_dim(const void *bytes, size_t length, size_t max_dim, siz
 	const uint8_t *byte = bytes;
 
 	if (length < UIML_VECTOR_STATE_HEADER || memcmp(byte, magic, sizeof(magic)) != 0 ||
-		get(byte + 4, 2) != VERSION || get(byte + 6, 2) != 0 || get(byte + 8, 4) != length)
+		uiml_get_bytes(byte + 4, 2) != VERSION || uiml_get_bytes(byte + 6, 2) != 0 ||
+		uiml_get_bytes(byte + 8, 4) != length)
 		return UIML_ECORRUPT;
-	*dim = get(byte + 12, 4);
+	*dim = uiml_get_bytes(byte + 12, 4);
 	if (*dim > max_dim)
 		return UIML_ELIMIT;
 	if (*dim == 0 || length != UIML_VECTOR_STATE_BINARY_SIZE(*dim))
@@ -235,17 +199,17 @@ uiml_vector_state_read(const void *bytes, size_t dim, UimlVectorState *state)
 	bool finite;
 
 	state->dim = (uint32_t) dim;
-	state->count = (int64_t) get(byte + 16, 8);
-	state->half_life = (int64_t) get(byte + 24, 8);
-	state->exponent = (int64_t) get(byte + 32, 8);
-	state->weight = get_f64(byte + 40);
+	state->count = (int64_t) uiml_get_bytes(byte + 16, 8);
+	state->half_life = (int64_t) uiml_get_bytes(byte + 24, 8);
+	state->exponent = (int64_t) uiml_get_bytes(byte + 32, 8);
+	state->weight = uiml_get_f64(byte + 40);
 	if (state->count < 0 || state->half_life < 0)
 		return UIML_ECORRUPT;
 
 	finite = isfinite(state->weight);
 	for (size_t i = 0; i < dim; i++)
 	{
-		state->sum[i] = get_f64(byte + UIML_VECTOR_STATE_HEADER + sizeof(double) * i);
+		state->sum[i] = uiml_get_f64(byte + UIML_VECTOR_STATE_HEADER + sizeof(double) * i);
 		finite &= isfinite(state->sum[i]) != 0;
 	}
 	if (!finite)
