@@ -13,11 +13,13 @@ CREATE FUNCTION uiml_evaluate(
 	users integer DEFAULT 1000,
 	seed bigint DEFAULT 0,
 	dims integer DEFAULT NULL,
-	interests integer DEFAULT NULL)
+	interests integer DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	features text DEFAULT NULL)
 	RETURNS TABLE (
 		metric text, k integer, value double precision, low double precision, high double precision, baseline text,
 		baseline_value double precision, users bigint)
 	AS 'MODULE_PATHNAME', 'uiml_evaluate'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 23 COST 100000;
-COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer) IS
-	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden) or ''time'' (the newest tenth of the events is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items. seed: of the split and the training. dims, interests: NULL for the domain''s. Returns recall, precision, hr, ndcg, mrr, map, novelty, diversity, coverage and gini at each k, auc, logloss and accuracy of the interests, each but coverage and gini with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users';
+COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer, interval, text) IS
+	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden) or ''time'' (the newest tenth of the events is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items. seed: of the split and the training. dims, interests, half_life, features: NULL for the domain''s. Returns recall, precision, hr, ndcg, mrr, map, novelty, diversity, coverage and gini at each k, auc, logloss and accuracy of the interests, each but coverage and gini with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users';

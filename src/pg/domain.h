@@ -82,6 +82,15 @@ extern char *uiml_options_problem(Jsonb *options);
 extern double uiml_jsonb_number(const JsonbValue *value);
 extern bool uiml_features_known(const char *features);
 
+/* Raises an error for features that are not known. */
+extern void uiml_features_check(const char *features);
+
+/*
+ * Seconds, INFINITY for none ('0'); months count 30 days, as everywhere in PostgreSQL where a length is needed.
+ * INVALID_PARAMETER_VALUE for less than none, or more than 10,000 years.
+ */
+extern double uiml_half_life_seconds(const Interval *interval);
+
 /*
  * An array of text or name as a List of char *, and back to text[].  NULL elements are refused, naming the
  * argument.

@@ -168,8 +168,8 @@ uiml_features_known(const char *features)
  * Arguments
  */
 
-static void
-check_features(const char *features)
+void
+uiml_features_check(const char *features)
 {
 	if (uiml_features_known(features))
 		return;
@@ -189,9 +189,8 @@ check_json(const char *argument, const char *problem)
 				errmsg("invalid value for argument %s", argument), errdetail("%s", problem));
 }
 
-/* Seconds, INFINITY for none; months count 30 days, as everywhere in PostgreSQL where a length is needed. */
-static double
-half_life_seconds(const Interval *interval)
+double
+uiml_half_life_seconds(const Interval *interval)
 {
 	double seconds = (double) interval->time / USECS_PER_SEC + (double) SECS_PER_DAY * interval->day +
 					 (double) SECS_PER_DAY * DAYS_PER_MONTH * interval->month;
@@ -242,7 +241,7 @@ static void
 check_args(const UimlDomainArgs *args)
 {
 	if (args->features != NULL)
-		check_features(args->features);
+		uiml_features_check(args->features);
 	if (args->kind_weights != NULL)
 		check_json("kind_weights", uiml_kind_weights_problem(args->kind_weights));
 	if (args->options != NULL)
@@ -268,7 +267,7 @@ read_common(FunctionCallInfo fcinfo, int first, UimlDomainArgs *args)
 	args->item_text = names_arg(fcinfo, first + 9, "item_text");
 	args->kind_weights = PG_ARGISNULL(first + 10) ? NULL : PG_GETARG_JSONB_P_COPY(first + 10);
 	args->has_half_life = !PG_ARGISNULL(first + 11);
-	args->half_life = args->has_half_life ? half_life_seconds(PG_GETARG_INTERVAL_P(first + 11)) : 0;
+	args->half_life = args->has_half_life ? uiml_half_life_seconds(PG_GETARG_INTERVAL_P(first + 11)) : 0;
 	args->features = PG_ARGISNULL(first + 12) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(first + 12));
 	args->dims = int_arg(fcinfo, first + 13, "dims", UIML_MAX_DIMS);
 	args->interests = int_arg(fcinfo, first + 14, "interests", UIML_MAX_INTERESTS);

@@ -20,165 +20,53 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "core/behaviour.h"
 #include "core/half_life.h"
-#include "pg/env.h"
-#include "pg/phases.h"
+#include "pg/evaluation.h"
 #include "pg/prediction.h"
 #include "pg/sourcecheck.h"
 #include "pg/trainargs.h"
 
-#define MAX_CUT_OFFS       100
-#define MAX_CUT_OFF        10000
-#define MAX_TEST_USERS     1000000
 #define SMALLEST_FIT_SHARE 4 /* test users are at most one in so many, and so are tuning users */
 #define FINAL_QUANTILE     .9
 #define TUNING_QUANTILE    .8
 #define RESULT_COLUMNS     8
 #define INTERRUPT_COMPARE  0xffff
 
-typedef struct Evaluation
-{
-	UimlDomain *domain;
-	bool by_time;
-	double fold_in;
-	size_t users;
-	uint64 seed;
-	size_t n_k;
-	size_t *k;
-	UimlModelParams params;
-	MemoryContext context; /* "uiml evaluation" */
-	UimlBudget budget;
-	UimlPhases phases;
-	UimlPgEnv pg;
-	UimlEnv inner;
-	UimlEnv env; /* inner, watched by budget */
-	UimlSource *source;
-	UimlSplitKeys keys;
-	double half_life; /* seconds, INFINITY for no decay */
-	uint8_t *role;
-	uint8_t *rows;
-	UimlHoldout tuning;
-	UimlHoldout judging;
-	UimlJudgement judgement;
-} Evaluation;
-
-/* --- arguments ------------------------------------------------------------------------------------------ */
-
-static void
-check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name));
-}
-
-static int
-count_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max)
-{
-	int value = PG_GETARG_INT32(argument);
-
-	if (value < 1 || value > max)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s must be between 1 and %d", name, max));
-	return value;
-}
-
-/* The argument, or what the domain was registered with; 0: chosen. */
-static size_t
-size_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max, int of_domain)
-{
-	return (size_t) (PG_ARGISNULL(argument) ? of_domain : count_arg(fcinfo, argument, name, max));
-}
-
-static bool
-holdout_arg(FunctionCallInfo fcinfo, int argument)
-{
-	char *holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-
-	if (strcmp(holdout, "users") != 0 && strcmp(holdout, "time") != 0)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("unrecognized holdout: \"%s\"", holdout),
-				errhint("Use \"users\" to hold out users, or \"time\" to hold out the newest events."));
-	return strcmp(holdout, "time") == 0;
-}
-
-static void
-cut_offs_arg(FunctionCallInfo fcinfo, int argument, Evaluation *e)
-{
-	ArrayType *array = PG_GETARG_ARRAYTYPE_P(argument);
-	Datum *element;
-	bool *null;
-	int n;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("at must be a one-dimensional array"));
-	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &element, &null, &n);
-	if (n < 1 || n > MAX_CUT_OFFS)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("at must have between 1 and %d elements", MAX_CUT_OFFS));
-	e->n_k = (size_t) n;
-	e->k = palloc((size_t) n * sizeof(size_t));
-	for (int i = 0; i < n; i++)
-	{
-		if (null[i] || DatumGetInt32(element[i]) < 1 || DatumGetInt32(element[i]) > MAX_CUT_OFF)
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("elements of at must be between 1 and %d", MAX_CUT_OFF));
-		e->k[i] = (size_t) DatumGetInt32(element[i]);
-	}
-}
-
-static void
-read_arguments(FunctionCallInfo fcinfo, Evaluation *e)
-{
-	static const char *const name[] = {"domain", "holdout", "at", "fold_in", "users", "seed"};
-
-	for (int i = 0; i < (int) lengthof(name); i++)
-		check_not_null(fcinfo, i, name[i]);
-	e->by_time = holdout_arg(fcinfo, 1);
-	cut_offs_arg(fcinfo, 2, e);
-	e->fold_in = PG_GETARG_FLOAT8(3);
-	if (!(e->fold_in > 0 && e->fold_in < 1))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("fold_in must be greater than 0 and less than 1"));
-	e->users = (size_t) count_arg(fcinfo, 4, "users", MAX_TEST_USERS);
-	e->seed = (uint64) PG_GETARG_INT64(5);
-	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_PREDICT);
-	e->params = uiml_model_defaults();
-	e->params.dims = size_arg(fcinfo, 6, "dims", UIML_MAX_DIMS, e->domain->dims);
-	e->params.interests = size_arg(fcinfo, 7, "interests", UIML_MAX_INTERESTS, e->domain->interests);
-	e->params.row_scale = uiml_domain_option(e->domain, "row_scale", e->params.row_scale);
-	e->params.col_scale = uiml_domain_option(e->domain, "col_scale", e->params.col_scale);
-	e->params.seed = e->seed;
-	if (e->by_time && e->domain->time_col == NULL)
-		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("domain \"%s\" has no time column", e->domain->name),
-				errdetail("Holding out a time needs the times of the events."),
-				errhint("Name the column with uiml_alter_domain, or use holdout => 'users'."));
-}
-
 /* --- events --------------------------------------------------------------------------------------------- */
 
 static bool
-chooses_half_life(const Evaluation *e)
+chooses_half_life(const UimlEvaluation *e)
 {
 	return e->source->has_time && e->domain->half_life == 0;
 }
 
-static void
-read_source(Evaluation *e)
+void
+uiml_evaluation_read(UimlEvaluation *e)
 {
-	UimlBehaviourParams behaviour = uiml_behaviour_defaults();
-	size_t pairs;
-	double used, needed;
-
+	uiml_phases_begin(&e->phases, e->domain->name);
+	uiml_budget_init(&e->budget, e->context);
 	uiml_phases_enter(&e->phases, "reading");
 	e->source = uiml_source_read(e->domain, e->seed, e->context);
-	pairs = uiml_source_check(e->domain, e->source);
+	e->pairs = uiml_source_check(e->domain, e->source);
 	e->keys = uiml_source_split_keys(e->source, e->context);
+}
+
+/* Settings and memory of a run. */
+static void
+prepare_run(UimlEvaluation *e)
+{
+	UimlBehaviourParams behaviour = uiml_behaviour_defaults();
+	double used, needed;
+
+	e->params = uiml_model_defaults();
+	e->params.dims = (size_t) e->domain->dims;
+	e->params.interests = (size_t) e->domain->interests;
+	e->params.row_scale = uiml_domain_option(e->domain, "row_scale", e->params.row_scale);
+	e->params.col_scale = uiml_domain_option(e->domain, "col_scale", e->params.col_scale);
+	e->params.seed = e->train_seed;
 	e->half_life = e->source->has_time && !chooses_half_life(e) ? e->domain->half_life : INFINITY;
 
 	/* By time, interactions before both cut-offs are held at once. */
@@ -186,9 +74,10 @@ read_source(Evaluation *e)
 	behaviour.max_users = e->users;
 	behaviour.n_k = e->n_k;
 	used = (double) uiml_budget_used(&e->budget);
-	needed = used + (double) uiml_behaviour_memory(e->source->users.n, e->source->items.n, pairs, &behaviour);
+	needed =
+		used + (double) uiml_behaviour_memory(e->source->users.n, e->source->items.n, e->pairs, &behaviour);
 	if (e->by_time)
-		needed += (double) pairs * (sizeof(uint32) + 2 * sizeof(float)) +
+		needed += (double) e->pairs * (sizeof(uint32) + 2 * sizeof(float)) +
 				  3 * (double) e->source->users.n * sizeof(size_t);
 	if (needed > (double) e->budget.limit)
 		uiml_budget_exceeded(&e->budget,
@@ -196,13 +85,13 @@ read_source(Evaluation *e)
 									  e->source->users.n, e->source->items.n),
 							 needed);
 	e->params.memory = (size_t) ((double) e->budget.limit - used);
-	e->role = MemoryContextAllocHuge(e->context, e->source->users.n);
-	e->rows = MemoryContextAllocHuge(e->context, e->source->users.n);
+	e->role = MemoryContextAllocHuge(e->run_context, e->source->users.n);
+	e->rows = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 }
 
 /* Interactions in from <= at < before, decayed to until. */
 static void
-build(Evaluation *e, double from, double before, double until, UimlInteractions *x)
+build(UimlEvaluation *e, double from, double before, double until, UimlInteractions *x)
 {
 	const UimlSource *source = e->source;
 
@@ -213,7 +102,7 @@ build(Evaluation *e, double from, double before, double until, UimlInteractions 
 
 /* The half-life, where the domain doesn't say, from events before a time; x are their interactions. */
 static void
-choose_half_life(Evaluation *e, double before, const UimlInteractions *x)
+choose_half_life(UimlEvaluation *e, double before, const UimlInteractions *x)
 {
 	UimlRows rows = uiml_rows_in_memory(x);
 
@@ -224,14 +113,16 @@ choose_half_life(Evaluation *e, double before, const UimlInteractions *x)
 }
 
 static void
-free_events(Evaluation *e)
+free_events(UimlEvaluation *e)
 {
+	if (e->keep_events)
+		return;
 	pfree(e->source->events);
 	e->source->events = NULL;
 }
 
 static void
-no_test_users(const Evaluation *e, const char *detail)
+no_test_users(const UimlEvaluation *e, const char *detail)
 {
 	ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("no user of domain \"%s\" can be tested", e->domain->name), errdetail("%s", detail));
@@ -240,10 +131,11 @@ no_test_users(const Evaluation *e, const char *detail)
 /* --- the two splits ------------------------------------------------------------------------------------- */
 
 static void
-run_trial(Evaluation *e, const UimlTrial *trial)
+run_trial(UimlEvaluation *e, const UimlTrial *trial)
 {
 	uiml_phases_enter(&e->phases, "item space");
-	uiml_check(uiml_trial_run(&e->env, trial, &e->params, e->k, e->n_k, NULL, &e->judgement),
+	uiml_check(uiml_trial_run(&e->env, trial, &e->params, e->k, e->n_k, e->keep_model ? &e->model : NULL,
+							  &e->judgement),
 			   "item space and interests");
 }
 
@@ -258,7 +150,7 @@ count_flags(const uint8_t *flag, size_t n)
 }
 
 static void
-evaluate_users(Evaluation *e)
+evaluate_users(UimlEvaluation *e)
 {
 	UimlInteractions x;
 	UimlRows rows;
@@ -313,10 +205,10 @@ compare_times(const void *a, const void *b, void *arg)
 
 /* The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie. */
 static void
-find_cuts(const Evaluation *e, double *tuning, double *final)
+find_cuts(const UimlEvaluation *e, double *tuning, double *final)
 {
 	size_t n = e->source->n_events;
-	double *at = MemoryContextAllocHuge(e->context, n * sizeof(double));
+	double *at = MemoryContextAllocHuge(e->run_context, n * sizeof(double));
 	uint64 compared = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -331,8 +223,8 @@ find_cuts(const Evaluation *e, double *tuning, double *final)
  * The holdout of up to e->users users with old and new items; taken (may be NULL) flags users to leave out.
  */
 static void
-split_at(Evaluation *e, const UimlInteractions *before, const UimlInteractions *after, const uint8_t *taken,
-		 UimlHoldout *holdout)
+split_at(UimlEvaluation *e, const UimlInteractions *before, const UimlInteractions *after,
+		 const uint8_t *taken, UimlHoldout *holdout)
 {
 	size_t n_users = before->n_users;
 
@@ -344,7 +236,7 @@ split_at(Evaluation *e, const UimlInteractions *before, const UimlInteractions *
 }
 
 static void
-choose_half_life_before(Evaluation *e, double final)
+choose_half_life_before(UimlEvaluation *e, double final)
 {
 	UimlInteractions x;
 	size_t n_users = e->source->users.n;
@@ -359,18 +251,18 @@ choose_half_life_before(Evaluation *e, double final)
 
 /* What is known at a cut-off, as predictions at that moment see it. */
 static void
-build_faded(Evaluation *e, double cut, UimlInteractions *x)
+build_faded(UimlEvaluation *e, double cut, UimlInteractions *x)
 {
 	build(e, -INFINITY, cut, cut, x);
 	uiml_check(uiml_interactions_fade(&e->env, x), "interactions");
 }
 
 static void
-evaluate_time(Evaluation *e)
+evaluate_time(UimlEvaluation *e)
 {
 	UimlInteractions fit, refit, after;
 	UimlRows fit_rows, refit_rows;
-	uint8_t *judges = MemoryContextAllocHuge(e->context, e->source->users.n);
+	uint8_t *judges = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 	double tuning, final;
 
 	find_cuts(e, &tuning, &final);
@@ -396,11 +288,42 @@ evaluate_time(Evaluation *e)
 					 .fit = &fit_rows, .tuning = &e->tuning, .refit = &refit_rows, .judging = &e->judging});
 }
 
+void
+uiml_evaluation_run(UimlEvaluation *e)
+{
+	e->run_context = AllocSetContextCreate(e->context, "uiml trial", ALLOCSET_DEFAULT_SIZES);
+	e->inner = uiml_env_pg(&e->pg, e->run_context, uiml_phases_progress, &e->phases);
+	e->env = uiml_budget_env(&e->budget, &e->inner);
+	prepare_run(e);
+	uiml_blas_begin();
+	if (e->by_time)
+		evaluate_time(e);
+	else
+		evaluate_users(e);
+	uiml_blas_end();
+}
+
+void
+uiml_evaluation_rewind(UimlEvaluation *e)
+{
+	MemoryContextDelete(e->run_context);
+	uiml_budget_release();
+}
+
+void
+uiml_evaluation_end(UimlEvaluation *e)
+{
+	MemoryContext context = e->context;
+
+	MemoryContextSwitchTo(MemoryContextGetParent(context));
+	MemoryContextDelete(context);
+	uiml_budget_release();
+}
+
 /* --- the result ----------------------------------------------------------------------------------------- */
 
-/* Four decimals: the intervals are wider than that, and tables stay readable. */
-static Datum
-rounded(double value)
+Datum
+uiml_figure_datum(double value)
 {
 	return Float8GetDatum(rint(value * 1e4) / 1e4);
 }
@@ -408,14 +331,11 @@ rounded(double value)
 static void
 put_figure(UimlResult *result, const UimlFigure *figure)
 {
-	Datum value[RESULT_COLUMNS] = {CStringGetTextDatum(figure->metric),
-								   Int32GetDatum((int32) figure->k),
-								   rounded(figure->value),
-								   rounded(figure->low),
-								   rounded(figure->high),
-								   CStringGetTextDatum(figure->baseline),
-								   rounded(figure->baseline_value),
-								   Int64GetDatum((int64) figure->users)};
+	Datum value[RESULT_COLUMNS] = {
+		CStringGetTextDatum(figure->metric),       Int32GetDatum((int32) figure->k),
+		uiml_figure_datum(figure->value),          uiml_figure_datum(figure->low),
+		uiml_figure_datum(figure->high),           CStringGetTextDatum(figure->baseline),
+		uiml_figure_datum(figure->baseline_value), Int64GetDatum((int64) figure->users)};
 	bool null[RESULT_COLUMNS] = {false,
 								 figure->k == 0,
 								 isnan(figure->value),
@@ -428,48 +348,35 @@ put_figure(UimlResult *result, const UimlFigure *figure)
 	uiml_result_put(result, value, null);
 }
 
-static void
-run_evaluation(Evaluation *e, UimlResult *result)
-{
-	size_t n;
-	UimlFigure *figure;
-
-	uiml_phases_begin(&e->phases, e->domain->name);
-	uiml_budget_init(&e->budget, e->context);
-	e->inner = uiml_env_pg(&e->pg, e->context, uiml_phases_progress, &e->phases);
-	e->env = uiml_budget_env(&e->budget, &e->inner);
-	read_source(e);
-	uiml_blas_begin();
-	if (e->by_time)
-		evaluate_time(e);
-	else
-		evaluate_users(e);
-	uiml_blas_end();
-	n = uiml_judgement_n_figures(&e->judgement);
-	figure = palloc(n * sizeof(UimlFigure));
-	uiml_check(uiml_judgement_figures(&e->env, &e->judgement, e->seed, figure), "evaluation");
-	for (size_t i = 0; i < n; i++)
-		put_figure(result, &figure[i]);
-}
-
-/* Not STRICT: dims and interests may be NULL. */
+/* Not STRICT: dims, interests, half_life and features may be NULL. */
 PG_FUNCTION_INFO_V1(uiml_evaluate);
 Datum
 uiml_evaluate(PG_FUNCTION_ARGS)
 {
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "uiml evaluation", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
+	static const UimlEvaluationArgs args = {.domain = 0,
+											.holdout = 1,
+											.at = 2,
+											.fold_in = 3,
+											.users = 4,
+											.seed = 5,
+											.dims = 6,
+											.interests = 7,
+											.half_life = 8,
+											.features = 9};
 	UimlResult result;
-	Evaluation *e;
+	UimlEvaluation *e;
+	UimlFigure *figure;
+	size_t n;
 
 	uiml_result_begin(fcinfo, RESULT_COLUMNS, &result);
-	old = MemoryContextSwitchTo(context);
-	e = palloc0(sizeof(Evaluation));
-	e->context = context;
-	read_arguments(fcinfo, e);
-	run_evaluation(e, &result);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	e = uiml_evaluation_begin(fcinfo, &args);
+	uiml_evaluation_read(e);
+	uiml_evaluation_run(e);
+	n = uiml_judgement_n_figures(&e->judgement);
+	figure = palloc(n * sizeof(UimlFigure));
+	uiml_check(uiml_judgement_figures(&e->env, &e->judgement, e->seed, figure), "evaluation");
+	for (size_t i = 0; i < n; i++)
+		put_figure(&result, &figure[i]);
+	uiml_evaluation_end(e);
 	PG_RETURN_NULL();
 }

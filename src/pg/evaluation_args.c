@@ -1,0 +1,140 @@
+/*
+ * evaluation_args.c
+ *	  The arguments that evaluations share, read and checked.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/domain.h"
+#include "pg/evaluation.h"
+
+#define MAX_CUT_OFFS   100
+#define MAX_CUT_OFF    10000
+#define MAX_TEST_USERS 1000000
+
+static void
+check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (argument >= 0 && PG_ARGISNULL(argument))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name));
+}
+
+static int
+count_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max)
+{
+	int value = PG_GETARG_INT32(argument);
+
+	if (value < 1 || value > max)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("%s must be between 1 and %d", name, max));
+	return value;
+}
+
+static bool
+holdout_arg(FunctionCallInfo fcinfo, int argument)
+{
+	char *holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+
+	if (strcmp(holdout, "users") != 0 && strcmp(holdout, "time") != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized holdout: \"%s\"", holdout),
+				errhint("Use \"users\" to hold out users, or \"time\" to hold out the newest events."));
+	return strcmp(holdout, "time") == 0;
+}
+
+static void
+cut_offs_arg(FunctionCallInfo fcinfo, int argument, UimlEvaluation *e)
+{
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(argument);
+	Datum *element;
+	bool *null;
+	int n;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("at must be a one-dimensional array"));
+	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &element, &null, &n);
+	if (n < 1 || n > MAX_CUT_OFFS)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("at must have between 1 and %d elements", MAX_CUT_OFFS));
+	e->n_k = (size_t) n;
+	e->k = palloc((size_t) n * sizeof(size_t));
+	for (int i = 0; i < n; i++)
+	{
+		if (null[i] || DatumGetInt32(element[i]) < 1 || DatumGetInt32(element[i]) > MAX_CUT_OFF)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("elements of at must be between 1 and %d", MAX_CUT_OFF));
+		e->k[i] = (size_t) DatumGetInt32(element[i]);
+	}
+}
+
+static bool
+given(FunctionCallInfo fcinfo, int argument)
+{
+	return argument >= 0 && !PG_ARGISNULL(argument);
+}
+
+/* What the call says instead of the domain. */
+static void
+change_domain(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlDomain *domain)
+{
+	if (given(fcinfo, args->dims))
+		domain->dims = count_arg(fcinfo, args->dims, "dims", UIML_MAX_DIMS);
+	if (given(fcinfo, args->interests))
+		domain->interests = count_arg(fcinfo, args->interests, "interests", UIML_MAX_INTERESTS);
+	if (given(fcinfo, args->half_life))
+		domain->half_life = uiml_half_life_seconds(PG_GETARG_INTERVAL_P(args->half_life));
+	if (given(fcinfo, args->features))
+	{
+		domain->features = text_to_cstring(PG_GETARG_TEXT_PP(args->features));
+		uiml_features_check(domain->features);
+	}
+}
+
+static void
+read_arguments(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEvaluation *e)
+{
+	check_not_null(fcinfo, args->domain, "domain");
+	check_not_null(fcinfo, args->holdout, "holdout");
+	check_not_null(fcinfo, args->at, "at");
+	check_not_null(fcinfo, args->fold_in, "fold_in");
+	check_not_null(fcinfo, args->users, "users");
+	check_not_null(fcinfo, args->seed, "seed");
+	e->by_time = holdout_arg(fcinfo, args->holdout);
+	if (args->at >= 0)
+		cut_offs_arg(fcinfo, args->at, e);
+	e->fold_in = PG_GETARG_FLOAT8(args->fold_in);
+	if (!(e->fold_in > 0 && e->fold_in < 1))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("fold_in must be greater than 0 and less than 1"));
+	e->users = (size_t) count_arg(fcinfo, args->users, "users", MAX_TEST_USERS);
+	e->seed = (uint64) PG_GETARG_INT64(args->seed);
+	e->train_seed = e->seed;
+	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(args->domain)), UIML_PREDICT);
+	change_domain(fcinfo, args, e->domain);
+	if (e->by_time && e->domain->time_col == NULL)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("domain \"%s\" has no time column", e->domain->name),
+				errdetail("Holding out a time needs the times of the events."),
+				errhint("Name the column with uiml_alter_domain, or use holdout => 'users'."));
+}
+
+UimlEvaluation *
+uiml_evaluation_begin(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "uiml evaluation", ALLOCSET_DEFAULT_SIZES);
+	UimlEvaluation *e;
+
+	MemoryContextSwitchTo(context);
+	e = palloc0(sizeof(UimlEvaluation));
+	e->context = context;
+	read_arguments(fcinfo, args, e);
+	return e;
+}
