@@ -5,14 +5,11 @@
  * The offset of every part follows from n_items, dims and text_length, so a file holds no part offsets that
  * could lie: the reader computes the layout and compares its total with the length it was given.  What is
  * left to check are the offsets of keys and titles and the item numbers in key_order.
- *
- * The checksum guards against torn writes and rotting disks, not against forgery.  Each step is a bijection
- * of the state and of the word read, so a change within one 8-byte word is always noticed.  Multiplication
- * alone would carry differences upwards only, and two flipped sign bits could cancel: hence the rotation.
  */
 #include <math.h>
 #include <string.h>
 
+#include "core/checksum.h"
 #include "core/itemfile.h"
 
 #define ITEMFILE_MAGIC   "uimlitem"
@@ -91,27 +88,13 @@ uiml_itemfile_size(size_t n_items, size_t dims, size_t text_length)
 	return layout_compute(n_items, dims, text_length, &layout) ? layout.size : 0;
 }
 
-static uint64_t
-checksum_words(uint64_t state, const char *data, size_t size)
-{
-	for (size_t at = 0; at + 8 <= size; at += 8)
-	{
-		uint64_t word;
-
-		memcpy(&word, data + at, 8);
-		state = (state ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-		state = state << 29 | state >> 35;
-	}
-	return state;
-}
-
 /* Of the whole file but for the checksum field, which ends the header.  size is a multiple of 64. */
 static uint64_t
 checksum_file(const char *data, size_t size)
 {
-	uint64_t state = checksum_words(0, data, offsetof(ItemHeader, checksum));
+	uint64_t state = uiml_checksum(0, data, offsetof(ItemHeader, checksum));
 
-	return checksum_words(state, data + sizeof(ItemHeader), size - sizeof(ItemHeader));
+	return uiml_checksum(state, data + sizeof(ItemHeader), size - sizeof(ItemHeader));
 }
 
 /* No NaN, no infinity: their exponent bits are all set. */
