@@ -310,8 +310,11 @@ count_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 	TextVisit *visit = ctx;
 	UimlTerms *terms = visit->terms;
 	uint32_t number = 0;
-	UimlStatus status = term_intern(terms, kind, text, length, &number);
+	UimlStatus status;
 
+	if (kind == UIML_TERM_NUMBER)
+		return UIML_OK;
+	status = term_intern(terms, kind, text, length, &number);
 	if (status == UIML_OK && terms->term[number].last_text == terms->n_texts)
 		return UIML_OK;
 	if (status == UIML_OK)
@@ -347,7 +350,7 @@ uiml_terms_add(UimlTerms *terms, uint32_t class_number, double weight, const cha
 	return status == UIML_OK && visit.limited ? UIML_ELIMIT : status;
 }
 
-/* Hides triples from the caller of uiml_terms_each. */
+/* Hides triples and numbers from the caller of uiml_terms_each. */
 typedef struct EachVisit
 {
 	UimlStatus (*visit)(void *ctx, const char *term, size_t length);
@@ -359,7 +362,8 @@ each_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 {
 	EachVisit *each = ctx;
 
-	return kind == UIML_TERM_TRIPLE ? UIML_OK : each->visit(each->ctx, text, length);
+	return kind == UIML_TERM_TRIPLE || kind == UIML_TERM_NUMBER ? UIML_OK
+																: each->visit(each->ctx, text, length);
 }
 
 UimlStatus

@@ -220,8 +220,8 @@ word_end(Splitter *s)
 	/* "Ocean's" is about an ocean. */
 	if (length > 2 && memcmp(s->word + length - 2, "'s", 2) == 0)
 		length -= 2;
-	if (!s->word_too_long && !number && !single)
-		emit(s, UIML_TERM_WORD, s->word, length);
+	if (!s->word_too_long && !single)
+		emit(s, number ? UIML_TERM_NUMBER : UIML_TERM_WORD, s->word, length);
 	s->word_length = s->word_letters = s->word_digits = 0;
 	s->word_too_long = s->ends_with_letter = false;
 	s->joiner = 0;

@@ -14,7 +14,8 @@ typedef enum UimlTermKind
 	UIML_TERM_WORD,
 	UIML_TERM_CHARACTER, /* of a script without spaces, standing alone */
 	UIML_TERM_PAIR,      /* two neighbours of a script without spaces */
-	UIML_TERM_TRIPLE     /* three: not a term by itself, but the proof that two pairs belong together */
+	UIML_TERM_TRIPLE,    /* three: not a term by itself, but the proof that two pairs belong together */
+	UIML_TERM_NUMBER     /* digits without letters: labels nothing, but a year makes films alike */
 } UimlTermKind;
 
 #define UIML_TERM_MAX_LENGTH 64 /* bytes */
