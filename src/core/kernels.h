@@ -64,6 +64,9 @@ typedef struct UimlKernels
 	void (*scatter_rows)(const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
 						 float *panel);
 
+	/* The first of n scores with score - offset >= threshold, or n. */
+	size_t (*find_above)(const float *score, const float *offset, float threshold, size_t n);
+
 	/*
 	 * The nearest of k centroids for each of n <= UIML_NEAREST_POINTS points x (n x d; all UIML_NEAREST_POINTS
 	 * rows are there, and finite).  Centroids lie in panels of so many, dimension by dimension: element j of

@@ -6,6 +6,7 @@
  */
 #include "core/kernels_lanes.h"
 
+#include "core/kernels_above.h"
 #include "core/kernels_nearest.h"
 #include "core/kernels_sparse.h"
 #include "core/kernels_vector.h"
@@ -29,6 +30,8 @@ const UimlKernels TABLE = {
 
 	.gather_rows = gather_rows,
 	.scatter_rows = scatter_rows,
+
+	.find_above = find_above,
 
 	.panel = PANEL,
 	.nearest = nearest,

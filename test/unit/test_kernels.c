@@ -443,6 +443,38 @@ test_nearest(void **state)
 	for_each_variant(check_nearest);
 }
 
+static void
+check_above(const UimlKernels *kernels)
+{
+	enum
+	{
+		N = 300
+	};
+	float score[N], offset[N];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 9);
+	fill(&rng, score, N), fill(&rng, offset, N);
+	for (size_t n = 0; n <= N; n++)
+		for (float threshold = 1; threshold < 6; threshold += 1)
+		{
+			size_t expected = 0;
+
+			while (expected < n && !(score[expected] - offset[expected] >= threshold))
+				expected++;
+			assert_int_equal(kernels->find_above(score, offset, threshold, n), expected);
+		}
+	assert_int_equal(kernels->find_above(score, offset, -INFINITY, N), 0);
+	assert_int_equal(kernels->find_above(score, offset, INFINITY, N), N);
+}
+
+static void
+test_above(void **state)
+{
+	(void) state;
+	for_each_variant(check_above);
+}
+
 int
 main(void)
 {
@@ -451,6 +483,7 @@ main(void)
 		cmocka_unit_test(test_extremes),  cmocka_unit_test(test_elementwise),
 		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
 		cmocka_unit_test(test_nearest),   cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_above),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
