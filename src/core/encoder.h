@@ -41,7 +41,7 @@ typedef struct UimlEncoderParams
 	size_t max_bytes; /* of working memory; 0: no bound */
 } UimlEncoderParams;
 
-/* lsa: 128 dims; hash: 256 dims; relaxed whitening. */
+/* lsa: 128 dims; hash: 256 dims; relaxed whitening; 64 MB. */
 extern UimlEncoderParams uiml_encoder_defaults(UimlEncoderKind kind);
 
 /* --- training ------------------------------------------------------------------------------------------- */
@@ -52,8 +52,12 @@ typedef struct UimlEncoderTrainer UimlEncoderTrainer;
 extern UimlEncoderTrainer *uiml_encoder_train_begin(const UimlEnv *env, const UimlEncoderParams *params);
 
 /*
- * Counts one UTF-8 text.  The order of texts makes no difference beyond rounding.  UIML_ENOMEM; UIML_ELIMIT
- * where max_bytes is full (rare features are dropped first, so that this takes very many texts).
+ * uiml_encoder_train_add
+ *		Counts one UTF-8 text.
+ *
+ * Every text counts in the frequencies of features.  The singular vectors and the whitening are learned from
+ * as many texts as there is room for, at most 262,144: those with the smallest hashes, so that the order of
+ * texts makes no difference beyond rounding.  Returns UIML_OK, UIML_ENOMEM.
  */
 extern UimlStatus uiml_encoder_train_add(UimlEncoderTrainer *trainer, const char *text, size_t length);
 
@@ -61,8 +65,9 @@ extern UimlStatus uiml_encoder_train_add(UimlEncoderTrainer *trainer, const char
  * uiml_encoder_train_finish
  *		The encoder, as *length bytes from env; the trainer is to be destroyed all the same.
  *
- * Returns UIML_OK, UIML_EEMPTY (no text with a feature), UIML_ENOMEM, UIML_EINTERRUPTED, and what the singular
- * vectors return.
+ * dims of an lsa encoder are at most the rank of the texts.  Returns UIML_OK, UIML_EEMPTY (no text with a
+ * feature), UIML_ELIMIT (max_bytes has room for less than 8 features per dimension), UIML_ENOMEM,
+ * UIML_EINTERRUPTED, and what the singular vectors return.
  */
 extern UimlStatus uiml_encoder_train_finish(UimlEncoderTrainer *trainer, void **bytes, size_t *length);
 extern void uiml_encoder_train_destroy(UimlEncoderTrainer *trainer);
@@ -75,28 +80,44 @@ typedef struct UimlEncoder
 	UimlEncoderKind kind;
 	UimlWhitening whitening;
 	size_t dims;
-	size_t texts; /* that it was trained on; 0 for the built-in hash encoder */
+	size_t texts;    /* that it was trained on; 0 for the built-in hash encoder */
+	size_t features; /* that it knows */
 	const unsigned char *bytes;
 	size_t length;
+
+	/* For uiml_encoder_embed. */
+	int bits;                    /* of a feature's hash */
+	float unknown;               /* the weight of a feature it doesn't know: 1 for the built-in one, else 0 */
+	size_t n_slots;              /* a power of two, or 0 */
+	const unsigned char *slots;  /* (id, row + 1) */
+	const unsigned char *idf;    /* by row */
+	const unsigned char *matrix; /* NULL: none */
+	const unsigned char *offset; /* NULL: none */
 } UimlEncoder;
 
 /*
  * uiml_encoder_open
- *		Checks bytes of unknown origin and opens them: UIML_ECORRUPT, or an encoder that no text makes read
- *		outside them.
+ *		Checks bytes of unknown origin, at any address, and opens them: UIML_ECORRUPT, or an encoder that no text
+ *		makes read outside them.
+ *
+ * verify: also compares the checksum, which reads all bytes.
  */
-extern UimlStatus uiml_encoder_open(const void *bytes, size_t length, UimlEncoder *encoder);
+extern UimlStatus uiml_encoder_open(const void *bytes, size_t length, bool verify, UimlEncoder *encoder);
 
 /*
  * uiml_encoder_embed
  *		The vector of a text, dims floats of length 1; all zero for a text without a known feature.
  *
- * Invalid UTF-8 separates words.  Returns UIML_OK, UIML_ENOMEM.  Some microseconds for a title.
+ * Invalid UTF-8 separates words; of a text beyond 256 KiB only the beginning counts.  Returns UIML_OK,
+ * UIML_ENOMEM.  Some microseconds for a title.
  */
 extern UimlStatus uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *text,
 									 size_t length, float *x);
 
-/* The built-in encoder "hash" of some dims, which no texts have trained: static bytes need no catalog. */
+/*
+ * uiml_encoder_builtin
+ *		The encoder "hash" of some dims, which no texts have trained: it has no bytes.  UIML_OK, UIML_EINVALID.
+ */
 extern UimlStatus uiml_encoder_builtin(size_t dims, UimlEncoder *encoder);
 
 #endif /* UIML_ENCODER_H */
