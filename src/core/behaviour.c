@@ -100,8 +100,10 @@ refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlM
 	UimlEnv quiet = *env;
 	UimlModelParams p = *params;
 	UimlModel fresh = {0};
-	UimlModel old = {
-		.alpha = model->alpha, .item_alpha = model->item_alpha, .temperature = model->temperature};
+	UimlModel old = {.alpha = model->alpha,
+					 .item_alpha = model->item_alpha,
+					 .text_weight = model->text_weight,
+					 .temperature = model->temperature};
 	UimlStatus status;
 
 	p.dims = model->dims;
@@ -124,6 +126,7 @@ refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlM
 	}
 	fresh.alpha = old.alpha;
 	fresh.item_alpha = old.item_alpha;
+	fresh.text_weight = fresh.n_texts > 0 ? old.text_weight : 0;
 	fresh.temperature = old.temperature;
 	*model = fresh;
 	return UIML_OK;

@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "core/kmeans.h"
+#include "core/place.h"
 #include "core/svd.h"
 
 #define DEFAULT_DIMS 64
@@ -67,7 +68,8 @@ static bool
 params_valid(const UimlModelParams *params)
 {
 	return params->dims <= 1024 && params->interests <= 4096 && params->row_scale >= 0 &&
-		   params->row_scale <= 1 && params->col_scale >= 0 && params->col_scale <= 1;
+		   params->row_scale <= 1 && params->col_scale >= 0 && params->col_scale <= 1 &&
+		   (params->features == UIML_FEATURES_BEHAVIOUR || (params->text != NULL && params->text_dims > 0));
 }
 
 /* The size of the space to ask for: no more than n_rows users with entries or n_items items can span. */
@@ -173,7 +175,8 @@ fit_svd(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, const
 
 /* Room for the space, once popularity and with it the number of rows are known. */
 static UimlStatus
-open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, size_t dims, UimlModel *m)
+open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, const UimlModelParams *params,
+		   UimlModel *m)
 {
 	size_t n_rows = 0;
 	size_t cells;
@@ -185,7 +188,8 @@ open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, si
 	status = measure_popularity(env, rows, row_used, m->popularity, &n_rows);
 	if (status != UIML_OK)
 		return status;
-	m->dims = dims_wanted(n_rows, m->n_items, dims);
+	m->dims = params->features == UIML_FEATURES_TEXT ? params->text_dims
+													 : dims_wanted(n_rows, m->n_items, params->dims);
 	if (m->dims == 0)
 		return UIML_EEMPTY;
 	if (__builtin_mul_overflow(m->n_items, m->dims, &cells))
@@ -195,6 +199,45 @@ open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, si
 	return m->out == NULL || m->sigma == NULL ? UIML_ENOMEM : UIML_OK;
 }
 
+/* The space of what users do: in- and out-vectors from singular vectors. */
+static UimlStatus
+fit_behaviour(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
+			  const UimlModelParams *params, UimlModel *m)
+{
+	float *col_factor = uiml_alloc(env, m->n_items, sizeof(float));
+	UimlStatus status =
+		col_factor == NULL ? UIML_ENOMEM : fit_svd(env, rows, row_used, params, m, col_factor);
+
+	if (status == UIML_OK)
+	{
+		m->in = uiml_alloc(env, m->n_items * m->dims, sizeof(float));
+		if (m->in == NULL)
+			status = UIML_ENOMEM;
+		else
+			scale_vectors(m, col_factor);
+	}
+	uiml_free(env, col_factor);
+	m->interest_dims = m->dims < MOST_INTEREST_DIMS ? m->dims : MOST_INTEREST_DIMS;
+	return status;
+}
+
+/* The space of what items say: text vectors as they are, in all their dimensions. */
+static UimlStatus
+take_texts(const UimlEnv *env, const UimlModelParams *params, UimlModel *m)
+{
+	size_t cells = m->n_items * m->dims;
+
+	m->in = uiml_alloc(env, cells, sizeof(float));
+	if (m->in == NULL)
+		return UIML_ENOMEM;
+	memcpy(m->in, params->text, cells * sizeof(float));
+	memcpy(m->out, params->text, cells * sizeof(float));
+	for (size_t j = 0; j < m->dims; j++)
+		m->sigma[j] = 1;
+	m->interest_dims = m->dims;
+	return UIML_OK;
+}
+
 UimlStatus
 uiml_model_fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 					 const UimlModelParams *params, UimlModel *model)
@@ -202,39 +245,23 @@ uiml_model_fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *ro
 	UimlModel m = {.n_items = rows->n_items,
 				   .item_alpha = UIML_NEUTRAL_ITEM_ALPHA,
 				   .temperature = UIML_NEUTRAL_TEMPERATURE};
-	float *col_factor;
 	UimlStatus status;
 
 	*model = (UimlModel){0};
 	if (!params_valid(params))
 		return UIML_EINVALID;
 	uiml_progress(env, "item space", 0, 1);
-	col_factor = uiml_alloc(env, m.n_items, sizeof(float));
-	status = col_factor == NULL ? UIML_ENOMEM : open_space(env, rows, row_used, params->dims, &m);
-	if (status == UIML_OK)
-		status = fit_svd(env, rows, row_used, params, &m, col_factor);
-	if (status == UIML_OK)
-	{
-		m.in = uiml_alloc(env, m.n_items * m.dims, sizeof(float));
-		if (m.in == NULL)
-			status = UIML_ENOMEM;
-		else
-			scale_vectors(&m, col_factor);
-	}
-	uiml_free(env, col_factor);
+	status = open_space(env, rows, row_used, params, &m);
+	if (status == UIML_OK && params->features == UIML_FEATURES_TEXT)
+		status = take_texts(env, params, &m);
+	else if (status == UIML_OK)
+		status = fit_behaviour(env, rows, row_used, params, &m);
 	if (status != UIML_OK)
 		uiml_model_free(env, &m);
 	else
 		*model = m;
 	uiml_progress(env, "item space", 1, 1);
 	return status;
-}
-
-/* Dimensions that interests are found in. */
-static size_t
-interest_dims(const UimlModel *model)
-{
-	return model->dims < MOST_INTEREST_DIMS ? model->dims : MOST_INTEREST_DIMS;
 }
 
 /* Spreads k rows of c dimensions to rows of d, zero beyond; in place, from the last row on. */
@@ -312,7 +339,7 @@ cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, cons
 		UimlStatus status;
 
 		kmeans.seed = params->seed;
-		status = uiml_kmeans_spherical(env, point, weight, model->n_items, interest_dims(model), &kmeans,
+		status = uiml_kmeans_spherical(env, point, weight, model->n_items, model->interest_dims, &kmeans,
 									   model->centroid, model->interest, result);
 		if (status == UIML_OK && params->drop_small && attempt < DROP_ATTEMPTS)
 			status = count_small(env, model, result->k, &small);
@@ -332,7 +359,7 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 	UimlStatus status = UIML_OK;
 
 	if (k == 0)
-		status = uiml_kmeans_choose(env, point, weight, model->n_items, interest_dims(model),
+		status = uiml_kmeans_choose(env, point, weight, model->n_items, model->interest_dims,
 									most_interests(model), params->seed, &k, NULL);
 	if (status != UIML_OK)
 		return status;
@@ -343,7 +370,7 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 	status = cluster_points(env, params, k, point, weight, model, &result);
 	if (status == UIML_OK)
 	{
-		widen_rows(model->centroid, result.k, interest_dims(model), model->dims);
+		widen_rows(model->centroid, result.k, model->interest_dims, model->dims);
 		model->n_interests = result.k;
 		model->silhouette = result.silhouette;
 		model->alpha = (double) result.k;
@@ -379,6 +406,8 @@ drop_interests(const UimlEnv *env, UimlModel *model)
 	model->interest = NULL;
 	model->prior = NULL;
 	model->n_interests = 0;
+	model->n_texts = 0;
+	model->text_weight = 0;
 }
 
 UimlStatus
@@ -393,22 +422,24 @@ uiml_model_fit_interests(const UimlEnv *env, const UimlRows *rows, const uint8_t
 	if (!params_valid(params))
 		return UIML_EINVALID;
 	uiml_progress(env, "interests", 0, 1);
-	point = uiml_alloc(env, model->n_items * interest_dims(model), sizeof(float));
+	point = uiml_alloc(env, model->n_items * model->interest_dims, sizeof(float));
 	weight = uiml_alloc(env, model->n_items, sizeof(float));
 	if (point == NULL || weight == NULL)
 		status = UIML_ENOMEM;
 	else
 	{
-		interest_points(model, interest_dims(model), point, weight);
+		interest_points(model, model->interest_dims, point, weight);
 		status = cluster_items(env, params, point, weight, model);
 	}
 	uiml_free(env, point);
 	uiml_free(env, weight);
 	if (status == UIML_OK)
 		status = measure_prior(env, rows, row_used, model);
+	uiml_progress(env, "interests", 1, 1);
+	if (status == UIML_OK && params->features != UIML_FEATURES_BEHAVIOUR)
+		status = uiml_model_place(env, params, rows->n_texts, model);
 	if (status != UIML_OK)
 		drop_interests(env, model);
-	uiml_progress(env, "interests", 1, 1);
 	return status;
 }
 
@@ -467,6 +498,7 @@ uiml_model_truncate(UimlModel *model, size_t dims)
 		}
 	}
 	model->dims = dims;
+	model->interest_dims = dims < model->interest_dims ? dims : model->interest_dims;
 }
 
 /* What clustering takes, and the choice of k before it: of a sample, for up to 128 clusters (kmeans_choose.c). */

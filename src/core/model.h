@@ -46,22 +46,23 @@ typedef struct UimlModelParams
 typedef struct UimlModel
 {
 	size_t n_items;
-	size_t n_texts;     /* that have a place; columns of interactions behind the items */
-	size_t dims;        /* d */
-	size_t n_interests; /* k */
-	float *in;          /* (n_items + n_texts) x d: encodes history */
-	float *out;         /* n_items x d: is scored */
-	float *centroid;    /* k x d, unit, in the space of v * sigma; 0 beyond 32 dims */
-	double *sigma;      /* d */
-	uint32_t *interest; /* n_items + n_texts, UINT32_MAX for none */
-	float *prior;       /* k: mean interest share over training users' mass */
-	float *popularity;  /* n_items: share of training mass */
-	double explained;   /* 0 .. 1 */
-	double silhouette;  /* of the interests */
-	double alpha;       /* strength of prior for interests, > 0 */
-	double item_alpha;  /* strength of popularity for items, in items, > 0 */
-	double text_weight; /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
-	double temperature; /* item share ~ score^(1 / temperature), > 0 */
+	size_t n_texts;       /* that have a place; columns of interactions behind the items */
+	size_t dims;          /* d */
+	size_t interest_dims; /* leading dimensions that interests are found in: 32 at the most of behaviour */
+	size_t n_interests;   /* k */
+	float *in;            /* (n_items + n_texts) x d: encodes history */
+	float *out;           /* n_items x d: is scored */
+	float *centroid;      /* k x d, unit, in the space of v * sigma; 0 beyond interest_dims */
+	double *sigma;        /* d */
+	uint32_t *interest;   /* n_items + n_texts, UINT32_MAX for none */
+	float *prior;         /* k: mean interest share over training users' mass */
+	float *popularity;    /* n_items: share of training mass */
+	double explained;     /* 0 .. 1 */
+	double silhouette;    /* of the interests */
+	double alpha;         /* strength of prior for interests, > 0 */
+	double item_alpha;    /* strength of popularity for items, in items, > 0 */
+	double text_weight;   /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
+	double temperature;   /* item share ~ score^(1 / temperature), > 0 */
 } UimlModel;
 
 extern UimlModelParams uiml_model_defaults(void);
@@ -78,7 +79,7 @@ extern UimlModelParams uiml_model_defaults(void);
  *
  * The two halves may be called by themselves: uiml_model_fit_space leaves a model without interests, and
  * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the
- * model's space.
+ * model's space, and places what has a text but no history (core/place.h) where params say so.
  */
 extern UimlStatus uiml_model_fit(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 								 const UimlModelParams *params, UimlModel *model);
@@ -149,7 +150,9 @@ extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *mo
 /*
  * uiml_model_tune
  *		Sets alpha, item_alpha and temperature to the values with the highest likelihood of the hidden items,
- *		each user with the same say.  Without a usable tuning user they stay what they are.
+ *		each user with the same say.  Without a usable tuning user they stay what they are.  text_weight is set
+ *		where the model has texts and they make the hidden items of who wrote them more likely, by more than a
+ *		standard error, and interests no less likely.
  */
 extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
 

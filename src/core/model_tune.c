@@ -97,15 +97,22 @@ list_prefixes(size_t d, size_t prefix[7])
 }
 
 /*
- * The next users, from *at on in steps, that have both seen and hidden items; folded in, with scores begun.
+ * The next users, from *at on in steps, that have both seen and hidden items, or seen texts, too; folded in, with
+ * scores begun.
  */
 static void
-batch_fill(UimlBatch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, size_t *at)
+batch_fill(UimlBatch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, bool with_texts,
+		   size_t *at)
 {
 	batch->n = 0;
 	for (; *at < tuning->seen.n_users && batch->n < batch->most; *at += step)
-		if (row_length(&tuning->hidden, *at) > 0 && row_length(&tuning->seen, *at) > 0)
+	{
+		bool texts = uiml_items_end(&tuning->seen, *at) < tuning->seen.row_start[*at + 1];
+
+		if (row_length(&tuning->hidden, *at) > 0 && row_length(&tuning->seen, *at) > 0 &&
+			(texts || !with_texts))
 			batch->user[batch->n++] = (uint32_t) *at;
+	}
 	uiml_batch_start(model, &tuning->seen, batch, 0, batch->n);
 }
 
@@ -127,7 +134,7 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 		status = UIML_ENOMEM;
 	for (size_t at = 0; status == UIML_OK && at < tuning->seen.n_users;)
 	{
-		batch_fill(&batch, model, tuning, step, &at);
+		batch_fill(&batch, model, tuning, step, false, &at);
 		for (size_t p = 0; status == UIML_OK && p < n_prefix; p++)
 		{
 			/* Prefixes are nested: each adds the dimensions that the one before lacks. */
@@ -163,15 +170,17 @@ typedef struct HiddenItem
 typedef struct ShareSample
 {
 	size_t n_users;
-	double *total; /* n_users: number of items seen */
-	float *bin;    /* n_users x BINS: items per bin of log2(score / best) */
-	size_t *start; /* n_users + 1: hidden items of each user */
+	uint32_t *user; /* n_users: rows of the holdout */
+	double *total;  /* n_users: number of items seen */
+	float *bin;     /* n_users x BINS: items per bin of log2(score / best) */
+	size_t *start;  /* n_users + 1: hidden items of each user */
 	HiddenItem *hidden;
 } ShareSample;
 
 static void
 share_sample_free(const UimlEnv *env, ShareSample *sample)
 {
+	uiml_free(env, sample->user);
 	uiml_free(env, sample->total);
 	uiml_free(env, sample->bin);
 	uiml_free(env, sample->start);
@@ -221,20 +230,22 @@ static UimlStatus
 sample_create(const UimlEnv *env, size_t n_users, size_t n_hidden, ShareSample *s)
 {
 	*s = (ShareSample){0};
+	s->user = uiml_alloc(env, n_users, sizeof(uint32_t));
 	s->total = uiml_alloc(env, n_users, sizeof(double));
 	s->bin = uiml_alloc(env, n_users, BINS * sizeof(float));
 	s->start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
 	s->hidden = uiml_alloc(env, n_hidden, sizeof(HiddenItem));
-	if (s->total == NULL || s->bin == NULL || s->start == NULL || s->hidden == NULL)
+	if (s->user == NULL || s->total == NULL || s->bin == NULL || s->start == NULL || s->hidden == NULL)
 		return UIML_ENOMEM;
 	return UIML_OK;
 }
 
+/* Of every step-th user, or of those among them who wrote texts. */
 static UimlStatus
-sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, ShareSample *s)
+sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, size_t step,
+			 bool with_texts, ShareSample *s)
 {
 	size_t n_users = tuning->seen.n_users;
-	size_t step = user_step(n_users, SHARES_BUDGET / (double) model->n_items);
 	UimlBatch batch;
 	UimlStatus status = uiml_batch_create(env, model, &batch);
 
@@ -242,13 +253,14 @@ sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuni
 		status = UIML_ENOMEM;
 	for (size_t at = 0; status == UIML_OK && at < n_users;)
 	{
-		batch_fill(&batch, model, tuning, step, &at);
+		batch_fill(&batch, model, tuning, step, with_texts, &at);
 		uiml_batch_add(model, 0, model->dims, &batch, 0, batch.n);
 		for (size_t b = 0; b < batch.n; b++)
 		{
 			size_t hidden_at = s->start[s->n_users];
 			size_t n_list;
 
+			s->user[s->n_users] = batch.user[b];
 			s->total[s->n_users] = batch.total[b];
 			if (sample_user(model, &tuning->hidden, batch.user[b], batch.score + b * model->n_items,
 							s->bin + s->n_users * BINS, s->hidden + hidden_at, &n_list))
@@ -260,33 +272,45 @@ sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuni
 	return status;
 }
 
-/* Mean over users of the mean negative log-likelihood of their hidden items. */
+/* What a score in each bin is raised to. */
+static void
+raise_bins(double temperature, float *power)
+{
+	for (int b = 0; b < BINS; b++)
+		power[b] = (float) exp2(-(b + .5) / (BINS_PER_OCTAVE * temperature));
+}
+
+/* Mean negative log-likelihood of the hidden items of the u-th user. */
+static double
+user_loss(const ShareSample *s, size_t u, const float *power, double temperature, double item_alpha)
+{
+	const float *bin = s->bin + u * BINS;
+	double weight = s->total[u] / (s->total[u] + item_alpha);
+	double sum = 0;
+	double loss = 0;
+
+	for (int b = 0; b < BINS; b++)
+		sum += (double) bin[b] * power[b];
+	for (size_t h = s->start[u]; h < s->start[u + 1]; h++)
+	{
+		double own = exp2(s->hidden[h].log_ratio / temperature) / sum;
+		double share = weight * own + (1 - weight) * s->hidden[h].popularity;
+
+		loss -= log(share > 1e-12 ? share : 1e-12);
+	}
+	return loss / (double) (s->start[u + 1] - s->start[u]);
+}
+
+/* Mean of that over users. */
 static double
 share_loss(const ShareSample *s, double temperature, double item_alpha)
 {
 	float power[BINS];
 	double loss = 0;
 
-	for (int b = 0; b < BINS; b++)
-		power[b] = (float) exp2(-(b + .5) / (BINS_PER_OCTAVE * temperature));
+	raise_bins(temperature, power);
 	for (size_t u = 0; u < s->n_users; u++)
-	{
-		const float *bin = s->bin + u * BINS;
-		double weight = s->total[u] / (s->total[u] + item_alpha);
-		double sum = 0;
-		double user_loss = 0;
-
-		for (int b = 0; b < BINS; b++)
-			sum += (double) bin[b] * power[b];
-		for (size_t h = s->start[u]; h < s->start[u + 1]; h++)
-		{
-			double own = exp2(s->hidden[h].log_ratio / temperature) / sum;
-			double share = weight * own + (1 - weight) * s->hidden[h].popularity;
-
-			user_loss -= log(share > 1e-12 ? share : 1e-12);
-		}
-		loss += user_loss / (double) (s->start[u + 1] - s->start[u]);
-	}
+		loss += user_loss(s, u, power, temperature, item_alpha);
 	return loss / (double) s->n_users;
 }
 
@@ -338,7 +362,8 @@ uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *
 {
 	ShareSample sample;
 	Search search = {&sample, {log(model->temperature), log(model->item_alpha)}, 0};
-	UimlStatus status = sample_build(env, model, tuning, &sample);
+	size_t step = user_step(tuning->seen.n_users, SHARES_BUDGET / (double) model->n_items);
+	UimlStatus status = sample_build(env, model, tuning, step, false, &sample);
 
 	for (int round = 0; status == UIML_OK && sample.n_users > 0 && round < 3; round++)
 	{
@@ -358,9 +383,10 @@ uiml_model_tune_shares(const UimlEnv *env, UimlModel *model, const UimlHoldout *
 
 /*
  * The strength of the prior over interests.  Hidden masses are scaled to one per user: each has the same say.
+ * loss receives the nats per hidden event under it, NaN where there is none.
  */
 static UimlStatus
-tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double *loss)
 {
 	size_t n = tuning->seen.n_users;
 	size_t k = model->n_interests;
@@ -388,22 +414,125 @@ tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
 		status = uiml_blend_fit_alpha(env, mass, held, model->prior, n, k, SPREAD, &alpha);
 	if (status == UIML_OK)
 		model->alpha = alpha;
+	*loss = status == UIML_OK ? uiml_blend_loss(mass, held, model->prior, n, k, alpha) : NAN;
 	uiml_free(env, mass);
 	uiml_free(env, held);
 	return status == UIML_EEMPTY ? UIML_OK : status;
+}
+
+/* Users who wrote texts and have hidden items that must be there for the weight of texts to be chosen. */
+#define FEWEST_WRITERS 10
+
+static const double text_weights[] = {.25, .5, 1, 2, 4};
+
+/* The losses of users who wrote texts, under the model's parameters; NaN for all others. */
+static UimlStatus
+writer_losses(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuning, double *loss)
+{
+	size_t step = user_step(tuning->seen.n_users, SHARES_BUDGET / (double) model->n_items);
+	float power[BINS];
+	ShareSample sample;
+	UimlStatus status = sample_build(env, model, tuning, step, true, &sample);
+
+	for (size_t u = 0; u < tuning->seen.n_users; u++)
+		loss[u] = NAN;
+	raise_bins(model->temperature, power);
+	for (size_t u = 0; status == UIML_OK && u < sample.n_users; u++)
+		loss[sample.user[u]] = user_loss(&sample, u, power, model->temperature, model->item_alpha);
+	share_sample_free(env, &sample);
+	return status;
+}
+
+/* The mean of before - after over the users who have both, 0 where it is within its standard error. */
+static double
+certain_gain(const double *before, const double *after, size_t n)
+{
+	double sum = 0;
+	double square = 0;
+	double count = 0;
+	double mean, error;
+
+	for (size_t u = 0; u < n; u++)
+	{
+		double gain = before[u] - after[u];
+
+		if (isnan(gain))
+			continue;
+		sum += gain;
+		square += gain * gain;
+		count++;
+	}
+	if (count < FEWEST_WRITERS)
+		return 0;
+	mean = sum / count;
+	error = sqrt(fmax(square / count - mean * mean, 0) / (count - 1));
+	return mean > error ? mean : 0;
+}
+
+/* The weight under which writers' hidden items are most likely; 0 where none is certain to be better. */
+static UimlStatus
+choose_text_weight(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double *weight)
+{
+	size_t n = tuning->seen.n_users;
+	double *loss = uiml_alloc(env, n, 2 * sizeof(double));
+	double best = 0;
+	UimlStatus status = loss == NULL ? UIML_ENOMEM : writer_losses(env, model, tuning, loss);
+
+	*weight = 0;
+	for (size_t i = 0; status == UIML_OK && i < sizeof(text_weights) / sizeof(*text_weights); i++)
+	{
+		double gain;
+
+		model->text_weight = text_weights[i];
+		status = writer_losses(env, model, tuning, loss + n);
+		gain = status == UIML_OK ? certain_gain(loss, loss + n, n) : 0;
+		if (gain > best)
+		{
+			best = gain;
+			*weight = text_weights[i];
+		}
+	}
+	model->text_weight = 0;
+	uiml_free(env, loss);
+	return status;
+}
+
+/*
+ * What texts count, and all else anew with them; everything stays as it is without them where interests are then
+ * told worse.
+ */
+static UimlStatus
+tune_texts(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double interest_loss)
+{
+	double alpha = model->alpha;
+	double weight, with_texts, loss;
+	UimlStatus status = choose_text_weight(env, model, tuning, &weight);
+
+	if (status != UIML_OK || weight == 0)
+		return status;
+	model->text_weight = weight;
+	status = tune_prior(env, model, tuning, &with_texts);
+	if (status == UIML_OK && with_texts <= interest_loss)
+		return uiml_model_tune_shares(env, model, tuning, &loss);
+	model->text_weight = 0;
+	model->alpha = alpha;
+	return status;
 }
 
 UimlStatus
 uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
 {
 	UimlStatus status;
-	double loss;
+	double interest_loss, loss;
 
-	uiml_progress(env, "tuning", 0, 2);
-	status = tune_prior(env, model, tuning);
-	uiml_progress(env, "tuning", 1, 2);
+	uiml_progress(env, "tuning", 0, 3);
+	status = tune_prior(env, model, tuning, &interest_loss);
+	uiml_progress(env, "tuning", 1, 3);
 	if (status == UIML_OK)
 		status = uiml_model_tune_shares(env, model, tuning, &loss);
-	uiml_progress(env, "tuning", 2, 2);
+	uiml_progress(env, "tuning", 2, 3);
+	if (status == UIML_OK && model->n_texts > 0)
+		status = tune_texts(env, model, tuning, interest_loss);
+	uiml_progress(env, "tuning", 3, 3);
 	return status;
 }

@@ -14,14 +14,14 @@
  *	scale of cold items		NDCG@100 of warm	NDCG@100 of all		share of cold in top 100
  *	0 (left out)				.454				.317				0
  *	smallest (1 user)			.454				.317				.000
- *	median						.450				.323				.020
+ *	geometric mean				.450				.323				.020
  *	mean over events			.445				.336				.059
- *	twice the median			.422				.358				.168
+ *	twice the geometric mean	.422				.358				.168
  *
  * What is predicted hardly matters: NDCG@100 of the cold items alone is .383 for out-vectors and .384 for v, three
  * splits, and one map serves both in and out.  Weights matter more, since rows of popular items are no better
- * told by their texts: .378 unweighted, .373 by the square root of users, .352 by users.  c / (c + 10) for c users
- * is as good as none there, and keeps items that one user met from saying as much as others.
+ * told by their texts: .378 unweighted, .373 by the square root of users, .352 by users.  c / (c + 10) for c
+ * users is as good as none there, and keeps items that one user met from saying as much as others.
  */
 #include "core/place.h"
 
@@ -50,7 +50,6 @@ typedef struct Places
 	double *weight; /* BLOCK_ROWS */
 	uint32_t *row;  /* BLOCK_ROWS: items or texts of the block */
 	float *cosine;  /* BLOCK_ROWS x k */
-	size_t placed;
 } Places;
 
 static void
@@ -313,7 +312,6 @@ write_vectors(Places *p, size_t n)
 				m->out[row * d + j] = v * p->typical;
 			p->y[r * d + j] = (float) (v * m->sigma[j]);
 		}
-		p->placed += row < m->n_items;
 	}
 }
 
@@ -362,8 +360,7 @@ place_rows(const UimlEnv *env, Places *p, size_t first)
 }
 
 UimlStatus
-uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_texts, UimlModel *model,
-				 size_t *placed)
+uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_texts, UimlModel *model)
 {
 	Places p = {.params = params, .model = model, .n = model->n_items + n_texts, .typical = 1};
 	bool found = true;
@@ -384,8 +381,6 @@ uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_tex
 	if (status == UIML_OK && found)
 		status = place_rows(env, &p, params->features == UIML_FEATURES_TEXT ? model->n_items : 0);
 	places_free(env, &p);
-	if (placed != NULL)
-		*placed = p.placed;
 	uiml_progress(env, "texts", 1, 1);
 	return status;
 }
@@ -396,12 +391,13 @@ uiml_place_memory(size_t n_items, size_t n_texts, size_t text_dims, size_t dims,
 	double n = (double) n_items;
 	double p = (double) text_dims;
 	double d = (double) dims;
-	double work = n * sizeof(float) + p * d * sizeof(float) +
-				  BLOCK_ROWS * ((p + d + (double) k + 1) * sizeof(float) + sizeof(double));
-	double ridge =
-		(double) UIML_TRANSFER_STATS_SIZE(text_dims, dims) + (6 * p * p + 4 * p * d) * sizeof(double);
+	double blocks = BLOCK_ROWS * ((p + d + (double) k + 1) * sizeof(float) + sizeof(double));
+	double work = n * sizeof(float) + p * d * sizeof(float) + blocks;
+	double adding = 260 * (p + d + 1) * sizeof(double);
+	double solving = (4 * p * p + 3 * p * d) * sizeof(double);
+	double fit = (double) UIML_TRANSFER_STATS_SIZE(text_dims, dims) + (adding > solving ? adding : solving);
 	double room = n_texts > 0 ? (n + (double) n_texts) * (d + 1) * sizeof(float) : 0;
-	double bytes = work + (ridge > room ? ridge : room);
+	double bytes = work + (fit > room ? fit : room);
 
 	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

@@ -17,7 +17,6 @@
  * n_texts: texts behind the items in params->text
  * model:	fitted, with interests; receives n_texts and their rows of in and interest, and the rows of items
  *			without history, whose popularity stays 0; text_weight stays 0 until it is tuned
- * placed:	receives how many items were placed; may be NULL
  *
  * Where fewer than 20 items have both text and history, or texts tell nothing of behaviour (no penalty has a
  * lower GCV than the mean), nothing is placed, and n_texts stays 0.  Deterministic.  Returns UIML_OK,
@@ -25,7 +24,7 @@
  * O(n p (p + d)) time for n rows.
  */
 extern UimlStatus uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_texts,
-								   UimlModel *model, size_t *placed);
+								   UimlModel *model);
 
 /* Bytes that uiml_model_place allocates at its peak, what it leaves in the model included. */
 extern size_t uiml_place_memory(size_t n_items, size_t n_texts, size_t text_dims, size_t dims, size_t k);
