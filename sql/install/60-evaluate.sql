@@ -23,3 +23,20 @@ CREATE FUNCTION uiml_evaluate(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 23 COST 100000;
 COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer, interval, text) IS
 	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden) or ''time'' (the newest tenth of the events is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items. seed: of the split and the training. dims, interests, half_life, features: NULL for the domain''s. Returns recall, precision, hr, ndcg, mrr, map, novelty, diversity, coverage and gini at each k, auc, logloss and accuracy of the interests, each but coverage and gini with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users';
+
+CREATE FUNCTION uiml_compare(
+	domain text,
+	a jsonb,
+	b jsonb,
+	holdout text DEFAULT 'users',
+	at integer[] DEFAULT '{10,20}',
+	fold_in double precision DEFAULT 0.8,
+	users integer DEFAULT 1000,
+	seed bigint DEFAULT 0)
+	RETURNS TABLE (
+		metric text, k integer, a double precision, b double precision, difference double precision, low double precision,
+		high double precision, users bigint, verdict text)
+	AS 'MODULE_PATHNAME', 'uiml_compare'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 23 COST 200000;
+COMMENT ON FUNCTION uiml_compare(text, jsonb, jsonb, text, integer[], double precision, integer, bigint) IS
+	'Trains a domain twice on a part of its events, with the settings a and b, and judges both on the same users; stores nothing. Settings are JSON: {} for the domain''s, or what differs: dims, interests, half_life, features and the domain''s options; {"version": 3} for what that version was trained with. The other arguments as in uiml_evaluate. Returns the metrics of uiml_evaluate under a and b, the mean of the users'' differences b - a with its 95 % paired bootstrap interval, and what follows from it: a is better, b is better, undecided, or NULL where neither can be';

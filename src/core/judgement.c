@@ -8,6 +8,7 @@
 #include "core/judgement.h"
 
 #include <math.h>
+#include <string.h>
 
 #define BOOTSTRAP_ROUNDS 1000
 #define BOOTSTRAP_LEVEL  .95
@@ -100,6 +101,22 @@ uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_
 		return UIML_ENOMEM;
 	for (size_t i = 0; i < n_k; i++)
 		j->k[i] = k[i];
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_judgement_copy(const UimlEnv *env, const UimlJudgement *from, UimlJudgement *to)
+{
+	size_t values = from->n_users * n_rows(from->n_k) * sizeof(double);
+	size_t totals = from->n_k * UIML_N_TOTAL_FIGURES * sizeof(double);
+	UimlStatus status = uiml_judgement_create(env, from->n_users, from->k, from->n_k, to);
+
+	if (status != UIML_OK)
+		return status;
+	memcpy(to->value, from->value, values);
+	memcpy(to->baseline, from->baseline, values);
+	memcpy(to->total, from->total, totals);
+	memcpy(to->baseline_total, from->baseline_total, totals);
 	return UIML_OK;
 }
 

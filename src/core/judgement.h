@@ -69,6 +69,9 @@ uiml_judgement_user_row(const UimlJudgement *judgement, UimlUserFigure figure)
 extern UimlStatus uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_t n_k,
 										UimlJudgement *judgement);
 
+/* A copy of its own; statuses as uiml_judgement_create. */
+extern UimlStatus uiml_judgement_copy(const UimlEnv *env, const UimlJudgement *from, UimlJudgement *to);
+
 extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
 
 /* Bytes of a judgement. */

@@ -78,6 +78,10 @@ extern UimlDomain *uiml_domain_create(const UimlDomainArgs *args);
 extern char *uiml_kind_weights_problem(Jsonb *kind_weights);
 extern char *uiml_options_problem(Jsonb *options);
 
+/* Is there an option of a domain of that name, and all there are: "col_scale, row_scale and seed"; palloc'd. */
+extern bool uiml_option_known(const char *name);
+extern char *uiml_options_list(void);
+
 /* A JSON number as double, infinite where it is too large; NaN for any other value. */
 extern double uiml_jsonb_number(const JsonbValue *value);
 extern bool uiml_features_known(const char *features);

@@ -117,6 +117,30 @@ static const KnownOption known_options[] = {
 	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53"},
 };
 
+bool
+uiml_option_known(const char *name)
+{
+	for (size_t i = 0; i < lengthof(known_options); i++)
+		if (strcmp(known_options[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+char *
+uiml_options_list(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (size_t i = 0; i < lengthof(known_options); i++)
+		appendStringInfo(&list, "%s%s",
+						 i == 0                             ? ""
+						 : i + 1 == lengthof(known_options) ? " and "
+															: ", ",
+						 known_options[i].name);
+	return list.data;
+}
+
 static char *
 option_problem(const char *name, const JsonbValue *value)
 {
@@ -132,7 +156,7 @@ option_problem(const char *name, const JsonbValue *value)
 			return NULL;
 		return psprintf("Option \"%s\" must be %s%s.", name, known->whole ? "" : "a number ", known->range);
 	}
-	return psprintf("There is no option \"%s\"; options are col_scale, row_scale and seed.", name);
+	return psprintf("There is no option \"%s\"; options are %s.", name, uiml_options_list());
 }
 
 char *

@@ -325,7 +325,8 @@ uiml_evaluation_end(UimlEvaluation *e)
 Datum
 uiml_figure_datum(double value)
 {
-	return Float8GetDatum(rint(value * 1e4) / 1e4);
+	/* + 0 makes -0 plain */
+	return Float8GetDatum(rint(value * 1e4) / 1e4 + 0.0);
 }
 
 static void
