@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "pg/compat.h"
 
@@ -64,6 +65,13 @@ extern void uiml_vector_check_elements(const InterestVector *vector);
 
 /* Errors when an element is infinite or NaN: for the result of arithmetic on finite elements. */
 extern void uiml_vector_check_overflow(const InterestVector *vector);
+
+/*
+ * The n elements of an array of one dimension, all of the same dimensions; name is that of the argument.  NULL
+ * elements are an error, or left out.
+ */
+extern const InterestVector **uiml_vector_array(ArrayType *array, const char *name, bool skip_nulls,
+												size_t *n);
 
 /* The OID of the type, looked up in the schema of the extension. */
 extern Oid uiml_vector_type(void);

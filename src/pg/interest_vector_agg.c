@@ -13,12 +13,12 @@
 
 #include "datatype/timestamp.h"
 #include "libpq/pqformat.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "core/vector.h"
 #include "core/vectorstate.h"
+#include "pg/aggregate.h"
 #include "pg/interest_vector.h"
 
 /* ---------- the state ---------- */
@@ -50,15 +50,6 @@ state_detoast(Datum d)
 }
 
 #define PG_GETARG_STATE(n) state_detoast(PG_GETARG_DATUM(n))
-
-static void
-check_aggregate_context(FunctionCallInfo fcinfo)
-{
-	/* outside, the state may lie in a table's page and must not be changed */
-	if (!AggCheckCallContext(fcinfo, NULL))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("transition function called outside an aggregate")));
-}
 
 static void
 check_state_dim(const UimlVectorState *state, uint32 dim)
@@ -96,12 +87,11 @@ state_to_bytes(const UimlVectorState *state)
 	return bytes;
 }
 
-/* The text of a state is its binary form in hexadecimal: exact, and with one reader to trust. */
 PG_FUNCTION_INFO_V1(uiml_vector_state_in);
 Datum
 uiml_vector_state_in(PG_FUNCTION_ARGS)
 {
-	bytea *bytes = DatumGetByteaPP(DirectFunctionCall1(byteain, PG_GETARG_DATUM(0)));
+	bytea *bytes = uiml_state_from_text(PG_GETARG_DATUM(0));
 
 	PG_RETURN_POINTER(state_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 }
@@ -110,14 +100,7 @@ PG_FUNCTION_INFO_V1(uiml_vector_state_out);
 Datum
 uiml_vector_state_out(PG_FUNCTION_ARGS)
 {
-	bytea *bytes = state_to_bytes(PG_GETARG_STATE(0));
-	Size length = VARSIZE(bytes) - VARHDRSZ;
-	char *text = palloc(2 * length + 3);
-
-	text[0] = '\\';
-	text[1] = 'x';
-	text[2 + hex_encode(VARDATA(bytes), length, text + 2)] = '\0';
-	PG_RETURN_CSTRING(text);
+	PG_RETURN_CSTRING(uiml_state_to_text(state_to_bytes(PG_GETARG_STATE(0))));
 }
 
 PG_FUNCTION_INFO_V1(uiml_vector_state_recv);
@@ -155,26 +138,6 @@ state_for_row(FunctionCallInfo fcinfo, const InterestVector *row, int64 half_lif
 	return state;
 }
 
-/* The state as it is: a row that has a NULL is skipped. */
-static Datum
-skip_row(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-}
-
-static double
-weight_argument(double weight)
-{
-	if (isnan(weight) || isinf(weight))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("weight must be a finite number")));
-	if (weight < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("weight must be greater than or equal to zero")));
-	return weight;
-}
-
 /* An interval in microseconds, months of 30 days as comparisons of intervals take them. */
 static int64
 half_life_argument(const Interval *interval)
@@ -199,9 +162,9 @@ interest_vector_accum(PG_FUNCTION_ARGS)
 	InterestVector *row;
 	UimlVectorState *state;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1))
-		return skip_row(fcinfo);
+		return uiml_aggregate_skip(fcinfo);
 	row = PG_GETARG_INTEREST_VECTOR_P(1);
 	state = state_for_row(fcinfo, row, 0);
 	uiml_vector_state_add(state, row->x, 1, 0);
@@ -215,12 +178,12 @@ interest_vector_weighted_accum(PG_FUNCTION_ARGS)
 	InterestVector *row;
 	UimlVectorState *state;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		return skip_row(fcinfo);
+		return uiml_aggregate_skip(fcinfo);
 	row = PG_GETARG_INTEREST_VECTOR_P(1);
 	state = state_for_row(fcinfo, row, 0);
-	uiml_vector_state_add(state, row->x, weight_argument(PG_GETARG_FLOAT8(2)), 0);
+	uiml_vector_state_add(state, row->x, uiml_aggregate_weight(PG_GETARG_FLOAT8(2)), 0);
 	PG_RETURN_POINTER(state);
 }
 
@@ -234,17 +197,17 @@ interest_vector_decay_accum(PG_FUNCTION_ARGS)
 	double weight;
 	TimestampTz at;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
-		return skip_row(fcinfo);
-	weight = weight_argument(PG_GETARG_FLOAT8(2));
+		return uiml_aggregate_skip(fcinfo);
+	weight = uiml_aggregate_weight(PG_GETARG_FLOAT8(2));
 	at = PG_GETARG_TIMESTAMPTZ(3);
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time of a row must be finite")));
 
 	/* at as_of, what comes later has not happened yet */
 	if (PG_NARGS() > 5 && !PG_ARGISNULL(5) && at > PG_GETARG_TIMESTAMPTZ(5))
-		return skip_row(fcinfo);
+		return uiml_aggregate_skip(fcinfo);
 
 	row = PG_GETARG_INTEREST_VECTOR_P(1);
 	state = state_for_row(fcinfo, row, half_life_argument(PG_GETARG_INTERVAL_P(4)));
@@ -261,9 +224,9 @@ interest_vector_combine(PG_FUNCTION_ARGS)
 	UimlVectorState *state;
 	UimlVectorState *other;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1))
-		return skip_row(fcinfo);
+		return uiml_aggregate_skip(fcinfo);
 	other = PG_GETARG_STATE(1);
 
 	/* returned as it is: the executor copies it into the aggregate's context */

@@ -454,27 +454,16 @@ PG_FUNCTION_INFO_V1(uiml_intra_list_similarity);
 Datum
 uiml_intra_list_similarity(PG_FUNCTION_ARGS)
 {
-	Elements elements = elements_read(PG_GETARG_ARRAYTYPE_P(0), "vectors", false);
-	const float **vector = palloc(sizeof(float *) * Max(elements.n, 1));
-	const InterestVector *first = NULL;
+	size_t n;
+	const InterestVector **vector = uiml_vector_array(PG_GETARG_ARRAYTYPE_P(0), "vectors", true, &n);
+	const float **x = palloc(sizeof(float *) * Max(n, 1));
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
-	size_t n = 0;
 	double similarity;
 
-	for (size_t i = 0; i < elements.n; i++)
-	{
-		const InterestVector *own;
-
-		if (elements.null[i])
-			continue;
-		own = DatumGetInterestVector(elements.value[i]);
-		if (first == NULL)
-			first = own;
-		uiml_vector_check_same_dim(first, own);
-		vector[n++] = own->x;
-	}
-	uiml_check(uiml_metric_similarity(&env, vector, n, first != NULL ? (size_t) first->dim : 0, &similarity),
+	for (size_t i = 0; i < n; i++)
+		x[i] = vector[i]->x;
+	uiml_check(uiml_metric_similarity(&env, x, n, n > 0 ? (size_t) vector[0]->dim : 0, &similarity),
 			   "similarity");
 	return metric_datum(fcinfo, similarity);
 }

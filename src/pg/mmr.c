@@ -144,32 +144,6 @@ cosines(void *ctx, size_t chosen, double *similarity)
 		similarity[i] = 1 - uiml_vector_cosine_distance(vectors->vector[i]->x, other->x, (size_t) other->dim);
 }
 
-static void
-vectors_read(ArrayType *array, size_t n, Vectors *vectors)
-{
-	Datum *value;
-	bool *null;
-	int found;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("vectors must have one dimension")));
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &value, &null, &found);
-	if ((size_t) found != n)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("relevance and vectors must have the same number of elements"),
-						errdetail("They have %zu and %d.", n, found)));
-	vectors->n = n;
-	vectors->vector = palloc(sizeof(InterestVector *) * Max(n, 1));
-	for (size_t i = 0; i < n; i++)
-	{
-		if (null[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("vectors must not contain null values")));
-		vectors->vector[i] = DatumGetInterestVector(value[i]);
-		uiml_vector_check_same_dim(vectors->vector[0], vectors->vector[i]);
-	}
-}
-
 /* uiml_mmr(relevance, vectors, lambda, k) */
 PG_FUNCTION_INFO_V1(uiml_mmr_vectors);
 Datum
@@ -182,6 +156,10 @@ uiml_mmr_vectors(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	relevance = relevance_argument(fcinfo, &n);
-	vectors_read(PG_GETARG_ARRAYTYPE_P(1), n, &vectors);
+	vectors.vector = uiml_vector_array(PG_GETARG_ARRAYTYPE_P(1), "vectors", false, &vectors.n);
+	if (vectors.n != n)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("relevance and vectors must have the same number of elements"),
+						errdetail("They have %zu and %zu.", n, vectors.n)));
 	return select_positions(fcinfo, relevance, n, cosines, &vectors);
 }
