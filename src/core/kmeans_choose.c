@@ -40,13 +40,12 @@
 
 #include "core/kmeans_state.h"
 
-#define CHOOSE_POINTS 20000
-#define READABLE      32
-#define NEAR_BEST     .97
-#define CLEARLY       1.25
-#define FEW           12
-#define PLATEAU       .9
-#define ROOM          20
+#define READABLE  32
+#define NEAR_BEST .97
+#define CLEARLY   1.25
+#define FEW       12
+#define PLATEAU   .9
+#define ROOM      20
 
 static const size_t grid[] = {4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
 
@@ -99,6 +98,8 @@ pick(const Curve *curve, size_t n)
 static UimlStatus
 trace_curve(Kmeans *state, size_t max_k, UimlRng *rng, Curve *curve)
 {
+	UimlKmeansCluster each[128];
+
 	curve->n = 0;
 	for (size_t i = 0; i < GRID_SIZE; i++)
 	{
@@ -109,9 +110,10 @@ trace_curve(Kmeans *state, size_t max_k, UimlRng *rng, Curve *curve)
 		params.max_iterations = 30;
 		params.tolerance = 1e-3;
 		uiml_progress(state->env, "number of interests", (double) i, (double) GRID_SIZE);
+		params.spherical = state->spherical;
 		status = uiml_kmeans_run(state, &params, rng);
 		if (status == UIML_OK)
-			status = uiml_kmeans_silhouette(state, &curve->silhouette[curve->n]);
+			status = uiml_kmeans_describe(state, each, &curve->silhouette[curve->n]);
 		if (status != UIML_OK)
 			return status;
 		curve->k[curve->n++] = state->k;
@@ -124,27 +126,29 @@ trace_curve(Kmeans *state, size_t max_k, UimlRng *rng, Curve *curve)
 
 UimlStatus
 uiml_kmeans_choose(const UimlEnv *env, const float *points, const float *weight, size_t n, size_t d,
-				   size_t max_k, uint64_t seed, size_t *k, double *silhouette)
+				   bool spherical, size_t max_k, uint64_t seed, size_t *k, double *silhouette)
 {
 	Kmeans state;
 	Curve curve;
 	UimlRng rng;
-	size_t usable, chosen;
+	size_t usable, chosen, sample;
+	bool has_weight;
 	UimlStatus status;
 
 	if (max_k < 1 || d < 1)
 		return UIML_EINVALID;
-	status = uiml_kmeans_check(env, points, weight, n, d, &usable);
+	status = uiml_kmeans_check(env, points, weight, n, d, spherical, &usable, &has_weight);
 	if (status != UIML_OK)
 		return status;
-	if (usable == 0)
+	if (!has_weight)
 		return UIML_EEMPTY;
 	if (max_k > usable)
 		max_k = usable;
 	if (max_k > grid[GRID_SIZE - 1])
 		max_k = grid[GRID_SIZE - 1];
 	uiml_rng_init(&rng, seed);
-	status = uiml_kmeans_allocate(&state, env, usable < CHOOSE_POINTS ? usable : CHOOSE_POINTS, d, max_k);
+	sample = usable < UIML_KMEANS_CHOOSE_POINTS ? usable : UIML_KMEANS_CHOOSE_POINTS;
+	status = uiml_kmeans_allocate(&state, env, sample, d, spherical, max_k, true);
 	if (status == UIML_OK)
 		status = uiml_kmeans_load(&state, points, weight, n, usable, &rng);
 	if (status == UIML_OK)

@@ -5,64 +5,95 @@
 #ifndef UIML_KMEANS_STATE_H
 #define UIML_KMEANS_STATE_H
 
+#include "core/centroids.h"
 #include "core/kmeans.h"
 #include "core/rng.h"
 
-/* Points whose cosines to all centroids are computed together. */
-#define BLOCK_POINTS 512
+/* Of a point that is in no cluster. */
+#define NO_CLUSTER UINT32_MAX
 
-/* What clusters are numbered by. */
-typedef struct UimlKmeansRank
-{
-	double mass;
-	size_t first; /* member */
-	size_t cluster;
-} UimlKmeansRank;
+/* Pieces of a job. */
+#define KMEANS_PIECES 32
+
+/* Points between two questions whether to stop, where little is done for each. */
+#define STRIDE 65536
 
 typedef struct Kmeans
 {
 	const UimlEnv *env;
-	size_t n; /* points that take part: not zero */
+	bool spherical;
+	size_t n;
 	size_t d;
-	size_t max_k;       /* clusters there is room for */
-	size_t k;           /* clusters now */
-	float *unit;        /* n x d: directions */
-	double *weight;     /* n */
-	double total;       /* weight */
-	size_t *origin;     /* n: index among the caller's points */
-	uint32_t *cluster;  /* n */
-	double *distance;   /* n: to the own centroid; in the seeding, of the sample to the nearest centroid */
-	size_t *sample;     /* points that seeding looks at */
-	float *sample_unit; /* their directions */
-	float *cosine;      /* of a block of points to all centroids, or of the sample to one */
-	float *centroid;    /* max_k x d */
-	float *best;        /* max_k x d: centroids of the best restart */
-	double *sum;        /* max_k x d */
-	double *mass;       /* max_k: weight in the cluster */
-	size_t *members;    /* max_k: points in the cluster */
+	size_t max_k;        /* clusters there is room for */
+	size_t k;            /* clusters now */
+	const float *x;      /* n x d: the caller's, or owned */
+	const float *weight; /* n; NULL: 1 */
+	float *owned_x;      /* of a sample; else NULL */
+	float *owned_weight;
+	double *scale;     /* n: 1 / |x|, 0 for a zero point; NULL unless spherical */
+	double total;      /* weight */
+	double squares;    /* weighted sum of |x|^2; of 1, if spherical */
+	uint32_t *cluster; /* n: the nearest centroid */
+	uint32_t *added;   /* n: the cluster whose sums hold the point */
+	float *upper;      /* n: the own centroid is no farther than this; not squared */
+	float *lower;      /* n: no other centroid is nearer than this */
+	float *rows;       /* KMEANS_PIECES x UIML_NEAREST_POINTS x d: points in front of the kernel */
+	UimlCentroids now; /* centroid, laid out */
+	void *layout;      /* its memory */
+	float *centroid;   /* max_k x d */
+	float *best;       /* max_k x d: centroids of the best restart */
+	float *moved;      /* max_k: how far a centroid went, not squared */
+	double *sum;       /* max_k x d: weighted, of points or directions */
+	double *mass;      /* max_k: weight in the cluster */
+	size_t *members;   /* max_k: points with weight in the cluster */
 	double inertia;
 	size_t iterations;
 } Kmeans;
 
-/* Refuses numbers that are not finite and weights below zero; counts the points that are not zero. */
-extern UimlStatus uiml_kmeans_check(const UimlEnv *env, const float *points, const float *weight, size_t n,
-									size_t d, size_t *usable);
+static inline double
+kmeans_weight(const Kmeans *state, size_t i)
+{
+	return state->weight != NULL ? (double) state->weight[i] : 1;
+}
 
-/* Allocates for n points and up to k clusters; release it whatever the status. */
-extern UimlStatus uiml_kmeans_allocate(Kmeans *state, const UimlEnv *env, size_t n, size_t d, size_t k);
+static inline double
+kmeans_scale(const Kmeans *state, size_t i)
+{
+	return state->scale != NULL ? state->scale[i] : 1;
+}
+
+/*
+ * Refuses numbers that are not finite or out of range and weights below zero; counts the points that can be in a
+ * cluster, and tells whether one of them has weight.
+ */
+extern UimlStatus uiml_kmeans_check(const UimlEnv *env, const float *points, const float *weight, size_t n,
+									size_t d, bool spherical, size_t *usable, bool *has_weight);
+
+/* Allocates for n points, owned ones if they are a sample, and up to k clusters; release it whatever the status. */
+extern UimlStatus uiml_kmeans_allocate(Kmeans *state, const UimlEnv *env, size_t n, size_t d, bool spherical,
+									   size_t k, bool sample);
 extern void uiml_kmeans_release(Kmeans *state);
 
-/* Loads state->n of the usable points, all or a random sample.  UIML_EEMPTY when they have no weight. */
+/* Takes the n points, or, where the state is of a sample, a random one of the usable points. */
 extern UimlStatus uiml_kmeans_load(Kmeans *state, const float *points, const float *weight, size_t n,
 								   size_t usable, UimlRng *rng);
 
-/* Draws the points that seeding looks at, all of them where there are few; returns how many. */
-extern size_t uiml_kmeans_sample(Kmeans *state, UimlRng *rng);
+/* Greedy k-means++: sets state->k <= k and the centroids. */
+extern UimlStatus uiml_kmeans_seed(Kmeans *state, size_t k, UimlRng *rng);
+
+/* Points nearer than this, not squared, count as the same: what rounding to float may set apart. */
+extern double uiml_kmeans_same(const Kmeans *state, size_t i);
+
+/* Assigns every point to its nearest centroid, and brings the clusters' sums and the inertia up to date. */
+extern UimlStatus uiml_kmeans_assign(Kmeans *state);
+
+/* Lloyd's iterations from the centroids there are. */
+extern UimlStatus uiml_kmeans_lloyd(Kmeans *state, const UimlKmeansParams *params);
 
 /* The best of params->restarts clusterings with params->k <= max_k clusters. */
 extern UimlStatus uiml_kmeans_run(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng);
 
-/* Weighted mean of the simplified silhouettes of the clustering at hand. */
-extern UimlStatus uiml_kmeans_silhouette(Kmeans *state, double *silhouette);
+/* Takes each point's own and second centroid again; adds up inertia and silhouette of each cluster (k). */
+extern UimlStatus uiml_kmeans_describe(Kmeans *state, UimlKmeansCluster *each, double *silhouette);
 
 #endif /* UIML_KMEANS_STATE_H */

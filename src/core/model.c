@@ -339,8 +339,9 @@ cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, cons
 		UimlStatus status;
 
 		kmeans.seed = params->seed;
-		status = uiml_kmeans_spherical(env, point, weight, model->n_items, model->interest_dims, &kmeans,
-									   model->centroid, model->interest, result);
+		kmeans.spherical = true;
+		status = uiml_kmeans(env, point, weight, model->n_items, model->interest_dims, &kmeans, model->centroid,
+							 model->interest, result, NULL);
 		if (status == UIML_OK && params->drop_small && attempt < DROP_ATTEMPTS)
 			status = count_small(env, model, result->k, &small);
 		if (status != UIML_OK || small == 0 || small >= result->k)
@@ -359,7 +360,7 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 	UimlStatus status = UIML_OK;
 
 	if (k == 0)
-		status = uiml_kmeans_choose(env, point, weight, model->n_items, model->interest_dims,
+		status = uiml_kmeans_choose(env, point, weight, model->n_items, model->interest_dims, true,
 									most_interests(model), params->seed, &k, NULL);
 	if (status != UIML_OK)
 		return status;

@@ -74,8 +74,7 @@ extern UimlModelParams uiml_model_defaults(void);
  * params->dims and interests of 0 are replaced by defaults that need no tuning users (64, and k by
  * silhouette); dims is capped by the rank of the data and interests by the number of distinct items.  alpha,
  * item_alpha and temperature get neutral values (k, 10, .6) until they are tuned.  Free with uiml_model_free.
- * Returns the statuses of the passes and of
- * uiml_kmeans_spherical.
+ * Returns the statuses of the passes and of uiml_kmeans.
  *
  * The two halves may be called by themselves: uiml_model_fit_space leaves a model without interests, and
  * uiml_model_fit_interests finds (or finds anew, after uiml_model_truncate) interests and prior in the

@@ -1,6 +1,6 @@
 /*
  * test_kmeans.c
- *	  Spherical k-means on planted clusters and at the edges, and the choice of k.
+ *	  K-means on planted clusters and at the edges, and the choice of k.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -22,6 +22,15 @@ typedef struct Result
 	UimlStatus status;
 } Result;
 
+static UimlKmeansParams
+spherical(size_t k)
+{
+	UimlKmeansParams params = uiml_kmeans_defaults(k);
+
+	params.spherical = true;
+	return params;
+}
+
 static Result
 run(const UimlEnv *env, const float *points, const float *weight, size_t n, size_t d,
 	const UimlKmeansParams *params)
@@ -30,7 +39,7 @@ run(const UimlEnv *env, const float *points, const float *weight, size_t n, size
 
 	r.centroid = malloc((params->k * d + 1) * sizeof(float));
 	r.cluster = malloc((n + 1) * sizeof(uint32_t));
-	r.status = uiml_kmeans_spherical(env, points, weight, n, d, params, r.centroid, r.cluster, &r.result);
+	r.status = uiml_kmeans(env, points, weight, n, d, params, r.centroid, r.cluster, &r.result, NULL);
 	return r;
 }
 
@@ -80,13 +89,23 @@ same_partition(size_t n, const size_t *label, const uint32_t *cluster)
 	return true;
 }
 
+/* A centroid comes before the one behind it by the first element that differs. */
+static bool
+precedes(const float *centroid, size_t d)
+{
+	size_t j = 0;
+
+	while (j < d && centroid[j] == centroid[d + j])
+		j++;
+	return j < d && centroid[j] < centroid[d + j];
+}
+
 /* What the header promises of any result. */
 static void
 check_result(const float *points, const float *weight, size_t n, size_t d, const UimlKmeansParams *params,
 			 const Result *r)
 {
 	double *mass = calloc(params->k, sizeof(double));
-	size_t *first = calloc(params->k, sizeof(size_t));
 	double inertia = 0;
 
 	assert_int_equal(r->status, UIML_OK);
@@ -98,7 +117,6 @@ check_result(const float *points, const float *weight, size_t n, size_t d, const
 		for (size_t j = 0; j < d; j++)
 			squares += pow(r->centroid[c * d + j], 2);
 		assert_true(fabs(squares - (c < r->result.k)) < 1e-5);
-		first[c] = n;
 	}
 	for (size_t i = n; i-- > 0;)
 	{
@@ -125,17 +143,16 @@ check_result(const float *points, const float *weight, size_t n, size_t d, const
 		assert_true(own > best - 1e-5);
 		inertia += (weight != NULL ? weight[i] : 1) * (1 - own);
 		mass[r->cluster[i]] += weight != NULL ? weight[i] : 1;
-		first[r->cluster[i]] = i;
 	}
 	assert_true(fabs(inertia - r->result.inertia) < 1e-4 * (1 + inertia));
 	for (size_t c = 0; c < r->result.k; c++)
 	{
 		assert_true(mass[c] > 0);
 		assert_true(c == 0 || mass[c] < mass[c - 1] * (1 + 1e-9));
-		assert_true(c == 0 || mass[c] != mass[c - 1] || first[c] > first[c - 1]);
+		assert_true(c == 0 || mass[c] != mass[c - 1] || precedes(r->centroid + (c - 1) * d, d));
 	}
 	assert_true(r->result.silhouette >= -1 && r->result.silhouette <= 1);
-	free(mass), free(first);
+	free(mass);
 }
 
 static void
@@ -145,7 +162,7 @@ test_planted(void **state)
 	size_t n = 2000, d = 16;
 	size_t *label = malloc(n * sizeof(size_t));
 	float *points = planted(n, d, 9, .15, true, 1, label);
-	UimlKmeansParams params = uiml_kmeans_defaults(9);
+	UimlKmeansParams params = spherical(9);
 	Result r, other;
 
 	(void) state;
@@ -170,7 +187,7 @@ test_deterministic(void **state)
 	UimlEnv env = uiml_env_malloc();
 	size_t n = 700, d = 8;
 	float *points = planted(n, d, 30, 1, false, 2, NULL);
-	UimlKmeansParams params = uiml_kmeans_defaults(20);
+	UimlKmeansParams params = spherical(20);
 	Result a = run(&env, points, NULL, n, d, &params), b = run(&env, points, NULL, n, d, &params);
 
 	(void) state;
@@ -189,7 +206,7 @@ test_restarts(void **state)
 	UimlEnv env = uiml_env_malloc();
 	size_t n = 900, d = 6;
 	float *points = planted(n, d, 25, .4, true, 3, NULL);
-	UimlKmeansParams params = uiml_kmeans_defaults(25);
+	UimlKmeansParams params = spherical(25);
 	double last = INFINITY;
 
 	(void) state;
@@ -226,7 +243,7 @@ test_weights(void **state)
 	UimlEnv env = uiml_env_malloc();
 	float points[] = {1, 0, .9F, .1F, 0, 1, .1F, .9F, -1, -1, 1, .2F};
 	float weight[] = {1, 1, 3, 1, 0, 0};
-	UimlKmeansParams params = uiml_kmeans_defaults(2);
+	UimlKmeansParams params = spherical(2);
 	Result r = run(&env, points, weight, 6, 2, &params);
 	double x = 3 * 0 + .1 / hypot(.1, .9), y = 3 * 1 + .9 / hypot(.1, .9);
 
@@ -254,7 +271,7 @@ test_degenerate(void **state)
 	float line[] = {5, -2, 0, 1e-3F, -7};
 	float opposite[] = {1, 0, -1, 0, 2, 0, -3, 0};
 	float zero[] = {0, 0, -0.F, 0};
-	UimlKmeansParams params = uiml_kmeans_defaults(10);
+	UimlKmeansParams params = spherical(10);
 	Result r;
 
 	(void) state;
@@ -268,7 +285,7 @@ test_degenerate(void **state)
 	check_result(repeated, NULL, 60, 3, &params, &r);
 	assert_int_equal(r.result.k, 3);
 	assert_true(r.result.inertia < 1e-10 && r.result.silhouette > 1 - 1e-6);
-	assert_int_equal(r.cluster[0], 0);
+	assert_int_equal(r.cluster[0], 2);
 	assert_int_equal(r.cluster[1], 1);
 	assert_true(r.cluster[3] == UINT32_MAX);
 	result_free(&r);
@@ -276,7 +293,7 @@ test_degenerate(void **state)
 	r = run(&env, line, NULL, 5, 1, &params);
 	check_result(line, NULL, 5, 1, &params, &r);
 	assert_int_equal(r.result.k, 2);
-	assert_true(r.centroid[0] == 1 && r.centroid[1] == -1);
+	assert_true(r.centroid[0] == -1 && r.centroid[1] == 1);
 	result_free(&r);
 
 	r = run(&env, line, NULL, 1, 1, &params);
@@ -307,7 +324,7 @@ test_scales(void **state)
 	double scale[] = {1e-42, 1e-30, 1e30};
 	size_t *label = malloc(n * sizeof(size_t));
 	float *points = planted(n, d, 3, .02, false, 4, label), *scaled = malloc(n * d * sizeof(float));
-	UimlKmeansParams params = uiml_kmeans_defaults(3);
+	UimlKmeansParams params = spherical(3);
 	Result r;
 
 	(void) state;
@@ -340,7 +357,7 @@ test_rare(void **state)
 	UimlEnv env = uiml_env_malloc();
 	size_t n = 60000, d = 2;
 	float *points = malloc(n * d * sizeof(float));
-	UimlKmeansParams params = uiml_kmeans_defaults(4);
+	UimlKmeansParams params = spherical(4);
 	Result r;
 
 	(void) state;
@@ -355,7 +372,7 @@ test_rare(void **state)
 	assert_true(r.result.inertia < 1e-9);
 	assert_int_equal(r.cluster[0], 0);
 	assert_int_equal(r.cluster[20001], 1);
-	assert_int_equal(r.cluster[59999], 3);
+	assert_int_equal(r.cluster[59999], 2);
 	result_free(&r);
 	free(points);
 }
@@ -365,7 +382,7 @@ test_invalid(void **state)
 {
 	UimlEnv env = uiml_env_malloc();
 	float points[] = {1, 2, 3, 4}, weight[] = {1, -1};
-	UimlKmeansParams params = uiml_kmeans_defaults(2);
+	UimlKmeansParams params = spherical(2);
 	Result r;
 	size_t k;
 
@@ -381,13 +398,13 @@ test_invalid(void **state)
 	r = run(&env, points, NULL, 2, 2, &params);
 	assert_int_equal(r.status, UIML_ENOTFINITE);
 	result_free(&r);
-	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, 8, 0, &k, NULL), UIML_ENOTFINITE);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, true, 8, 0, &k, NULL), UIML_ENOTFINITE);
 	points[3] = 1;
-	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, 0, 0, &k, NULL), UIML_EINVALID);
-	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 0, 2, 4, 0, &k, NULL), UIML_EEMPTY);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 2, 2, true, 0, 0, &k, NULL), UIML_EINVALID);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, 0, 2, true, 4, 0, &k, NULL), UIML_EEMPTY);
 	for (int t = 0; t < 3; t++)
 	{
-		params = uiml_kmeans_defaults(t == 0 ? 0 : t == 1 ? 65536 : 2);
+		params = spherical(t == 0 ? 0 : t == 1 ? 65536 : 2);
 		params.restarts = t == 2 ? 0 : 1;
 		r = run(&env, points, NULL, 2, 2, &params);
 		assert_int_equal(r.status, UIML_EINVALID);
@@ -401,7 +418,7 @@ chosen(const float *points, size_t n, size_t d, size_t max_k, double *silhouette
 	UimlEnv env = test_env_counting();
 	size_t k = 0;
 
-	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, n, d, max_k, 5, &k, silhouette), UIML_OK);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, n, d, true, max_k, 5, &k, silhouette), UIML_OK);
 	assert_int_equal(test_env_live(), 0);
 	return k;
 }
@@ -450,7 +467,7 @@ test_failures(void **state)
 {
 	size_t n = 600, d = 3;
 	float *points = planted(n, d, 5, .5, false, 30, NULL);
-	UimlKmeansParams params = uiml_kmeans_defaults(6);
+	UimlKmeansParams params = spherical(6);
 
 	(void) state;
 	params.restarts = 1;
@@ -474,7 +491,7 @@ test_failures(void **state)
 			{
 				size_t chosen_k;
 
-				status = uiml_kmeans_choose(&env, points, NULL, n, d, 4, 0, &chosen_k, NULL);
+				status = uiml_kmeans_choose(&env, points, NULL, n, d, true, 4, 0, &chosen_k, NULL);
 			}
 			assert_int_equal(test_env_live(), 0);
 			if (status == UIML_OK)
@@ -487,15 +504,242 @@ test_failures(void **state)
 	free(points);
 }
 
+/* ---------- Euclidean ---------- */
+
+/* Squared distance. */
+static double
+squared(const float *a, const double *b, size_t d)
+{
+	double sum = 0;
+
+	for (size_t j = 0; j < d; j++)
+		sum += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
+	return sum;
+}
+
+/* Lloyd's algorithm as it is in books, in double; returns the inertia of the last assignment. */
+static double
+plain_lloyd(const float *points, const float *weight, size_t n, size_t d, size_t k, size_t iterations,
+			double *centroid, uint32_t *cluster)
+{
+	double *sum = calloc(k * (d + 1), sizeof(double)), inertia = 0;
+
+	for (size_t t = 0; t <= iterations; t++)
+	{
+		memset(sum, 0, k * (d + 1) * sizeof(double));
+		inertia = 0;
+		for (size_t i = 0; i < n; i++)
+		{
+			double w = weight != NULL ? (double) weight[i] : 1, best = INFINITY;
+
+			for (size_t c = 0; c < k; c++)
+				if (squared(points + i * d, centroid + c * d, d) < best)
+				{
+					best = squared(points + i * d, centroid + c * d, d);
+					cluster[i] = (uint32_t) c;
+				}
+			inertia += w * best;
+			sum[cluster[i] * (d + 1) + d] += w;
+			for (size_t j = 0; j < d; j++)
+				sum[cluster[i] * (d + 1) + j] += w * (double) points[i * d + j];
+		}
+		for (size_t c = 0; c < k && t < iterations; c++)
+			for (size_t j = 0; j < d; j++)
+				centroid[c * d + j] = (double) (float) (sum[c * (d + 1) + j] / sum[c * (d + 1) + d]);
+	}
+	free(sum);
+	return inertia;
+}
+
+/* Runs the pieces of a job from the last to the first. */
+static void
+backwards(void *ctx, size_t n, UimlTaskFn task, void *arg)
+{
+	(void) ctx;
+	while (n-- > 0)
+		task(arg, n);
+}
+
+/*
+ * From the same centroids the same clusters as the plain algorithm, whatever the bounds left out: many dimensions and
+ * few, an offset, weights.
+ */
+static void
+test_lloyd(void **state)
+{
+	size_t dims[] = {1, 3, 17, 40};
+
+	(void) state;
+	for (size_t t = 0; t < 16; t++)
+	{
+		UimlEnv env = uiml_env_malloc();
+		size_t n = 3000, d = dims[t % 4], k = 11;
+		float *points = planted(n, d, 14, t < 8 ? .3 : 2, true, 40 + t, NULL), *weight = NULL;
+		float *initial = malloc(k * d * sizeof(float));
+		double *centroid = malloc(k * d * sizeof(double)), inertia;
+		uint32_t *cluster = malloc(n * sizeof(uint32_t));
+		size_t *label = malloc(n * sizeof(size_t));
+		UimlKmeansParams params = uiml_kmeans_defaults(k);
+		Result r, other;
+
+		for (size_t i = 0; i < n * d; i++)
+			points[i] = points[i] + (t % 2 == 1 ? 1000.F : 0);
+		if (t % 3 == 1)
+		{
+			weight = malloc(n * sizeof(float));
+			for (size_t i = 0; i < n; i++)
+				weight[i] = (float) (i % 5) / 2;
+		}
+		for (size_t i = 0; i < k * d; i++)
+			centroid[i] = (double) (initial[i] = points[i / d * 97 * d + i % d]);
+		params.initial = initial;
+		params.max_iterations = 12;
+		params.tolerance = 0;
+		r = run(&env, points, weight, n, d, &params);
+		inertia = plain_lloyd(points, weight, n, d, k, 12, centroid, cluster);
+		assert_int_equal(r.status, UIML_OK);
+		assert_int_equal(r.result.k, k);
+		for (size_t i = 0; i < n; i++)
+			label[i] = cluster[i];
+		assert_true(same_partition(n, label, r.cluster));
+		assert_true(fabs(r.result.inertia - inertia) < 1e-6 * inertia);
+		for (size_t i = 0; i < n; i += 50)
+			for (size_t j = 0; j < d; j++)
+				assert_true(fabs((double) r.centroid[r.cluster[i] * d + j] - centroid[cluster[i] * d + j]) <
+							1e-3);
+
+		/* the order in which pieces run leaves no trace */
+		env.parallel = backwards;
+		other = run(&env, points, weight, n, d, &params);
+		assert_memory_equal(r.cluster, other.cluster, n * sizeof(uint32_t));
+		assert_memory_equal(r.centroid, other.centroid, k * d * sizeof(float));
+		assert_true(r.result.inertia == other.result.inertia);
+		result_free(&r), result_free(&other);
+		free(points), free(weight), free(initial), free(centroid), free(cluster), free(label);
+	}
+}
+
+/* Figures that can be checked by hand; a cluster without points takes the farthest. */
+static void
+test_known(void **state)
+{
+	UimlEnv env = test_env_counting();
+	float points[] = {0, 0, 0, 2, 10, 0, 10, 2, 10, 4};
+	float far[] = {0, 0, 10, 0, 100, 100};
+	UimlKmeansParams params = uiml_kmeans_defaults(2);
+	UimlKmeansCluster each[3];
+	UimlKmeansResult result;
+	float centroid[6];
+	uint32_t cluster[5];
+
+	(void) state;
+	assert_int_equal(uiml_kmeans(&env, points, NULL, 5, 2, &params, centroid, cluster, &result, each),
+					 UIML_OK);
+	assert_int_equal(test_env_live(), 0);
+	assert_true(result.k == 2 && result.inertia == 10);
+	assert_true(centroid[0] == 10 && centroid[1] == 2 && centroid[2] == 0 && centroid[3] == 1);
+	assert_true(each[0].size == 3 && each[0].mass == 3 && each[0].inertia == 8);
+	assert_true(each[1].size == 2 && each[1].mass == 2 && each[1].inertia == 2);
+	assert_true(fabs(each[1].silhouette - (2 - 1 / sqrt(104) - .1) / 2) < 1e-6);
+	assert_true(fabs(result.silhouette - (3 * each[0].silhouette + 2 * each[1].silhouette) / 5) < 1e-12);
+
+	params = uiml_kmeans_defaults(3);
+	params.initial = far;
+	assert_int_equal(uiml_kmeans(&env, points, NULL, 5, 2, &params, centroid, cluster, &result, each),
+					 UIML_OK);
+	assert_true(result.k == 3 && result.inertia == 4);
+
+	/* more clusters than distinct points: as many as those */
+	params = uiml_kmeans_defaults(3);
+	for (size_t i = 0; i < 10; i++)
+		points[i] = 1e6F + (float) (i / 2 % 2);
+	assert_int_equal(uiml_kmeans(&env, points, NULL, 5, 2, &params, centroid, cluster, &result, each),
+					 UIML_OK);
+	assert_true(result.k == 2 && result.inertia == 0 && each[2].size == 0 && centroid[4] == 0);
+
+	points[3] = 1e16F;
+	assert_int_equal(uiml_kmeans(&env, points, NULL, 5, 2, &params, centroid, cluster, &result, each),
+					 UIML_ELIMIT);
+	points[3] = 1;
+	far[2] = INFINITY;
+	params.initial = far;
+	assert_int_equal(uiml_kmeans(&env, points, NULL, 5, 2, &params, centroid, cluster, &result, each),
+					 UIML_ENOTFINITE);
+}
+
+/* k-means++ finds planted clusters, and the number of them is chosen by Euclidean silhouettes too. */
+static void
+test_euclidean_planted(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t n = 30000, d = 5, k, *label = malloc(n * sizeof(size_t));
+	float *points = malloc(n * d * sizeof(float));
+	UimlKmeansParams params = uiml_kmeans_defaults(24);
+	UimlRng rng;
+	Result r;
+
+	(void) state;
+	uiml_rng_init(&rng, 3);
+	for (size_t i = 0; i < n; i++)
+	{
+		label[i] = i % 24;
+		for (size_t j = 0; j < d; j++)
+			points[i * d + j] =
+				(float) (1000 + 20 * (double) ((label[i] * (j + 7) + j) % 29) + uiml_rng_normal(&rng));
+	}
+	r = run(&env, points, NULL, n, d, &params);
+	assert_int_equal(r.status, UIML_OK);
+	assert_true(same_partition(n, label, r.cluster));
+	assert_true(fabs(r.result.inertia / (double) (n * d) - 1) < .02);
+	assert_int_equal(uiml_kmeans_choose(&env, points, NULL, n, d, false, 128, 0, &k, NULL), UIML_OK);
+	assert_int_equal(k, 24);
+	result_free(&r);
+	free(points), free(label);
+}
+
+/* What is said to be allocated at the peak is. */
+static void
+test_memory(void **state)
+{
+	size_t n = 20000, d = 12;
+	float *points = planted(n, d, 9, .3, false, 5, NULL);
+
+	(void) state;
+	for (int s = 0; s < 2; s++)
+	{
+		TestEnvMeter meter = {0};
+		UimlEnv env = test_env_metered(&meter);
+		UimlKmeansParams params = uiml_kmeans_defaults(30);
+		Result r;
+		size_t estimate = uiml_kmeans_memory(n, d, 30);
+
+		params.spherical = s == 1;
+		r = run(&env, points, NULL, n, d, &params);
+		assert_int_equal(r.status, UIML_OK);
+		assert_true(meter.held == 0 && meter.peak <= estimate && meter.peak > estimate / 2);
+		result_free(&r);
+	}
+	free(points);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_planted),    cmocka_unit_test(test_deterministic),
-		cmocka_unit_test(test_restarts),   cmocka_unit_test(test_weights),
-		cmocka_unit_test(test_degenerate), cmocka_unit_test(test_scales),
-		cmocka_unit_test(test_rare),       cmocka_unit_test(test_invalid),
-		cmocka_unit_test(test_choose),     cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_planted),
+		cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_restarts),
+		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_degenerate),
+		cmocka_unit_test(test_scales),
+		cmocka_unit_test(test_rare),
+		cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_lloyd),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_euclidean_planted),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests_name("kmeans", tests, NULL, NULL);
