@@ -19,7 +19,8 @@ DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
 CORE_LIBS = -llapacke -lopenblas -lutf8proc -lm
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
 # OpenBLAS and LAPACKE are loaded by the first training (src/pg/blas_calls.c).
-SHLIB_LINK = -lutf8proc -lm -ldl -lpthread -Wl,--version-script=src/pg/exports.map
+# -Bsymbolic: functions of the library call each other directly.
+SHLIB_LINK = -lutf8proc -lm -ldl -lpthread -Wl,--version-script=src/pg/exports.map,-Bsymbolic
 # test/sql/pgvector.sql runs where pgvector is installed.
 LACKING = $(if $(wildcard $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/extension/vector.control),,pgvector)
 REGRESS = $(filter-out $(LACKING),$(sort $(basename $(notdir $(wildcard test/sql/*.sql)))))

@@ -11,9 +11,9 @@ GRANT USAGE ON SCHEMA uiml TO PUBLIC;
 
 CREATE FUNCTION uiml_version(
 	OUT version text, OUT postgres text, OUT blas text, OUT blas_core text,
-	OUT blas_threads integer, OUT threads_in_backend integer)
+	OUT blas_threads integer, OUT threads_in_backend integer, OUT kernels text)
 	RETURNS record
 	AS 'MODULE_PATHNAME', 'uiml_version'
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION uiml_version() IS
-	'Versions of uiml, PostgreSQL and OpenBLAS, the CPU kernel OpenBLAS chose, its thread count (uiml.blas_threads) and the threads this backend really has (1 unless training)';
+	'Versions of uiml, PostgreSQL and OpenBLAS, the CPU kernel OpenBLAS chose, its thread count (uiml.blas_threads) and the threads this backend really has (1 unless training), and the instruction set of its own loops';

@@ -8,11 +8,22 @@
 #include "core/vector.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/kernels.h"
 
 /* Squared distances below this may have lost terms to underflow: FLT_MIN with room for 16000 of them. */
 #define SMALL_SQUARE 1e-30
+
+/* Elements may be unaligned. */
+static double
+element(const float *x, size_t i)
+{
+	float value;
+
+	memcpy(&value, (const char *) x + i * sizeof(float), sizeof(value));
+	return (double) value;
+}
 
 static double
 dot_wide(const float *a, const float *b, size_t dim)
@@ -20,7 +31,7 @@ dot_wide(const float *a, const float *b, size_t dim)
 	double sum = 0;
 
 	for (size_t i = 0; i < dim; i++)
-		sum += (double) a[i] * (double) b[i];
+		sum += element(a, i) * element(b, i);
 	return sum;
 }
 
@@ -31,7 +42,7 @@ l2_squared_wide(const float *a, const float *b, size_t dim)
 
 	for (size_t i = 0; i < dim; i++)
 	{
-		double difference = (double) a[i] - (double) b[i];
+		double difference = element(a, i) - element(b, i);
 
 		sum += difference * difference;
 	}
@@ -44,7 +55,7 @@ l1_wide(const float *a, const float *b, size_t dim)
 	double sum = 0;
 
 	for (size_t i = 0; i < dim; i++)
-		sum += fabs((double) a[i] - (double) b[i]);
+		sum += fabs(element(a, i) - element(b, i));
 	return sum;
 }
 

@@ -81,6 +81,7 @@ extern void uiml_vector_write(const float *x, size_t dim, void *bytes);
  * Distances and products.  dim elements each, all finite; results are finite.  Sums run over float lanes that
  * are added up in double every few hundred elements; where a float overflows, or underflow would show, the
  * sum is taken again in double.  A product may round to -0 or lose what lies below the smallest float.
+ * Vectors need no alignment.
  */
 extern double uiml_vector_dot(const float *a, const float *b, size_t dim);
 extern double uiml_vector_l2_squared(const float *a, const float *b, size_t dim);
@@ -105,7 +106,7 @@ extern void uiml_vector_multiply(const float *a, const float *b, size_t dim, flo
 /* result = x * factor, multiplied in double and rounded once. */
 extern void uiml_vector_scale(const float *x, double factor, size_t dim, float *result);
 
-/* sum += x * weight, and sum += x * weight of doubles: the accumulators of averages. */
+/* sum += x * weight, and sum += x * weight of doubles: the accumulators of averages.  Floats need no alignment. */
 extern void uiml_vector_accumulate(const float *x, double weight, size_t dim, double *sum);
 extern void uiml_vector_accumulate_f64(const double *x, double weight, size_t dim, double *sum);
 

@@ -117,7 +117,9 @@ uiml_vector_state_add(UimlVectorState *state, const float *x, double weight, int
 	if (__builtin_add_overflow(exponent, (int64_t) own, &exponent))
 		exponent = own > 0 ? INT64_MAX : INT64_MIN;
 
-	weight = ldexp(weight, admit(state, exponent));
+	own = admit(state, exponent);
+	if (own != 0)
+		weight = ldexp(weight, own);
 	state->weight += weight;
 	uiml_vector_accumulate(x, weight, state->dim, state->sum);
 }

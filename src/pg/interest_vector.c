@@ -52,10 +52,28 @@
 /* ---------- construction and checks ---------- */
 
 void
-uiml_vector_corrupt(const InterestVector *vector)
+uiml_vector_corrupt(Size size)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type interest_vector"),
-					errdetail("The value has %zu bytes.", (Size) VARSIZE(vector))));
+					errdetail("The value has %zu bytes.", size)));
+}
+
+void
+uiml_vector_view_extended(Datum d, UimlVectorView *view)
+{
+	struct varlena *value = pg_detoast_datum_packed((struct varlena *) DatumGetPointer(d));
+	const char *bytes = VARDATA_ANY(value);
+	Size size = VARHDRSZ + VARSIZE_ANY_EXHDR(value);
+	int16 field[2]; /* dim, unused */
+
+	if (size < UIML_VECTOR_SIZE(1))
+		uiml_vector_corrupt(size);
+	memcpy(field, bytes, sizeof(field));
+	if (field[0] < 1 || field[0] > UIML_VECTOR_MAX_DIM || field[1] != 0 || size != UIML_VECTOR_SIZE(field[0]))
+		uiml_vector_corrupt(size);
+	view->x = (const float *) (const void *) (bytes + sizeof(field));
+	view->dim = field[0];
+	view->copy = (Pointer) value != DatumGetPointer(d) ? value : NULL;
 }
 
 InterestVector *
@@ -102,8 +120,14 @@ void
 uiml_vector_check_same_dim(const InterestVector *a, const InterestVector *b)
 {
 	if (a->dim != b->dim)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("different interest_vector dimensions %d and %d", a->dim, b->dim)));
+		uiml_vector_differ(a->dim, b->dim);
+}
+
+void
+uiml_vector_differ(int dim_a, int dim_b)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("different interest_vector dimensions %d and %d", dim_a, dim_b)));
 }
 
 void

@@ -122,9 +122,17 @@ uiml_vector_state_send(PG_FUNCTION_ARGS)
 
 /* ---------- accumulate ---------- */
 
+/* Argument 1.  A copy is left to the executor, which resets the context of a row. */
+static inline void
+view_row(FunctionCallInfo fcinfo, UimlVectorView *row)
+{
+	uiml_vector_view(PG_GETARG_DATUM(1), row);
+	uiml_vector_prefetch(row);
+}
+
 /* Argument 0 as a state that the row may be added to, or a new one for the first row. */
 static UimlVectorState *
-state_for_row(FunctionCallInfo fcinfo, const InterestVector *row, int64 half_life)
+state_for_row(FunctionCallInfo fcinfo, const UimlVectorView *row, int64 half_life)
 {
 	UimlVectorState *state;
 
@@ -159,15 +167,15 @@ PG_FUNCTION_INFO_V1(interest_vector_accum);
 Datum
 interest_vector_accum(PG_FUNCTION_ARGS)
 {
-	InterestVector *row;
+	UimlVectorView row;
 	UimlVectorState *state;
 
 	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1))
 		return uiml_aggregate_skip(fcinfo);
-	row = PG_GETARG_INTEREST_VECTOR_P(1);
-	state = state_for_row(fcinfo, row, 0);
-	uiml_vector_state_add(state, row->x, 1, 0);
+	view_row(fcinfo, &row);
+	state = state_for_row(fcinfo, &row, 0);
+	uiml_vector_state_add(state, row.x, 1, 0);
 	PG_RETURN_POINTER(state);
 }
 
@@ -175,15 +183,15 @@ PG_FUNCTION_INFO_V1(interest_vector_weighted_accum);
 Datum
 interest_vector_weighted_accum(PG_FUNCTION_ARGS)
 {
-	InterestVector *row;
+	UimlVectorView row;
 	UimlVectorState *state;
 
 	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return uiml_aggregate_skip(fcinfo);
-	row = PG_GETARG_INTEREST_VECTOR_P(1);
-	state = state_for_row(fcinfo, row, 0);
-	uiml_vector_state_add(state, row->x, uiml_aggregate_weight(PG_GETARG_FLOAT8(2)), 0);
+	view_row(fcinfo, &row);
+	state = state_for_row(fcinfo, &row, 0);
+	uiml_vector_state_add(state, row.x, uiml_aggregate_weight(PG_GETARG_FLOAT8(2)), 0);
 	PG_RETURN_POINTER(state);
 }
 
@@ -192,7 +200,7 @@ PG_FUNCTION_INFO_V1(interest_vector_decay_accum);
 Datum
 interest_vector_decay_accum(PG_FUNCTION_ARGS)
 {
-	InterestVector *row;
+	UimlVectorView row;
 	UimlVectorState *state;
 	double weight;
 	TimestampTz at;
@@ -209,9 +217,9 @@ interest_vector_decay_accum(PG_FUNCTION_ARGS)
 	if (PG_NARGS() > 5 && !PG_ARGISNULL(5) && at > PG_GETARG_TIMESTAMPTZ(5))
 		return uiml_aggregate_skip(fcinfo);
 
-	row = PG_GETARG_INTEREST_VECTOR_P(1);
-	state = state_for_row(fcinfo, row, half_life_argument(PG_GETARG_INTERVAL_P(4)));
-	uiml_vector_state_add(state, row->x, weight, at);
+	view_row(fcinfo, &row);
+	state = state_for_row(fcinfo, &row, half_life_argument(PG_GETARG_INTERVAL_P(4)));
+	uiml_vector_state_add(state, row.x, weight, at);
 	PG_RETURN_POINTER(state);
 }
 

@@ -139,19 +139,36 @@ uiml_normalise(PG_FUNCTION_ARGS)
 
 /* ---------- products and distances ---------- */
 
+/* An index calls without an expression, and its values don't come in the order of a table. */
+static inline bool
+called_by_query(FunctionCallInfo fcinfo)
+{
+	return fcinfo->flinfo != NULL && fcinfo->flinfo->fn_expr != NULL;
+}
+
 /* Inline, so that function is called directly. */
 static pg_attribute_always_inline double
 distance(FunctionCallInfo fcinfo, DistanceFn function)
 {
-	InterestVector *a = PG_GETARG_INTEREST_VECTOR_P(0);
-	InterestVector *b = PG_GETARG_INTEREST_VECTOR_P(1);
+	UimlVectorView a, b;
 	double result;
 
-	if (unlikely(a->dim != b->dim))
-		uiml_vector_check_same_dim(a, b);
-	result = function(a->x, b->x, (size_t) a->dim);
-	PG_FREE_IF_COPY(a, 0);
-	PG_FREE_IF_COPY(b, 1);
+	uiml_vector_view(PG_GETARG_DATUM(0), &a);
+	uiml_vector_view(PG_GETARG_DATUM(1), &b);
+	if (unlikely(a.dim != b.dim))
+		uiml_vector_differ(a.dim, b.dim);
+	if (called_by_query(fcinfo))
+	{
+		uiml_vector_prefetch(&a);
+		uiml_vector_prefetch(&b);
+	}
+	result = function(a.x, b.x, (size_t) a.dim);
+
+	/* index support functions run in long-lived contexts and must not leak */
+	if (unlikely(a.copy != NULL))
+		pfree(a.copy);
+	if (unlikely(b.copy != NULL))
+		pfree(b.copy);
 	return result;
 }
 

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "core/kernels.h"
 #include "pg/blas.h"
 #include "pg/env.h"
 
@@ -46,8 +47,8 @@ Datum
 uiml_version(PG_FUNCTION_ARGS)
 {
 	TupleDesc desc;
-	Datum values[6];
-	bool nulls[6] = {false};
+	Datum values[7];
+	bool nulls[7] = {false};
 	int threads = count_threads();
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -60,5 +61,6 @@ uiml_version(PG_FUNCTION_ARGS)
 	values[4] = Int32GetDatum(uiml_blas_threads);
 	values[5] = Int32GetDatum(threads);
 	nulls[5] = threads < 0;
+	set_text(&values[6], &nulls[6], uiml_kernels()->name);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

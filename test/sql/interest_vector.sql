@@ -258,5 +258,26 @@ BEGIN
 END
 $$;
 
+-- In a table a vector of up to 30 dimensions has a header of one byte and no alignment, and a long one lies outside of the
+-- row, compressed where the column says so.  All give what a value in memory gives.
+CREATE TABLE lying (pad text, v interest_vector, squeezed interest_vector);
+ALTER TABLE lying ALTER squeezed SET STORAGE EXTENDED;
+INSERT INTO lying
+	SELECT repeat('x', dims % 7), x, x
+	FROM unnest(ARRAY[1, 2, 3, 8, 29, 30, 31, 64, 500, 16000]) AS dims,
+		LATERAL (SELECT array_agg((i * i % 17) * .25 - 2)::real[]::interest_vector AS x FROM generate_series(1, dims) AS i) AS made;
+SELECT uiml_dims(v) AS dims, pg_column_size(v) - 4 * uiml_dims(v) AS head, pg_column_size(squeezed) < 4 * uiml_dims(v) AS squeezed,
+	abs((v <-> q) - (m <-> q)) + abs((v <#> q) - (m <#> q)) + abs((v <=> q) - (m <=> q)) + abs((v <+> q) - (m <+> q)) AS plain,
+	abs((squeezed <-> q) - (m <-> q)) + abs((q <#> squeezed) - (m <#> q)) AS unpacked
+FROM lying, LATERAL (SELECT v * 1 AS m, v * .5 AS q) AS memory ORDER BY 1;
+SELECT bool_and(total = twice AND total = unpacked) AS sums_agree
+FROM (SELECT sum(v) AS total, sum(squeezed) AS unpacked, avg(v) AS twice FROM lying GROUP BY uiml_dims(v)) AS sums;
+-- Near the ends of real, where sums are taken again in double precision.
+INSERT INTO lying VALUES ('', '[3e38,-3e38]', NULL), ('x', '[1e-30,2e-30]', NULL);
+SELECT v, round(log(v <-> v * -1)::numeric, 2) AS log_l2, round(log(-(v <#> v))::numeric, 2) AS log_dot, v <=> v AS cosine,
+	round(log(v <+> v * -1)::numeric, 2) AS log_l1
+FROM lying WHERE squeezed IS NULL ORDER BY 1;
+DROP TABLE lying;
+
 DROP TABLE typed, source, points, parted, large;
 DROP FUNCTION error_of(text);

@@ -8,7 +8,8 @@ SELECT version = (SELECT extversion FROM pg_extension WHERE extname = 'uiml') AS
 	   blas LIKE 'OpenBLAS %' AS blas_is_openblas,
 	   blas_core <> '' AS core_is_told,
 	   blas_threads,
-	   threads_in_backend
+	   threads_in_backend,
+	   kernels IN ('portable', 'x86-64-v3', 'x86-64-v4', 'neon') AS kernels_are_told
 FROM uiml_version();
 
 -- Threads are raised inside a training call only.
