@@ -40,3 +40,23 @@ CREATE FUNCTION uiml_compare(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 23 COST 200000;
 COMMENT ON FUNCTION uiml_compare(text, jsonb, jsonb, text, integer[], double precision, integer, bigint) IS
 	'Trains a domain twice on a part of its events, with the settings a and b, and judges both on the same users; stores nothing. Settings are JSON: {} for the domain''s, or what differs: dims, interests, half_life, features and the domain''s options; {"version": 3} for what that version was trained with. The other arguments as in uiml_evaluate. Returns the metrics of uiml_evaluate under a and b, the mean of the users'' differences b - a with its 95 % paired bootstrap interval, and what follows from it: a is better, b is better, undecided, or NULL where neither can be';
+
+CREATE FUNCTION uiml_calibration(
+	domain text,
+	bins integer DEFAULT 10,
+	holdout text DEFAULT 'users',
+	fold_in double precision DEFAULT 0.8,
+	users integer DEFAULT 1000,
+	seed bigint DEFAULT 0,
+	dims integer DEFAULT NULL,
+	interests integer DEFAULT NULL,
+	half_life interval DEFAULT NULL,
+	features text DEFAULT NULL)
+	RETURNS TABLE (
+		bin integer, low double precision, high double precision, pairs bigint, predicted double precision,
+		observed double precision, observed_low double precision, observed_high double precision, error double precision,
+		covered double precision)
+	AS 'MODULE_PATHNAME', 'uiml_calibration'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 11 COST 100000;
+COMMENT ON FUNCTION uiml_calibration(text, integer, text, double precision, integer, bigint, integer, integer, interval, text) IS
+	'Trains a domain anew on a part of its events and tells whether the interest shares it predicts for the rest come true; stores nothing. Pairs of a test user and an interest are put into bins of equal width by the predicted share; the other arguments as in uiml_evaluate. Returns for each bin its bounds, the number of pairs, the mean predicted share, the mean share of the hidden events with its 95 % bootstrap interval by user, the difference of the two means, and how often the 90 % interval of the prediction held the observed share; in the last row, whose bin is NULL, all pairs: error is the expected calibration error';

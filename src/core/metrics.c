@@ -104,13 +104,14 @@ uiml_metric(UimlMetric metric, const bool *hit, size_t n, size_t relevant, size_
 	return NAN;
 }
 
-/* Quantile p of n >= 1 ascending values. */
-static double
-quantile(const double *sorted, size_t n, double p)
+double
+uiml_metric_quantile(const double *sorted, size_t n, double p)
 {
-	double at = p * (double) (n - 1);
-	size_t below = (size_t) at;
+	double at = p * ((double) n - 1);
+	size_t below = n > 0 ? (size_t) at : 0;
 
+	if (n == 0)
+		return NAN;
 	if (below + 1 >= n)
 		return sorted[n - 1];
 	return sorted[below] + (at - (double) below) * (sorted[below + 1] - sorted[below]);
@@ -169,8 +170,8 @@ uiml_bootstrap(const UimlEnv *env, const double *value, size_t n, size_t rounds,
 	{
 		uiml_metric_sort(mean_of, rounds);
 		*mean = sum / (double) kept;
-		*low = quantile(mean_of, rounds, (1 - level) / 2);
-		*high = quantile(mean_of, rounds, (1 + level) / 2);
+		*low = uiml_metric_quantile(mean_of, rounds, (1 - level) / 2);
+		*high = uiml_metric_quantile(mean_of, rounds, (1 + level) / 2);
 	}
 	uiml_free(env, mean_of);
 	uiml_free(env, present);

@@ -66,6 +66,9 @@ extern double uiml_metric_above(const double *ascending, size_t n, double x);
 /* Sorts values, none of them NaN, in ascending order. */
 extern void uiml_metric_sort(double *value, size_t n);
 
+/* Quantile p, 0 .. 1, of n ascending values: linear between them (Hyndman & Fan 1996, type 7); NaN for none. */
+extern double uiml_metric_quantile(const double *ascending, size_t n, double p);
+
 /*
  * uiml_metric_gini
  *		Gini coefficient of n values, finite and >= 0: 0 where all are the same, (n - 1) / n where one has

@@ -262,6 +262,20 @@ values_fail_cleanly(void **state)
 	}
 }
 
+static void
+quantiles(void **state)
+{
+	const double value[] = {1, 2, 4, 8};
+
+	(void) state;
+	assert_near(uiml_metric_quantile(value, 4, 0), 1, 1e-15);
+	assert_near(uiml_metric_quantile(value, 4, .5), 3, 1e-15);
+	assert_near(uiml_metric_quantile(value, 4, .9), 4 + .7 * 4, 1e-14);
+	assert_near(uiml_metric_quantile(value, 4, 1), 8, 1e-15);
+	assert_near(uiml_metric_quantile(value, 1, .5), 1, 1e-15);
+	assert_true(isnan(uiml_metric_quantile(value, 0, .5)));
+}
+
 /* The interval of a mean of 400 normal values is mean +- 1.96 sd / 20, up to Monte Carlo error. */
 static void
 bootstrap_normal(void **state)
@@ -357,6 +371,7 @@ main(void)
 		cmocka_unit_test(novelty_in_bits),
 		cmocka_unit_test(similarity_of_pairs),
 		cmocka_unit_test(values_fail_cleanly),
+		cmocka_unit_test(quantiles),
 		cmocka_unit_test(bootstrap_normal),
 		cmocka_unit_test(bootstrap_edges),
 		cmocka_unit_test(bootstrap_fails_cleanly),
