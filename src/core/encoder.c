@@ -280,3 +280,25 @@ uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *t
 	make_unit(x, encoder->dims);
 	return UIML_OK;
 }
+
+static const char *const whitening_names[] = {
+	[UIML_WHITENING_NONE] = "none", [UIML_WHITENING_RELAXED] = "relaxed", [UIML_WHITENING_FULL] = "full"};
+
+const char *
+uiml_whitening_name(UimlWhitening whitening)
+{
+	return whitening_names[whitening];
+}
+
+bool
+uiml_whitening_named(const char *name, UimlWhitening *whitening)
+{
+	for (int w = UIML_WHITENING_NONE; w <= UIML_WHITENING_FULL; w++)
+	{
+		if (strcmp(name, whitening_names[w]) != 0)
+			continue;
+		*whitening = (UimlWhitening) w;
+		return true;
+	}
+	return false;
+}

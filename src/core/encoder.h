@@ -32,6 +32,12 @@ typedef enum UimlWhitening
 	UIML_WHITENING_FULL = 2 /* L^-1/2 */
 } UimlWhitening;
 
+/* "none", "relaxed", "full"; static. */
+extern const char *uiml_whitening_name(UimlWhitening whitening);
+
+/* The whitening of a name, false where there is none of that name. */
+extern bool uiml_whitening_named(const char *name, UimlWhitening *whitening);
+
 typedef struct UimlEncoderParams
 {
 	UimlEncoderKind kind;

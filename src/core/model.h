@@ -13,12 +13,12 @@
 #include "core/judgement.h"
 
 /* What an item's place in the space comes from. */
-typedef enum UimlFeatures
+typedef enum UimlFeatureKind
 {
 	UIML_FEATURES_BEHAVIOUR = 0, /* from who did something to it */
 	UIML_FEATURES_TEXT,          /* from its text alone: the space is that of the text vectors, in = out */
 	UIML_FEATURES_HYBRID         /* from behaviour, and from its text where there is no behaviour */
-} UimlFeatures;
+} UimlFeatureKind;
 
 typedef struct UimlModelParams
 {
@@ -29,7 +29,7 @@ typedef struct UimlModelParams
 	double col_scale; /* b, 1/4 */
 	uint64_t seed;
 	size_t memory; /* bytes that may be spent, 0: no bound; where dims is chosen, only what fits is tried */
-	UimlFeatures features;
+	UimlFeatureKind features;
 	const float *text; /* (n_items + n_texts) x text_dims: text vectors of length 1, or 0 where there is no
 						* text; NULL for UIML_FEATURES_BEHAVIOUR */
 	size_t text_dims;

@@ -78,7 +78,7 @@ extern UimlDomain *uiml_domain_create(const UimlDomainArgs *args);
 extern char *uiml_kind_weights_problem(Jsonb *kind_weights);
 extern char *uiml_options_problem(Jsonb *options);
 
-/* Is there an option of a domain of that name, and all there are: "col_scale, row_scale and seed"; palloc'd. */
+/* Is there an option of a domain of that name, and all there are: "col_scale, encoder, ..."; palloc'd. */
 extern bool uiml_option_known(const char *name);
 extern char *uiml_options_list(void);
 

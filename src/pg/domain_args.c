@@ -17,6 +17,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "core/encoder.h"
 #include "pg/domain.h"
 
 /* Longer half-lives than this (10,000 years) are no decay in all but name, and overflow intervals. */
@@ -101,7 +102,7 @@ uiml_kind_weights_problem(Jsonb *kind_weights)
 	return NULL;
 }
 
-/* A known option and the range of its value. */
+/* A known option with the range of its number, or the check of its string. */
 typedef struct KnownOption
 {
 	const char *name;
@@ -109,12 +110,29 @@ typedef struct KnownOption
 	double high;
 	bool whole;
 	const char *range;
+	bool (*valid)(const char *value);
 } KnownOption;
+
+static bool
+valid_name(const char *value)
+{
+	return value[0] != '\0';
+}
+
+static bool
+valid_whitening(const char *value)
+{
+	UimlWhitening whitening;
+
+	return uiml_whitening_named(value, &whitening);
+}
 
 static const KnownOption known_options[] = {
 	{"col_scale", 0, 1, false, "between 0 and 1"},
+	{"encoder", .range = "the name of an encoder", .valid = valid_name},
 	{"row_scale", 0, 1, false, "between 0 and 1"},
 	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53"},
+	{"whitening", .range = "none, relaxed or full", .valid = valid_whitening},
 };
 
 bool
@@ -141,20 +159,31 @@ uiml_options_list(void)
 	return list.data;
 }
 
+static bool
+value_valid(const KnownOption *known, const JsonbValue *value)
+{
+	double number;
+
+	if (known->valid != NULL)
+		return value->type == jbvString &&
+			   known->valid(pnstrdup(value->val.string.val, value->val.string.len));
+	number = uiml_jsonb_number(value);
+	return number >= known->low && number <= known->high && (!known->whole || number == rint(number));
+}
+
 static char *
 option_problem(const char *name, const JsonbValue *value)
 {
 	for (size_t i = 0; i < lengthof(known_options); i++)
 	{
 		const KnownOption *known = &known_options[i];
-		double number;
 
 		if (strcmp(known->name, name) != 0)
 			continue;
-		number = uiml_jsonb_number(value);
-		if (number >= known->low && number <= known->high && (!known->whole || number == rint(number)))
+		if (value_valid(known, value))
 			return NULL;
-		return psprintf("Option \"%s\" must be %s%s.", name, known->whole ? "" : "a number ", known->range);
+		return psprintf("Option \"%s\" must be %s%s.", name,
+						known->whole || known->valid != NULL ? "" : "a number ", known->range);
 	}
 	return psprintf("There is no option \"%s\"; options are %s.", name, uiml_options_list());
 }
@@ -185,7 +214,12 @@ uiml_options_problem(Jsonb *options)
 bool
 uiml_features_known(const char *features)
 {
-	return features != NULL && (strcmp(features, "auto") == 0 || strcmp(features, "behaviour") == 0);
+	static const char *const known[] = {"auto", "behaviour", "text", "hybrid"};
+
+	for (size_t i = 0; features != NULL && i < lengthof(known); i++)
+		if (strcmp(features, known[i]) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -195,14 +229,10 @@ uiml_features_known(const char *features)
 void
 uiml_features_check(const char *features)
 {
-	if (uiml_features_known(features))
-		return;
-	if (strcmp(features, "text") == 0 || strcmp(features, "hybrid") == 0)
-		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("features \"%s\" are not supported by this version of uiml", features),
-				errhint("Use \"behaviour\", or \"auto\"."));
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unrecognized features: \"%s\"", features), errhint("Use \"behaviour\", or \"auto\"."));
+	if (!uiml_features_known(features))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized features: \"%s\"", features),
+				errhint("Use \"behaviour\", \"text\", \"hybrid\" or \"auto\"."));
 }
 
 static void

@@ -172,7 +172,6 @@ SELECT uiml_create_domain('d', 'plain', interests => -1); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', interests => 4097); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', half_life => '-1 day'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', half_life => '20000 years'); \echo :SQLSTATE
-SELECT uiml_create_domain('d', 'plain', features => 'text'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', features => 'magic'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', kind_weights => '[1]'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', kind_weights => '{"view": -1}'); \echo :SQLSTATE
@@ -182,6 +181,8 @@ SELECT uiml_create_domain('d', 'plain', kind_weights => '{"view": 1e999}'); \ech
 SELECT uiml_create_domain('d', 'plain', options => '3'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"sead": 1}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"seed": 1.5}'); \echo :SQLSTATE
+SELECT uiml_create_domain('d', 'plain', options => '{"whitening": "some"}'); \echo :SQLSTATE
+SELECT uiml_create_domain('d', 'plain', options => '{"encoder": 1}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"row_scale": 1.6}'); \echo :SQLSTATE
 SELECT uiml_create_domain('d', 'plain', options => '{"row_scale": null}'); \echo :SQLSTATE
 

@@ -121,7 +121,7 @@ teardown(void **state)
 }
 
 static UimlModelParams
-params_of(const World *world, UimlFeatures features)
+params_of(const World *world, UimlFeatureKind features)
 {
 	UimlModelParams params = uiml_model_defaults();
 
@@ -266,7 +266,7 @@ test_nothing_told(void **state)
 }
 
 static UimlStatus
-train(const UimlEnv *env, World *world, UimlFeatures features, UimlModel *model, UimlJudgement *judgement)
+train(const UimlEnv *env, World *world, UimlFeatureKind features, UimlModel *model, UimlJudgement *judgement)
 {
 	UimlRows rows = uiml_rows_in_memory(&world->x);
 	UimlSplitKeys keys = {world->hash, item_hash, NULL};
