@@ -28,7 +28,6 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -38,6 +37,7 @@
 #include "core/terms.h"
 #include "pg/env.h"
 #include "pg/labels.h"
+#include "pg/utf8.h"
 
 #define LABEL_TERMS       3
 #define STORED_TERMS      10
@@ -76,13 +76,9 @@ typedef struct LabelReader
 static void
 count_text(LabelReader *reader, uint32 interest, double weight, const char *text)
 {
-	const char *utf8 = text;
-	UimlStatus status;
-
-	/* Bytes of unknown encoding may be UTF-8; the core passes over those that are not. */
-	if (GetDatabaseEncoding() != PG_SQL_ASCII)
-		utf8 = (const char *) pg_server_to_any(text, (int) strlen(text), PG_UTF8);
-	status = uiml_terms_add(reader->terms, interest, weight, utf8, strlen(utf8));
+	size_t length;
+	const char *utf8 = uiml_utf8_from_server(text, strlen(text), &length);
+	UimlStatus status = uiml_terms_add(reader->terms, interest, weight, utf8, length);
 
 	/* A full table goes on counting the words it knows, the frequent ones among them. */
 	if (status != UIML_ELIMIT)
@@ -102,27 +98,6 @@ add_text(void *ctx, uint32 item, const char *title, const char *text)
 		count_text(reader, interest, sqrt((double) reader->item_users[item]), text);
 }
 
-/* A UTF-8 word in the database encoding, or NULL where that cannot hold it. */
-static char *
-server_word(const char *utf8, size_t length)
-{
-	int encoding = GetDatabaseEncoding();
-	Oid conversion;
-	char *word;
-	int converted;
-
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-		return pnstrdup(utf8, length);
-	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
-	if (!OidIsValid(conversion))
-		return NULL;
-	word = palloc(length * MAX_CONVERSION_GROWTH + 1);
-	converted = pg_do_encoding_conversion_buf(
-		conversion, PG_UTF8, encoding, (unsigned char *) unconstify(char *, utf8), (int) length,
-		(unsigned char *) word, (int) (length * MAX_CONVERSION_GROWTH + 1), true);
-	return converted == (int) length ? word : NULL;
-}
-
 static List *
 top_terms(UimlTerms *terms, uint32 interest, Strength *strength)
 {
@@ -135,7 +110,7 @@ top_terms(UimlTerms *terms, uint32 interest, Strength *strength)
 	uiml_check(uiml_terms_top(terms, interest, STORED_TERMS, term, length, NULL, grade, &found), "labels");
 	for (size_t i = 0; i < found; i++)
 	{
-		char *word = server_word(term[i], length[i]);
+		char *word = uiml_utf8_to_server(term[i], length[i]);
 
 		if (word == NULL)
 			continue;
