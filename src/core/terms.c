@@ -1,6 +1,6 @@
 /*
  * terms.c
- *	  A bounded table of term counts per class, and class-based TF-IDF.
+ *	  A bounded table of term counts per class.
  *
  * Two open-addressing hash tables: terms by their bytes, and cells, the counts by (term, class).  Both
  * compare keys in full, so colliding hashes cost time only; the hash is seeded with the table's address,
@@ -373,43 +373,4 @@ uiml_terms_each(const char *text, size_t length,
 	EachVisit each = {visit, ctx};
 
 	return uiml_terms_split(text, length, each_term, &each);
-}
-
-/* ---------- weighting ---------- */
-
-UimlStatus
-uiml_ctfidf(const double *count, size_t n_classes, size_t n_terms, double *weight)
-{
-	double total = 0;
-	double mean;
-
-	for (size_t i = 0; i < n_classes * n_terms; i++)
-	{
-		if (!(count[i] >= 0) || isinf(count[i]))
-			return UIML_EINVALID;
-		total += count[i];
-	}
-	if (n_classes == 0)
-		return UIML_OK;
-	mean = total / (double) n_classes;
-
-	/* The first row of weight holds log(1 + A / f) until its own turn, which is the last. */
-	for (size_t t = 0; t < n_terms; t++)
-	{
-		double frequency = 0;
-
-		for (size_t c = 0; c < n_classes; c++)
-			frequency += count[c * n_terms + t];
-		weight[t] = frequency > 0 ? log1p(mean / frequency) : 0;
-	}
-	for (size_t c = n_classes; c-- > 0;)
-	{
-		double sum = 0;
-
-		for (size_t t = 0; t < n_terms; t++)
-			sum += count[c * n_terms + t];
-		for (size_t t = 0; t < n_terms; t++)
-			weight[c * n_terms + t] = sum > 0 ? count[c * n_terms + t] / sum * weight[t] : 0;
-	}
-	return UIML_OK;
 }

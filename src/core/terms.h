@@ -71,11 +71,4 @@ typedef enum UimlTermGrade
 extern UimlStatus uiml_terms_top(UimlTerms *terms, uint32_t class_number, size_t n, const char **term,
 								 size_t *length, double *weight, UimlTermGrade *grade, size_t *found);
 
-/*
- * uiml_ctfidf
- *		Class-based TF-IDF of a dense n_classes x n_terms count matrix, row-major; weight receives the same
- *		shape.
- */
-extern UimlStatus uiml_ctfidf(const double *count, size_t n_classes, size_t n_terms, double *weight);
-
 #endif /* UIML_TERMS_H */

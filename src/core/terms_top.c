@@ -31,6 +31,7 @@
 #include <utf8proc.h>
 
 #include "core/terms_table.h"
+#include "core/tfidf.h"
 
 #define MARKING_LIFT   2.0
 #define MIN_EXCESS     0.1
@@ -139,7 +140,8 @@ candidate_make(const UimlTerms *terms, const UimlTermCell *cell, const Totals *t
 
 	candidate->term = term;
 	candidate->count = cell->count;
-	candidate->weight = cell->count / terms->class_terms[cell->class_number] * log1p(mean / term->count);
+	candidate->weight =
+		uiml_class_tfidf_weight(cell->count, terms->class_terms[cell->class_number], term->count, mean);
 	candidate->score = candidate->weight * fmin(1, log2(lift));
 	candidate->grade = term_grade(terms, cell, lift);
 	return lift > 1;

@@ -63,3 +63,55 @@ uiml_tfidf(const UimlEnv *env, UimlSparse *x, double *idf)
 	}
 	return status;
 }
+
+double
+uiml_class_tfidf_weight(double count, double class_total, double term_total, double mean)
+{
+	return count / class_total * log1p(mean / term_total);
+}
+
+/* Sums of the rows and of the columns, and of all. */
+static UimlStatus
+find_totals(const UimlEnv *env, const UimlSparse *x, double *row_total, double *col_total, double *total)
+{
+	*total = 0;
+	for (size_t row = 0; row < x->n_rows; row++)
+	{
+		if (row % 1024 == 0 && uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		for (size_t k = x->row_start[row]; k < x->row_start[row + 1]; k++)
+		{
+			if (!(x->value[k] >= 0) || isinf(x->value[k]))
+				return UIML_EINVALID;
+			row_total[row] += x->value[k];
+			col_total[x->col[k]] += x->value[k];
+		}
+		*total += row_total[row];
+	}
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_class_tfidf(const UimlEnv *env, const UimlSparse *x, double *weight)
+{
+	double *row_total = uiml_alloc0(env, x->n_rows, sizeof(double));
+	double *col_total = uiml_alloc0(env, x->n_cols, sizeof(double));
+	UimlStatus status = UIML_ENOMEM;
+	double total;
+
+	if (row_total != NULL && col_total != NULL)
+		status = find_totals(env, x, row_total, col_total, &total);
+	for (size_t row = 0; status == UIML_OK && row < x->n_rows; row++)
+	{
+		if (row % 1024 == 0 && uiml_interrupted(env))
+			status = UIML_EINTERRUPTED;
+		for (size_t k = x->row_start[row]; k < x->row_start[row + 1]; k++)
+			weight[k] = x->value[k] > 0
+							? uiml_class_tfidf_weight(x->value[k], row_total[row], col_total[x->col[k]],
+													  total / (double) x->n_rows)
+							: 0;
+	}
+	uiml_free(env, col_total);
+	uiml_free(env, row_total);
+	return status;
+}
