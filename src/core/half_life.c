@@ -14,9 +14,6 @@
 
 #include "core/model.h"
 
-/* The space needs to rank items in the right order of magnitude only. */
-#define TRIAL_DIMS 32
-
 /* Share of a user's events, the newest, that are hidden. */
 #define NEWEST .2
 
@@ -149,7 +146,7 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 	size_t n_users = 0;
 	UimlStatus status = used == NULL ? UIML_ENOMEM : UIML_OK;
 
-	params.dims = TRIAL_DIMS;
+	params.dims = UIML_HALF_LIFE_DIMS;
 	params.seed = seed;
 	if (status == UIML_OK)
 		status = copy_events(env, events, n, before, role, &trial->events, &trial->n_events, &n_users);
@@ -236,23 +233,31 @@ uiml_half_life_choose(const UimlEnv *env, const UimlEvent *events, size_t n, dou
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
 
+static size_t
+saturated(double bytes)
+{
+	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
+}
+
+/*
+ * The events of tuning users, and their interactions before and after the cut-off, as they are and as a holdout.
+ */
+size_t
+uiml_half_life_tuning_memory(size_t n_users, size_t n_events, size_t n_tuning)
+{
+	double share = n_users > 0 ? fmin(1, 1.5 * (double) n_tuning / (double) n_users) : 0;
+
+	return saturated(share * (double) n_events *
+						 (sizeof(UimlEvent) + 2 * (sizeof(uint32_t) + 2 * sizeof(float))) +
+					 2 * (double) n_users);
+}
+
 size_t
 uiml_half_life_memory(size_t n_users, size_t n_items, size_t n_entries, size_t n_events, size_t n_tuning)
 {
-	UimlModelParams params = uiml_model_defaults();
-	double share = n_users > 0 ? fmin(1, 1.5 * (double) n_tuning / (double) n_users) : 0;
-	double bytes;
-
 	/* The space alone: a single cluster stands for none. */
-	params.dims = TRIAL_DIMS;
-	params.interests = 1;
-	bytes = (double) uiml_model_memory(n_users, n_items, n_entries, &params);
+	UimlModelParams params = {.dims = UIML_HALF_LIFE_DIMS, .interests = 1};
 
-	/*
-	 * The events of tuning users, and their interactions before and after the cut-off, as they are and as a
-	 * holdout.
-	 */
-	bytes += share * (double) n_events * (sizeof(UimlEvent) + 2 * (sizeof(uint32_t) + 2 * sizeof(float)));
-	bytes += 2 * (double) n_users;
-	return bytes < .9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
+	return saturated((double) uiml_model_memory(n_users, n_items, n_entries, &params) +
+					 (double) uiml_half_life_tuning_memory(n_users, n_events, n_tuning));
 }

@@ -30,6 +30,12 @@ extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *eve
 										const UimlRows *rows, const uint8_t *role, uint64_t seed,
 										double *chosen);
 
+/* Dimensions of the space that tells: it needs to rank items in the right order of magnitude only. */
+#define UIML_HALF_LIFE_DIMS 32
+
+/* The part of uiml_half_life_memory that is not the fit of the space: what is held of tuning users. */
+extern size_t uiml_half_life_tuning_memory(size_t n_users, size_t n_events, size_t n_tuning);
+
 /*
  * uiml_half_life_memory
  *		Bytes at the peak of uiml_half_life_choose with n_tuning tuning users; the interactions are included,

@@ -28,6 +28,9 @@
 /* A user with more events than this is sorted with questions after interruption. */
 #define LONG_RUN 65536
 
+/* Users between two such questions where they have few. */
+#define CHECK_USERS 4096
+
 static inline bool
 event_less(const UimlEvent *a, const UimlEvent *b)
 {
@@ -201,6 +204,16 @@ gather_users(const UimlEnv *env, UimlEvent *events, size_t n_users, const size_t
 }
 
 UimlStatus
+uiml_events_sort_user(const UimlEnv *env, UimlEvent *events, size_t n)
+{
+	int depth = 0;
+
+	for (size_t m = n; m > 1; m /= 2)
+		depth += 2;
+	return uiml_interrupted(env) ? UIML_EINTERRUPTED : intro_sort(env, events, n, depth);
+}
+
+UimlStatus
 uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t n, size_t n_users)
 {
 	size_t *start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
@@ -212,38 +225,21 @@ uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t n, size_t n_users
 	if (status == UIML_OK)
 		status = gather_users(env, events, n_users, start, next);
 	for (size_t u = 0; status == UIML_OK && u < n_users; u++)
-	{
-		size_t length = start[u + 1] - start[u];
-		int depth = 0;
-
-		for (size_t m = length; m > 1; m /= 2)
-			depth += 2;
-		status =
-			uiml_interrupted(env) ? UIML_EINTERRUPTED : intro_sort(env, events + start[u], length, depth);
-	}
+		status = uiml_events_sort_user(env, events + start[u], start[u + 1] - start[u]);
 	uiml_free(env, next);
 	uiml_free(env, start);
 	return status;
 }
 
-/* The window of time that counts, and how masses decay. */
-typedef struct Window
-{
-	double from;
-	double before;
-	double until;
-	double half_life;
-} Window;
-
 static inline bool
-in_window(const Window *w, const UimlEvent *e)
+in_window(const UimlWindow *w, const UimlEvent *e)
 {
 	return e->at >= w->from && e->at < w->before;
 }
 
 /* Counts the (user, item) pairs of the window into row_start; the events are sorted. */
 static UimlStatus
-count_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window *w, UimlInteractions *x)
+count_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const UimlWindow *w, UimlInteractions *x)
 {
 	const UimlEvent *last = NULL;
 
@@ -276,17 +272,44 @@ uiml_mass(double sum)
 	return sum > FLT_MAX ? FLT_MAX : (float) sum;
 }
 
-/* The newest event of the user whose events begin at i, in the window; -INFINITY where there is none. */
-static double
-newest_event(const UimlEvent *events, size_t n, size_t i, const Window *w)
+UimlStatus
+uiml_events_sum_user(const UimlEnv *env, const UimlEvent *events, size_t n, const UimlWindow *w,
+					 UimlUserSums *sums)
 {
-	uint32_t user = events[i].user;
 	double last = -INFINITY;
 
-	for (; i < n && events[i].user == user; i++)
+	for (size_t i = 0; i < n; i++)
 		if (in_window(w, &events[i]) && events[i].at > last)
 			last = events[i].at;
-	return last;
+	sums->n = 0;
+	sums->fade = exp2((last - w->until) / w->half_life);
+	for (size_t i = 0; i < n;)
+	{
+		uint32_t item = events[i].item;
+		double strength = 0;
+		double mass = 0;
+
+		for (; i < n && events[i].item == item; i++)
+		{
+			const UimlEvent *e = &events[i];
+
+			if (i % LONG_RUN == LONG_RUN - 1 && uiml_interrupted(env))
+				return UIML_EINTERRUPTED;
+			if (!in_window(w, e))
+				continue;
+			strength += e->weight;
+			if (sums->mass != NULL)
+				mass += e->weight * exp2((e->at - last) / w->half_life);
+		}
+		if (!(strength > 0))
+			continue;
+		sums->item[sums->n] = item;
+		sums->strength[sums->n] = uiml_mass(strength);
+		if (sums->mass != NULL)
+			sums->mass[sums->n] = uiml_mass(mass);
+		sums->n++;
+	}
+	return UIML_OK;
 }
 
 /*
@@ -294,45 +317,28 @@ newest_event(const UimlEvent *events, size_t n, size_t i, const Window *w)
  * order.
  */
 static UimlStatus
-sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const Window *w, UimlInteractions *x)
+sum_entries(const UimlEnv *env, const UimlEvent *events, size_t n, const UimlWindow *w, UimlInteractions *x)
 {
-	size_t entry = 0;
-	double last = -INFINITY;
+	UimlUserSums sums = {.item = x->item, .strength = x->strength, .mass = x->mass};
+	UimlStatus status = UIML_OK;
 
-	for (size_t i = 0; i < n;)
+	for (size_t i = 0, end; status == UIML_OK && i < n; i = end)
 	{
-		const UimlEvent *first = &events[i];
-		double strength = 0;
-		double mass = 0;
-
-		if (i == 0 || first->user != first[-1].user)
-		{
-			last = newest_event(events, n, i, w);
-			x->fade[first->user] = exp2((last - w->until) / w->half_life);
-		}
-		for (; i < n && events[i].user == first->user && events[i].item == first->item; i++)
-		{
-			const UimlEvent *e = &events[i];
-
-			if (i % LONG_RUN == 0 && uiml_interrupted(env))
-				return UIML_EINTERRUPTED;
-			if (!in_window(w, e))
-				continue;
-			strength += e->weight;
-			mass += e->weight * exp2((e->at - last) / w->half_life);
-		}
-		if (strength > 0)
-		{
-			x->item[entry] = first->item;
-			x->strength[entry] = uiml_mass(strength);
-			x->mass[entry++] = uiml_mass(mass);
-		}
+		for (end = i + 1; end < n && events[end].user == events[i].user; end++)
+			;
+		if (events[i].user % CHECK_USERS == 0 && uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		status = uiml_events_sum_user(env, events + i, end - i, w, &sums);
+		x->fade[events[i].user] = sums.fade;
+		sums.item += sums.n;
+		sums.strength += sums.n;
+		sums.mass += sums.n;
 	}
-	return UIML_OK;
+	return status;
 }
 
 static bool
-window_valid(const Window *w)
+window_valid(const UimlWindow *w)
 {
 	return !isnan(w->from) && !isnan(w->before) && isfinite(w->until) && w->half_life > 0;
 }
@@ -343,7 +349,7 @@ uiml_interactions_build(const UimlEnv *env, const UimlEvent *events, size_t n, s
 						UimlInteractions *out)
 {
 	UimlInteractions x = {.n_users = n_users, .n_items = n_items, .n_texts = n_texts};
-	Window w = {from, before, until, half_life};
+	UimlWindow w = {from, before, until, half_life};
 	UimlStatus status;
 
 	*out = (UimlInteractions){0};
@@ -373,7 +379,7 @@ UimlStatus
 uiml_interactions_decay(const UimlEnv *env, const UimlEvent *events, size_t n, double from, double before,
 						double until, double half_life, UimlInteractions *x)
 {
-	Window w = {from, before, until, half_life};
+	UimlWindow w = {from, before, until, half_life};
 
 	if (!window_valid(&w) || x->fade == NULL)
 		return UIML_EINVALID;

@@ -58,6 +58,37 @@ uiml_items_end(const UimlInteractions *x, size_t u)
  */
 extern UimlStatus uiml_events_sort(const UimlEnv *env, UimlEvent *events, size_t n, size_t n_users);
 
+/* The same of one user's events, whose users are not looked at. */
+extern UimlStatus uiml_events_sort_user(const UimlEnv *env, UimlEvent *events, size_t n);
+
+/* The window of time that counts, and how masses decay in it; see uiml_interactions_build. */
+typedef struct UimlWindow
+{
+	double from;
+	double before;
+	double until;
+	double half_life;
+} UimlWindow;
+
+/* The sums of one user's events, with room for as many items as there are events. */
+typedef struct UimlUserSums
+{
+	size_t n;
+	uint32_t *item;
+	float *strength;
+	float *mass; /* NULL: not wanted */
+	double fade;
+} UimlUserSums;
+
+/*
+ * uiml_events_sum_user
+ *		Sums one user's events, sorted, as uiml_interactions_build does those of all.
+ *
+ * Returns UIML_OK, UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_events_sum_user(const UimlEnv *env, const UimlEvent *events, size_t n,
+									   const UimlWindow *window, UimlUserSums *sums);
+
 /*
  * uiml_interactions_build
  *		Sums sorted events into interactions.

@@ -175,11 +175,16 @@ extension_schema(Oid extension)
 }
 
 Oid
+uiml_schema(void)
+{
+	return extension_schema(get_extension_oid("uiml", false));
+}
+
+Oid
 uiml_vector_type(void)
 {
-	Oid schema = extension_schema(get_extension_oid("uiml", false));
 	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("interest_vector"),
-							   ObjectIdGetDatum(schema));
+							   ObjectIdGetDatum(uiml_schema()));
 
 	if (!OidIsValid(type))
 		ereport(ERROR,

@@ -139,6 +139,9 @@ extern void uiml_vector_check_overflow(const InterestVector *vector);
 extern const InterestVector **uiml_vector_array(ArrayType *array, const char *name, bool skip_nulls,
 												size_t *n);
 
+/* The schema of the extension. */
+extern Oid uiml_schema(void);
+
 /* The OID of the type, looked up in the schema of the extension. */
 extern Oid uiml_vector_type(void);
 

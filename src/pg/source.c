@@ -67,8 +67,10 @@ typedef struct EventReader
 	int kind_at;
 	int weight_at;
 	size_t capacity;
+	UimlSpool *spool; /* NULL: into memory */
 	bool full;
-	uint64 overflow; /* events that found no room */
+	uint64 overflow;    /* events that found no room */
+	const char *suffix; /* of the work table's name */
 	UimlProgressFn progress;
 	void *progress_ctx;
 	uint64 rows;
@@ -180,7 +182,7 @@ store_event(EventReader *reader, TupleTableSlot *slot, double at, double weight)
 	UimlSource *source = reader->source;
 	UimlEvent event = {.at = at};
 
-	if (reader->full || !make_room(reader))
+	if (reader->full || (reader->spool == NULL && !make_room(reader)))
 	{
 		reader->full = true;
 		reader->overflow++;
@@ -195,7 +197,15 @@ store_event(EventReader *reader, TupleTableSlot *slot, double at, double weight)
 		return;
 	}
 	event.weight = (float) Max(weight, FLT_MIN);
-	source->events[source->n_events++] = event;
+	if (reader->spool == NULL)
+		source->events[source->n_events] = event;
+	else if (!uiml_spool_add(reader->spool, &event))
+	{
+		reader->full = true;
+		reader->overflow++;
+		return;
+	}
+	source->n_events++;
 	if (reader->time_kind != TIME_NONE && (source->n_events == 1 || at > source->until))
 		source->until = at;
 }
@@ -320,7 +330,7 @@ stored_key_type(Oid table, const char *column)
 }
 
 static char *
-events_query(EventReader *reader, Oid user_type, Oid item_type)
+events_query(EventReader *reader, Oid user_type, Oid item_type, bool in_user_order)
 {
 	const UimlDomain *domain = reader->domain;
 	StringInfoData sql;
@@ -340,6 +350,10 @@ events_query(EventReader *reader, Oid user_type, Oid item_type)
 	if (domain->weight_col != NULL)
 		reader->weight_at = add_column(&sql, domain->weight_col, "pg_catalog.float8", &n);
 	appendStringInfo(&sql, " FROM %s e", uiml_relation_name(domain->events));
+	if (in_user_order)
+		appendStringInfo(&sql, " ORDER BY (e.%s)::%s%s", quote_identifier(domain->user_col),
+						 uiml_key_type_sql(user_type),
+						 OidIsValid(get_typcollation(user_type)) ? " COLLATE pg_catalog.\"C\"" : "");
 	return sql.data;
 }
 
@@ -364,8 +378,9 @@ report_overflow(EventReader *reader)
 	params.model.interests = (size_t) reader->domain->interests;
 	needed += (double) uiml_keys_finish_memory((size_t) users) +
 			  (double) uiml_keys_finish_memory((size_t) items) +
-			  uiml_training_memory(reader->domain, (size_t) users, (size_t) items, (size_t) all, (size_t) all,
-								   reader->time_kind != TIME_NONE, &params);
+			  (reader->spool != NULL ? uiml_passes_training_memory : uiml_training_memory)(
+				  reader->domain, (size_t) users, (size_t) items, (size_t) all, (size_t) all,
+				  reader->time_kind != TIME_NONE, &params);
 	uiml_budget_exceeded(&reader->budget, psprintf("%.0f events", all), needed);
 }
 
@@ -396,6 +411,23 @@ report_kinds(EventReader *reader)
 								 quote_literal_cstr(reader->domain->name))));
 }
 
+/* Is there room for the keys in order? */
+static bool
+keys_fit(EventReader *reader)
+{
+	return uiml_budget_fits(&reader->budget, uiml_keys_finish_memory(uiml_keys_count(reader->users)) +
+												 uiml_keys_finish_memory(uiml_keys_count(reader->items)));
+}
+
+/* Users came in the order of their keys, and so got the numbers that keys have. */
+static void
+check_user_order(const uint32 *number, size_t n)
+{
+	for (size_t u = 0; u < n; u++)
+		if (number[u] != u)
+			elog(ERROR, "users came in another order than that of their keys");
+}
+
 /*
  * Dense numbers in key order, events in (user, item, at, weight) order, arrays no larger than they must be.
  */
@@ -408,22 +440,28 @@ finish_events(EventReader *reader, uint64 seed)
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, reader->context, NULL, NULL);
 
-	source->events = repalloc_huge(source->events, Max(source->n_events, 1) * sizeof(UimlEvent));
-	if (!uiml_budget_fits(&reader->budget, uiml_keys_finish_memory(uiml_keys_count(reader->users)) +
-											   uiml_keys_finish_memory(uiml_keys_count(reader->items))))
-		report_overflow(reader);
+	if (source->events != NULL)
+		source->events = repalloc_huge(source->events, Max(source->n_events, 1) * sizeof(UimlEvent));
 	user = uiml_keys_finish(reader->users, seed, &source->users);
 	item = uiml_keys_finish(reader->items, seed, &source->items);
-	for (size_t i = 0; i < source->n_events; i++)
+	for (size_t i = 0; source->events != NULL && i < source->n_events; i++)
 	{
 		source->events[i].user = user[source->events[i].user];
 		source->events[i].item = item[source->events[i].item];
 		if ((i & INTERRUPT_EVERY) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
+	if (reader->spool != NULL)
+	{
+		check_user_order(user, source->users.n);
+		source->work = uiml_spool_finish(reader->spool, reader->domain, reader->suffix, item, source->users.n,
+										 source->items.n, reader->context);
+	}
 	pfree(user);
 	pfree(item);
-	uiml_check(uiml_events_sort(&env, source->events, source->n_events, source->users.n), "order of events");
+	if (source->events != NULL)
+		uiml_check(uiml_events_sort(&env, source->events, source->n_events, source->users.n),
+				   "order of events");
 	source->has_time = reader->time_kind != TIME_NONE && source->n_events > 0;
 	if (source->has_time)
 		source->data_until = (TimestampTz) rint(source->until * USECS_PER_SEC);
@@ -444,10 +482,15 @@ expected_rows(Oid relation)
 	return Max(rows, 0);
 }
 
-UimlSource *
-uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context, UimlProgressFn progress,
-					  void *progress_ctx)
+/*
+ * One reading of all events.  Where again is set, the notices were given before; where room may lack, what was read is
+ * dropped and NULL returned.
+ */
+static UimlSource *
+read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const UimlReading *reading,
+			bool to_work, bool again, bool may_lack)
 {
+	MemoryContext context = AllocSetContextCreate(parent, "uiml source", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MemoryContext work = AllocSetContextCreate(context, "uiml events", ALLOCSET_DEFAULT_SIZES);
 	UimlSource *source = palloc0(sizeof(UimlSource));
@@ -456,12 +499,16 @@ uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext conte
 	EventReader reader = {.domain = domain,
 						  .source = source,
 						  .context = context,
-						  .progress = progress,
-						  .progress_ctx = progress_ctx,
+						  .suffix = reading->suffix,
+						  .progress = reading->progress,
+						  .progress_ctx = reading->progress_ctx,
 						  .expected_rows = expected_rows(domain->events)};
+	char *query;
 
+	source->context = context;
+	source->again = again;
 	uiml_source_check_events(domain);
-	uiml_budget_init(&reader.budget, context);
+	uiml_budget_init(&reader.budget, parent);
 	reader.users =
 		uiml_keys_begin(uiml_key_type(user_type, domain->user_col, context), context, &reader.budget);
 	reader.items =
@@ -470,13 +517,25 @@ uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext conte
 	reader.kind_capacity = 16;
 	reader.kind_weight = MemoryContextAlloc(work, reader.kind_capacity * sizeof(float));
 	reader.capacity = FIRST_EVENTS;
-	source->events = MemoryContextAllocHuge(context, reader.capacity * sizeof(UimlEvent));
+	query = events_query(&reader, user_type, item_type, to_work);
+	if (to_work)
+		reader.spool = uiml_spool_begin(context, &reader.budget, reader.time_kind != TIME_NONE);
+	else
+		source->events = MemoryContextAllocHuge(context, reader.capacity * sizeof(UimlEvent));
 
 	MemoryContextSwitchTo(work);
-	uiml_sql_each(events_query(&reader, user_type, item_type), NULL, false, read_event, &reader);
+	uiml_sql_each(query, NULL, false, read_event, &reader);
+	reader.full = reader.full || !keys_fit(&reader);
+	if (reader.full && may_lack)
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		return NULL;
+	}
 	if (reader.full)
 		report_overflow(&reader);
-	report_kinds(&reader);
+	if (!again)
+		report_kinds(&reader);
 	finish_events(&reader, seed);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
@@ -484,7 +543,45 @@ uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext conte
 }
 
 UimlSource *
+uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context, UimlProgressFn progress,
+					  void *progress_ctx)
+{
+	UimlReading reading = {.progress = progress, .progress_ctx = progress_ctx};
+
+	return read_events(domain, seed, context, &reading, false, false, false);
+}
+
+UimlSource *
 uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
 {
 	return uiml_source_read_told(domain, seed, context, NULL, NULL);
+}
+
+/* As far as statistics tell, the events alone exceed maintenance_work_mem. */
+static bool
+expects_overflow(const UimlDomain *domain)
+{
+	return expected_rows(domain->events) * sizeof(UimlEvent) > (double) maintenance_work_mem * 1024;
+}
+
+UimlSource *
+uiml_source_read_mode(const UimlDomain *domain, uint64 seed, MemoryContext context,
+					  const UimlReading *reading)
+{
+	UimlSource *source;
+	bool read = false;
+
+	if (uiml_memory_mode == UIML_MEMORY_ONLY)
+		return read_events(domain, seed, context, reading, false, false, false);
+	if (uiml_memory_mode == UIML_MEMORY_AUTO && !expects_overflow(domain))
+	{
+		source = read_events(domain, seed, context, reading, false, false, true);
+		if (source != NULL && (reading->fits == NULL || reading->fits(reading->ctx, source)))
+			return source;
+		read = source != NULL;
+		if (read)
+			MemoryContextDelete(source->context);
+		uiml_budget_release();
+	}
+	return read_events(domain, seed, context, reading, true, read, false);
 }

@@ -9,13 +9,16 @@
 #include "pg/catalog.h"
 #include "pg/env.h"
 #include "pg/keys.h"
+#include "pg/worktable.h"
 
 /* A domain's events, sorted, with dense numbers for users and items. */
 typedef struct UimlSource
 {
 	UimlKeys users;
 	UimlKeys items;
-	UimlEvent *events; /* by (user, item, at, weight); pfree it when the interactions are built */
+	UimlEvent
+		*events; /* by (user, item, at, weight); pfree it when the interactions are built; NULL: in work */
+	UimlWorkTable *work; /* NULL: in memory */
 	size_t n_events;
 	bool has_time;
 	TimestampTz data_until; /* of the newest event; at is in seconds since 2000-01-01 UTC */
@@ -23,6 +26,8 @@ typedef struct UimlSource
 	uint64 skipped_null;    /* rows without user or item (a search, say) */
 	uint64 skipped_time;    /* rows whose time is NULL or infinite */
 	uint64 skipped_weight;  /* rows whose weight is NULL, zero or negative */
+	MemoryContext context;  /* "uiml source": all of it */
+	bool again;             /* notices were given at the first reading */
 } UimlSource;
 
 /*
@@ -40,6 +45,26 @@ typedef struct UimlSource
 extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
 extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context,
 										 UimlProgressFn progress, void *progress_ctx);
+
+/*
+ * How a reading may end: fits (NULL: always) tells whether what is to follow has room beside a source in memory.
+ */
+typedef struct UimlReading
+{
+	const char *suffix; /* of the work table's name */
+	bool (*fits)(void *ctx, const UimlSource *source);
+	void *ctx;
+	UimlProgressFn progress;
+	void *progress_ctx;
+} UimlReading;
+
+/*
+ * uiml_source_read_mode
+ *		As uiml.memory_mode says: into memory; into a work table; or into memory if the rows and what follows fit
+ *		there, and into a work table otherwise, for which they are read once more.
+ */
+extern UimlSource *uiml_source_read_mode(const UimlDomain *domain, uint64 seed, MemoryContext context,
+										 const UimlReading *reading);
 
 /*
  * uiml_source_texts

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "core/half_life.h"
+#include "pg/passes.h"
 #include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
@@ -64,14 +65,18 @@ check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_u
 			 MIN_EVENTS, MIN_MULTI_USERS)));
 }
 
-/* Pairs of user and item, and users with two or more of them; the events are sorted. */
-static size_t
-count_pairs(const UimlSource *source, size_t *multi_users)
+size_t
+uiml_source_pairs(const UimlSource *source, size_t *multi_users)
 {
 	const UimlEvent *event = source->events;
 	size_t pairs = 0;
 	size_t of_user = 0;
 
+	if (source->work != NULL)
+	{
+		*multi_users = source->work->multi_users;
+		return source->work->n_pairs;
+	}
 	*multi_users = 0;
 	for (size_t i = 0; i < source->n_events; i++)
 	{
@@ -95,8 +100,9 @@ uiml_source_check(const UimlDomain *domain, const UimlSource *source)
 	size_t multi_users;
 	size_t pairs;
 
-	note_skipped(source);
-	pairs = count_pairs(source, &multi_users);
+	if (!source->again)
+		note_skipped(source);
+	pairs = uiml_source_pairs(source, &multi_users);
 	check_minimum(domain, source, multi_users);
 	return pairs;
 }
@@ -128,6 +134,27 @@ uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, s
 												   uiml_split_size(n_users, params->max_users)) +
 					fades;
 	return counts + Max(sums, Max(fit, half_life));
+}
+
+/* Model parameters with sizes for those that are to be chosen: what uiml_behaviour_memory reckons with. */
+#define ASSUMED_DIMS 64
+
+double
+uiml_passes_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, size_t pairs,
+							size_t n_events, bool has_time, const UimlBehaviourParams *params)
+{
+	const UimlModelParams *model = &params->model;
+	size_t tuning = uiml_split_size(n_users, params->max_users);
+	size_t dims = model->dims > 0 ? model->dims : ASSUMED_DIMS;
+	double beside = (double) uiml_behaviour_memory(n_users, n_items, pairs, params) -
+					(double) uiml_model_memory(n_users, n_items, pairs, model);
+	double fit = beside + (double) uiml_passes_memory(n_users, n_items, dims, model->interests);
+	double half_life = 0;
+
+	if (has_time && domain->half_life == 0)
+		half_life = (double) uiml_half_life_tuning_memory(n_users, n_events, tuning) +
+					(double) uiml_passes_memory(n_users, n_items, UIML_HALF_LIFE_DIMS, 1);
+	return Max(fit, half_life);
 }
 
 typedef struct ItemHasher

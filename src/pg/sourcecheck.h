@@ -16,6 +16,14 @@
  */
 extern size_t uiml_source_check(const UimlDomain *domain, const UimlSource *source);
 
+/* The same of a training in passes, beside the keys and counts it has read. */
+extern double uiml_passes_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items,
+										  size_t pairs, size_t n_events, bool has_time,
+										  const UimlBehaviourParams *params);
+
+/* Pairs of user and item, and users with two or more of them. */
+extern size_t uiml_source_pairs(const UimlSource *source, size_t *multi_users);
+
 /*
  * uiml_source_split_keys
  *		The hashes that splits follow: hashtextextended(user::text, seed), as the source has them, and

@@ -18,6 +18,7 @@
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -156,6 +157,29 @@ uiml_sql_each(const char *sql, const UimlSqlParams *params, bool read_only, Uiml
 	if (params != NULL && params->n > 0)
 		options.params = param_list(params->n, params->type, params->value, params->null);
 	return finish_spi(SPI_execute_extended(sql, &options), sql);
+}
+
+uint64
+uiml_sql_each_generic(const char *sql, const UimlSqlParams *params, UimlRowFn row_fn, void *ctx)
+{
+	RowReceiver receiver = row_receiver(row_fn, ctx);
+	SPIExecuteOptions options = {0};
+	SPIPlanPtr plan;
+
+	options.dest = &receiver.pub;
+	connect_spi();
+	plan = SPI_prepare_cursor(sql, params->n, unconstify(Oid *, &params->type[0]),
+							  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "%s failed: %s", sql, SPI_result_code_string(SPI_result));
+	options.params = param_list(params->n, params->type, params->value, params->null);
+	return finish_spi(SPI_execute_plan_extended(plan, &options), sql);
+}
+
+void
+uiml_sql_setting(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 uint64

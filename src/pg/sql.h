@@ -41,6 +41,16 @@ extern void uiml_sql_param_text(UimlSqlParams *params, const char *value); /* NU
 extern uint64 uiml_sql_each(const char *sql, const UimlSqlParams *params, bool read_only, UimlRowFn row_fn,
 							void *ctx);
 
+/*
+ * As uiml_sql_each with a new snapshot, of a plan that does not depend on the parameters' values: large ones are not
+ * copied into it, nor sent to parallel workers as text.
+ */
+extern uint64 uiml_sql_each_generic(const char *sql, const UimlSqlParams *params, UimlRowFn row_fn,
+									void *ctx);
+
+/* Sets a setting until the role that the caller acts as is given back (uiml_act_as_self). */
+extern void uiml_sql_setting(const char *name, const char *value);
+
 /* As uiml_sql_each for statements without result rows (utility statements included). */
 extern uint64 uiml_sql_run(const char *sql, const UimlSqlParams *params);
 

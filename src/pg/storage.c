@@ -21,6 +21,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "optimizer/cost.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -269,6 +270,23 @@ uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 vers
 	uiml_sql_run(psprintf("CREATE TABLE %s (LIKE %s INCLUDING STORAGE)", qualified(schema, name),
 						  uiml_relation_name(parent)),
 				 NULL);
+	return get_relname_relid(name, schema);
+}
+
+Oid
+uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix)
+{
+	Oid schema = get_rel_namespace(open_parent(domain, UIML_USERS));
+	char *name = psprintf("%s_work_%s", domain->name, suffix);
+	char *relation = qualified(schema, name);
+
+	check_free(domain, schema, name);
+	uiml_sql_run(
+		psprintf("CREATE UNLOGGED TABLE %s (user_no integer NOT NULL, events pg_catalog.bytea NOT NULL) "
+				 "WITH (toast_tuple_target = 8160, autovacuum_enabled = off, parallel_workers = %d)",
+				 relation, max_parallel_workers_per_gather),
+		NULL);
+	uiml_sql_run(psprintf("ALTER TABLE %s ALTER COLUMN events SET STORAGE EXTERNAL", relation), NULL);
 	return get_relname_relid(name, schema);
 }
 

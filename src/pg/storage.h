@@ -53,6 +53,12 @@ extern void uiml_storage_drop(const UimlDomain *domain);
 /* A plain table shaped like the parent, not attached and without indexes: load it, then attach it. */
 extern Oid uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version);
 
+/*
+ * Table <domain>_work_<suffix> of a training at work (pg/worktable.h), empty.  It is read with as many workers as
+ * max_parallel_workers_per_gather says.
+ */
+extern Oid uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix);
+
 /* Indexes, CHECK (version = n), grants, ANALYZE and ATTACH: blocks no reader. */
 extern void uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version);
 

@@ -30,6 +30,7 @@
 #include "core/behaviour.h"
 #include "core/half_life.h"
 #include "pg/env.h"
+#include "pg/passes.h"
 #include "pg/phases.h"
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
@@ -60,7 +61,9 @@ typedef struct Training
 	uint64 seed;
 	UimlSource *source;
 	UimlSplitKeys keys;
-	UimlInteractions interactions;
+	UimlInteractions interactions; /* empty where the events are in a work table */
+	UimlPasses passes;
+	UimlRows rows;    /* of either */
 	double half_life; /* seconds, INFINITY for no decay */
 	uint32 *item_users;
 	uint32 *user_events;
@@ -143,28 +146,46 @@ check_status(const Training *training, UimlStatus status, const char *what)
 	uiml_check(status, what);
 }
 
+static double
+needed_memory(const Training *training, const UimlSource *source, size_t pairs)
+{
+	return (double) MemoryContextMemAllocated(training->context, true) +
+		   (source->work != NULL ? uiml_passes_training_memory : uiml_training_memory)(
+			   training->domain, source->users.n, source->items.n, pairs, source->n_events, source->has_time,
+			   &training->params);
+}
+
 static void
 check_memory(Training *training, size_t pairs)
 {
-	const UimlSource *source = training->source;
-	double needed = (double) uiml_budget_used(&training->budget) +
-					uiml_training_memory(training->domain, source->users.n, source->items.n, pairs,
-										 source->n_events, source->has_time, &training->params);
+	double needed = needed_memory(training, training->source, pairs);
 
 	if (needed > (double) training->budget.limit)
 		memory_exceeded(training, needed);
+}
+
+/* Would a training fit beside these events? */
+static bool
+training_fits(void *ctx, const UimlSource *source)
+{
+	const Training *training = ctx;
+	size_t multi_users;
+	size_t pairs = uiml_source_pairs(source, &multi_users);
+
+	return needed_memory(training, source, pairs) <= (double) training->budget.limit;
 }
 
 /* What a fit may take: more dimensions are tried only where they fit. */
 static void
 bound_fit(Training *training)
 {
-	const UimlInteractions *x = &training->interactions;
+	const UimlRows *rows = &training->rows;
 	UimlBehaviourParams *params = &training->params;
-	double beside = (double) uiml_budget_used(&training->budget) -
-					uiml_interactions_memory(x->n_users, x->n_entries) +
-					(double) uiml_behaviour_memory(x->n_users, x->n_items, x->n_entries, params) -
-					(double) uiml_model_memory(x->n_users, x->n_items, x->n_entries, &params->model);
+	double held =
+		training->source->work != NULL ? 0 : uiml_interactions_memory(rows->n_users, rows->n_entries);
+	double beside = (double) uiml_budget_used(&training->budget) - held +
+					(double) uiml_behaviour_memory(rows->n_users, rows->n_items, rows->n_entries, params) -
+					(double) uiml_model_memory(rows->n_users, rows->n_items, rows->n_entries, &params->model);
 
 	params->model.memory = (size_t) Max((double) training->budget.limit - beside, 1);
 }
@@ -220,15 +241,15 @@ count_item_users(Training *training)
 static void
 note_decay(const Training *training)
 {
-	const UimlInteractions *x = &training->interactions;
+	const UimlSource *source = training->source;
 	bool chosen = training->domain->half_life == 0;
 	double faded = 0;
 
 	if (isinf(training->half_life))
 		return;
-	for (size_t u = 0; u < x->n_users; u++)
-		faded += x->fade[u] < FADED;
-	faded /= (double) x->n_users;
+	for (size_t u = 0; u < source->users.n; u++)
+		faded += exp2((training->user_last[u] - source->until) / training->half_life) < FADED;
+	faded /= (double) source->users.n;
 	if (faded > (chosen ? NEARLY_ALL : .5))
 		ereport(
 			NOTICE,
@@ -236,10 +257,28 @@ note_decay(const Training *training)
 					100 * faded, 100 * FADED),
 			 errdetail("The half-life is %g days, counted from the newest event, which is of %s. Predictions "
 					   "for these users are little more than what the domain's users do in general.",
-					   training->half_life / SECS_PER_DAY, timestamptz_to_str(training->source->data_until)),
+					   training->half_life / SECS_PER_DAY, timestamptz_to_str(source->data_until)),
 			 chosen
 				 ? errhint("If that time is wrong, correct the event or leave it out, and train again.")
 				 : errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
+}
+
+/* The half-life that tuning users tell, from all events or from theirs. */
+static void
+ask_half_life(Training *training, const uint8_t *role)
+{
+	const UimlSource *source = training->source;
+	UimlEvent *events = source->events;
+	size_t n = source->n_events;
+
+	if (source->work != NULL)
+		events = uiml_work_load(source->work, role, UIML_TUNE, training->context, &n);
+	check_status(training,
+				 uiml_half_life_choose(&training->env, events, n, INFINITY, &training->rows, role,
+									   training->seed, &training->half_life),
+				 "half-life");
+	if (source->work != NULL)
+		pfree(events);
 }
 
 /* How fast interests age, where the domain doesn't say: masses follow. */
@@ -247,71 +286,108 @@ static void
 choose_half_life(Training *training)
 {
 	const UimlSource *source = training->source;
-	UimlInteractions *x = &training->interactions;
-	UimlRows rows = uiml_rows_in_memory(x);
-	size_t held_out = uiml_split_size(x->n_users, training->params.max_users);
-	uint8_t *role = MemoryContextAllocHuge(training->context, x->n_users);
+	size_t n_users = source->users.n;
+	size_t held_out = uiml_split_size(n_users, training->params.max_users);
+	uint8_t *role = MemoryContextAllocHuge(training->context, n_users);
 
 	uiml_phases_enter(&training->phases, "half-life");
 	uiml_blas_begin();
-	check_status(
-		training,
-		uiml_split_roles(&training->env, &training->keys, x->n_users, NULL, held_out, held_out, role),
-		"split");
 	check_status(training,
-				 uiml_half_life_choose(&training->env, source->events, source->n_events, INFINITY, &rows,
-									   role, training->seed, &training->half_life),
-				 "half-life");
-	check_status(training,
-				 uiml_interactions_decay(&training->env, source->events, source->n_events, -INFINITY,
-										 INFINITY, source->until, training->half_life, x),
-				 "interactions");
+				 uiml_split_roles(&training->env, &training->keys, n_users, NULL, held_out, held_out, role),
+				 "split");
+	ask_half_life(training, role);
+	training->passes.window.half_life = training->half_life;
+	if (source->work == NULL)
+		check_status(training,
+					 uiml_interactions_decay(&training->env, source->events, source->n_events, -INFINITY,
+											 INFINITY, source->until, training->half_life,
+											 &training->interactions),
+					 "interactions");
 	uiml_blas_end();
 	pfree(role);
+}
+
+/* Rows in memory, whose counts are taken while the events are there, or in the work table, which has counted them. */
+static void
+open_rows(Training *training)
+{
+	UimlSource *source = training->source;
+
+	if (source->work != NULL)
+	{
+		training->passes = (UimlPasses){.work = source->work,
+										.budget = &training->budget,
+										.n_items = source->items.n,
+										.window = {-INFINITY, INFINITY, source->until, training->half_life}};
+		training->rows = uiml_passes_rows(&training->passes);
+		training->user_events = source->work->user_events;
+		training->user_last = source->work->user_last;
+		training->item_users = source->work->item_users;
+		return;
+	}
+	count_events(training);
+	check_status(training,
+				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
+										 source->items.n, 0, -INFINITY, INFINITY, source->until,
+										 training->half_life, &training->interactions),
+				 "interactions");
+	training->rows = uiml_rows_in_memory(&training->interactions);
+}
+
+/* The work table is named for the version to come. */
+static char *
+work_suffix(const Training *training)
+{
+	UimlActing caller;
+	int32 version;
+
+	uiml_act_as_owner(training->domain, &caller);
+	version = uiml_version_next(training->domain->domain_id);
+	uiml_act_as_self(&caller);
+	return psprintf("v%d", version);
 }
 
 static void
 read_source(Training *training)
 {
 	const UimlDomain *domain = training->domain;
+	UimlReading reading = {.suffix = work_suffix(training),
+						   .fits = training_fits,
+						   .ctx = training,
+						   .progress = uiml_phases_progress,
+						   .progress_ctx = &training->phases};
 	UimlSource *source;
 	bool choose;
-	size_t pairs;
 
 	uiml_phases_enter(&training->phases, "reading");
-	source = training->source = uiml_source_read_told(domain, training->seed, training->context,
-													  uiml_phases_progress, &training->phases);
-	pairs = uiml_source_check(domain, source);
-	check_memory(training, pairs);
+	source = training->source = uiml_source_read_mode(domain, training->seed, training->context, &reading);
+	check_memory(training, uiml_source_check(domain, source));
 	uiml_source_texts_check(domain, source);
-	count_events(training);
 	choose = source->has_time && domain->half_life == 0;
 	training->half_life = source->has_time && !choose ? domain->half_life : INFINITY;
-	check_status(training,
-				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
-										 source->items.n, 0, -INFINITY, INFINITY, source->until,
-										 training->half_life, &training->interactions),
-				 "interactions");
 	training->keys = uiml_source_split_keys(source, training->context);
+	open_rows(training);
 	if (choose)
 		choose_half_life(training);
-	pfree(source->events);
-	source->events = NULL;
-	count_item_users(training);
+	if (source->work == NULL)
+	{
+		pfree(source->events);
+		source->events = NULL;
+		count_item_users(training);
+	}
 	note_decay(training);
 }
 
 static void
 fit_model(Training *training)
 {
-	UimlRows rows = uiml_rows_in_memory(&training->interactions);
 	UimlJudgement judgement;
 
 	uiml_phases_enter(&training->phases, "split");
 	bound_fit(training);
 	uiml_blas_begin();
 	check_status(training,
-				 uiml_behaviour_train(&training->env, &rows, &training->keys, &training->params,
+				 uiml_behaviour_train(&training->env, &training->rows, &training->keys, &training->params,
 									  &training->model, &judgement),
 				 "item space and interests");
 	uiml_blas_end();
@@ -322,9 +398,6 @@ fit_model(Training *training)
 	uiml_check(uiml_judgement_figures(&training->env, &judgement, training->seed, training->figure),
 			   "evaluation");
 	uiml_judgement_free(&training->env, &judgement);
-
-	/* Models are fitted at each user's own time; what is stored is of data_until. */
-	uiml_check(uiml_interactions_fade(&training->env, &training->interactions), "interactions");
 }
 
 /* --- what is kept --------------------------------------------------------------------------------------- */
@@ -413,7 +486,8 @@ store_model(Training *training)
 {
 	UimlTrained trained = {.domain = training->domain,
 						   .source = training->source,
-						   .interactions = &training->interactions,
+						   .rows = &training->rows,
+						   .env = &training->env,
 						   .model = &training->model,
 						   .labels = training->labels,
 						   .item_users = training->item_users,
@@ -430,6 +504,8 @@ store_model(Training *training)
 					   &training->row);
 	uiml_budget_used(&training->budget);
 	free_trained(training);
+	if (training->source->work != NULL)
+		uiml_work_drop(training->source->work);
 	uiml_trained_attach(training->domain, &training->row);
 	uiml_phases_enter(&training->phases, NULL);
 

@@ -143,44 +143,50 @@ item_numbers(const uint32 *item, size_t n)
 	return PointerGetDatum(array);
 }
 
-/* Room for one user's vector and masses, used again for the next. */
-typedef struct UserWork
+/* Users on their way into the table; room for one user's vector and masses is used again for the next. */
+typedef struct UserStore
 {
+	const UimlTrained *trained;
+	UimlBulk *bulk;
+	int32 version;
+	UimlProgressFn progress;
+	void *progress_ctx;
 	float *vector;    /* dims */
 	float *interests; /* n_interests */
-} UserWork;
+} UserStore;
 
 static void
-add_user(UimlBulk *bulk, const UimlTrained *trained, int32 version, size_t user, UserWork *work)
+add_user(void *ctx, uint32 user, const uint32 *item, const float *masses, size_t n)
 {
-	const UimlInteractions *x = trained->interactions;
+	UserStore *store = ctx;
+	const UimlTrained *trained = store->trained;
 	const UimlModel *model = trained->model;
-	size_t first = x->row_start[user];
-	size_t n = x->row_start[user + 1] - first;
-	MemoryContext old = MemoryContextSwitchTo(uiml_bulk_context(bulk));
+	MemoryContext old = MemoryContextSwitchTo(uiml_bulk_context(store->bulk));
 	bool has_time = trained->user_last != NULL;
 	double mass = 0;
 
-	uiml_model_user(model, x->item + first, x->mass + first, n, work->vector, work->interests);
+	uiml_model_user(model, item, masses, n, store->vector, store->interests);
 	for (size_t j = 0; j < model->n_interests; j++)
-		mass += work->interests[j];
+		mass += store->interests[j];
 	{
 		Datum value[] = {
-			Int32GetDatum(version),
+			Int32GetDatum(store->version),
 			trained->source->users.key[user],
 			Int64GetDatum(trained->user_events[user]),
 			has_time ? TimestampTzGetDatum((TimestampTz) rint(trained->user_last[user] * USECS_PER_SEC))
 					 : (Datum) 0,
 			Float4GetDatum((float) mass),
-			vector_datum(work->interests, model->n_interests),
-			vector_datum(work->vector, model->dims),
-			item_numbers(x->item + first, n)};
+			vector_datum(store->interests, model->n_interests),
+			vector_datum(store->vector, model->dims),
+			item_numbers(item, n)};
 		bool null[lengthof(value)] = {false};
 
 		null[3] = !has_time;
 		MemoryContextSwitchTo(old);
-		uiml_bulk_add(bulk, value, null);
+		uiml_bulk_add(store->bulk, value, null);
 	}
+	if (store->progress != NULL && user % TELL_EVERY == 0)
+		store->progress(store->progress_ctx, "storing", (double) user, (double) trained->rows->n_users);
 }
 
 static void
@@ -189,23 +195,23 @@ store_users(const UimlTrained *trained, int32 version, Oid table, UimlProgressFn
 	static const char *const column[] = {"version", "user_id",   "events", "last_at",
 										 "mass",    "interests", "vector", "items"};
 	const UimlModel *model = trained->model;
-	size_t n = trained->interactions->n_users;
+	const UimlRows *rows = trained->rows;
 	Oid vector = uiml_vector_type();
 	Oid type[] = {
 		INT4OID,     trained->source->users.type->type, INT8OID, TIMESTAMPTZOID, FLOAT4OID, vector, vector,
 		INT4ARRAYOID};
-	UimlBulk *bulk = uiml_bulk_begin(table, lengthof(column), column, type);
-	UserWork work = {palloc(model->dims * sizeof(float)), palloc(model->n_interests * sizeof(float))};
+	UserStore store = {.trained = trained,
+					   .bulk = uiml_bulk_begin(table, lengthof(column), column, type),
+					   .version = version,
+					   .progress = progress,
+					   .progress_ctx = progress_ctx,
+					   .vector = palloc(model->dims * sizeof(float)),
+					   .interests = palloc(model->n_interests * sizeof(float))};
 
-	for (size_t u = 0; u < n; u++)
-	{
-		add_user(bulk, trained, version, u, &work);
-		if (progress != NULL && u % TELL_EVERY == 0)
-			progress(progress_ctx, "storing", (double) u, (double) n);
-	}
-	uiml_bulk_end(bulk);
-	pfree(work.vector);
-	pfree(work.interests);
+	uiml_check(rows->each(rows->ctx, trained->env, add_user, &store), "users");
+	uiml_bulk_end(store.bulk);
+	pfree(store.vector);
+	pfree(store.interests);
 }
 
 void

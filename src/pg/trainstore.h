@@ -16,7 +16,8 @@ typedef struct UimlTrained
 {
 	const UimlDomain *domain;
 	const UimlSource *source; /* keys; the events may be gone */
-	const UimlInteractions *interactions;
+	const UimlRows *rows;
+	const UimlEnv *env;
 	const UimlModel *model;
 	const UimlLabels *labels;
 	const uint32 *item_users;  /* by item: users who did something to it */

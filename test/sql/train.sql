@@ -247,8 +247,10 @@ EXCEPTION WHEN program_limit_exceeded THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	RETURN regexp_replace(SQLERRM || ' | ' || detail || ' | ' || hint, '(about |'')\d+', '\1N', 'g');
 END $$;
+SET uiml.memory_mode = memory;
 SELECT train_within('1MB', 'many', 'many');
 SELECT train_within('1MB', 'more', 'more');
+RESET uiml.memory_mode;
 SELECT train_within('64MB', 'many', 'many');
 
 -- Row-level security of the events holds for whom it applies to, and is told where it does not.
