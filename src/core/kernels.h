@@ -56,6 +56,25 @@ typedef struct UimlKernels
 	void (*accumulate_f64)(const double *x, double weight, size_t dim, double *sum);
 
 	/*
+	 * Scores.  score_rows: score[i] += row i (of n) times vector; rows have d elements and lie stride apart;
+	 * score_rows_twice does it for two vectors into their scores.  An item that is left out has -INFINITY.
+	 */
+	void (*score_rows)(const float *rows, size_t n, size_t stride, const float *vector, size_t d,
+					   float *score);
+	void (*score_rows_twice)(const float *rows, size_t n, size_t stride, const float *const *vector, size_t d,
+							 float *const *score);
+
+	/* The highest score if above 0, and the popularity and number of the items that take part. */
+	void (*survey_scores)(const float *score, const float *popularity, size_t n, float *best, float *mass,
+						  float *items);
+
+	/* score = (score * scale)^power where score * scale, 1 at most, is above 1e-30, else 0.  Returns their sum. */
+	double (*raise_scores)(float *score, size_t n, float scale, float power);
+
+	/* score = score * own + (popularity * common + even). */
+	void (*mix_scores)(float *score, size_t n, const float *popularity, float own, float common, float even);
+
+	/*
 	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum of
 	 * value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
 	 */

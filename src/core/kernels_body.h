@@ -8,6 +8,7 @@
 
 #include "core/kernels_above.h"
 #include "core/kernels_nearest.h"
+#include "core/kernels_score.h"
 #include "core/kernels_sparse.h"
 #include "core/kernels_vector.h"
 
@@ -27,6 +28,12 @@ const UimlKernels TABLE = {
 	.accumulate = accumulate,
 	.accumulate_weighted = accumulate_weighted,
 	.accumulate_f64 = accumulate_f64,
+
+	.score_rows = score_rows,
+	.score_rows_twice = score_rows_twice,
+	.survey_scores = survey_scores,
+	.raise_scores = raise_scores,
+	.mix_scores = mix_scores,
 
 	.gather_rows = gather_rows,
 	.scatter_rows = scatter_rows,

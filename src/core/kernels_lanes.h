@@ -14,6 +14,7 @@ typedef float Lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntLanes __attribute__((vector_size(4 * LANES)));
 typedef double WideLanes __attribute__((vector_size(4 * LANES)));
 typedef float Quad __attribute__((vector_size(16)));
+typedef int32_t IntQuad __attribute__((vector_size(16)));
 
 /* The same at any address. */
 typedef float LooseFloat __attribute__((aligned(1), may_alias));
@@ -23,8 +24,16 @@ typedef float LooseHalf __attribute__((vector_size(2 * LANES), aligned(1), may_a
 typedef double LooseWide __attribute__((vector_size(4 * LANES), aligned(8), may_alias));
 
 #define LOAD(pointer)      (*(const LooseLanes *) (pointer))
+#define LOAD_QUAD(pointer) (*(const LooseQuad *) (pointer))
 #define LOAD_ONE(pointer)  (*(const LooseFloat *) (pointer))
 #define LOAD_WIDE(pointer) __builtin_convertvector(*(const LooseHalf *) (pointer), WideLanes)
+
+/* Elements of two quads, of which the second has numbers 4 .. 7. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(x, y, a, b, c, d) __builtin_shufflevector(x, y, a, b, c, d)
+#else
+#define SHUFFLE(x, y, a, b, c, d) __builtin_shuffle(x, y, (IntQuad){a, b, c, d})
+#endif
 
 /* |x| by clearing sign bits. */
 #define ABSOLUTE(lanes) ((Lanes) ((IntLanes) (lanes) &0x7fffffff))

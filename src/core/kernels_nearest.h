@@ -21,8 +21,6 @@ typedef struct Standing
 	IntLanes index;
 } Standing;
 
-typedef int32_t IntQuad __attribute__((vector_size(16)));
-
 typedef struct QuadStanding
 {
 	Quad best, second;
@@ -90,11 +88,7 @@ merge(QuadStanding a, QuadStanding b)
 	return a;
 }
 
-#ifdef __clang__
-#define TURNED(quad, a, b, c, d) __builtin_shufflevector(quad, quad, a, b, c, d)
-#else
-#define TURNED(quad, a, b, c, d) __builtin_shuffle(quad, (IntQuad){a, b, c, d})
-#endif
+#define TURNED(quad, a, b, c, d) SHUFFLE(quad, quad, a, b, c, d)
 
 /* The number of the best of all lanes. */
 INLINE uint32_t

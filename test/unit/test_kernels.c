@@ -300,6 +300,136 @@ test_accumulate(void **state)
 	for_each_variant(check_accumulate);
 }
 
+/* ---------- scores ---------- */
+
+#define ROWS 21
+
+static void
+check_scores(const UimlKernels *kernels)
+{
+	static float rows[ROWS * 220], vectors[2 * 220], score[3][ROWS + 1];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 11);
+	fill(&rng, rows, ROWS * 220);
+	fill(&rng, vectors, 2 * 220);
+	for (size_t d = 1; d <= 210; d++)
+	{
+		const float *pair[2] = {vectors, vectors + 220};
+		float *scores[2] = {score[0], score[1]};
+		size_t n = d % ROWS + 1, stride = d + d % 3;
+
+		for (size_t i = 0; i <= ROWS; i++)
+			score[0][i] = score[1][i] = score[2][i] = i == 3 ? -INFINITY : 1;
+		kernels->score_rows_twice(rows, n, stride, pair, d, scores);
+		kernels->score_rows(rows, n, stride, pair[1], d, score[2]);
+		for (size_t i = 0; i < n; i++)
+			for (size_t u = 0; u < 3; u++)
+			{
+				double expected = 1, size = 1;
+
+				for (size_t j = 0; j < d; j++)
+				{
+					double product = (double) rows[i * stride + j] * (double) pair[u > 0][j];
+
+					expected += product;
+					size += fabs(product);
+				}
+				if (i == 3)
+					assert_true(score[u][i] == -INFINITY);
+				else
+					assert_near(kernels, "score_rows", d, (double) score[u][i], expected, 3e-7 * size);
+			}
+		for (size_t u = 0; u < 3; u++)
+			assert_true(n == 3 || score[u][n] == 1);
+	}
+}
+
+static void
+test_scores(void **state)
+{
+	(void) state;
+	for_each_variant(check_scores);
+}
+
+/* Scores, some of items left out, and popularities of n items. */
+static void
+fill_items(UimlRng *rng, float *score, float *popularity, size_t n)
+{
+	fill(rng, score, n);
+	for (size_t i = 0; i < n; i++)
+	{
+		score[i] = uiml_rng_uniform(rng) < .1 ? -INFINITY : score[i] / 4;
+		popularity[i] = (float) uiml_rng_uniform(rng);
+	}
+}
+
+/* What raise_scores and mix_scores make of each score. */
+static void
+check_raised(const UimlKernels *kernels, const float *score, const float *popularity, size_t n, float best,
+			 double power)
+{
+	static float raised[MAX_DIM], mixed[MAX_DIM];
+	double sum = 0, got;
+
+	memcpy(raised, score, n * sizeof(float));
+	memcpy(mixed, score, n * sizeof(float));
+	got = kernels->raise_scores(raised, n, 1 / best, (float) power);
+	kernels->mix_scores(mixed, n, popularity, 2, 3, -1);
+	for (size_t i = 0; i < n; i++)
+	{
+		double x = (double) score[i];
+
+		if (isinf(x))
+		{
+			assert_true(raised[i] == -INFINITY && mixed[i] == -INFINITY);
+			continue;
+		}
+		assert_near(kernels, "raise_scores", n, (double) raised[i], x > 0 ? pow(x / (double) best, power) : 0,
+					1e-5);
+		assert_near(kernels, "mix_scores", n, (double) mixed[i], x * 2 + 3 * (double) popularity[i] - 1,
+					1e-6);
+		sum += (double) raised[i];
+	}
+	assert_near(kernels, "sum of raise_scores", n, got, sum, 1e-6 * sum);
+}
+
+static void
+check_shares(const UimlKernels *kernels)
+{
+	static float score[MAX_DIM], popularity[MAX_DIM];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 12);
+	for
+		EACH_DIM(n)
+		{
+			float best, mass, items;
+			double highest = 0, popular = 0, kept = 0;
+
+			fill_items(&rng, score, popularity, n);
+			for (size_t i = 0; i < n; i++)
+				if (score[i] > -INFINITY)
+				{
+					highest = fmax(highest, (double) score[i]);
+					popular += (double) popularity[i];
+					kept++;
+				}
+			kernels->survey_scores(score, popularity, n, &best, &mass, &items);
+			assert_true((double) best == highest && (double) items == kept);
+			assert_near(kernels, "survey_scores", n, (double) mass, popular, 1e-6 * popular);
+			if (best > 0)
+				check_raised(kernels, score, popularity, n, best, .3 + (double) (n % 40));
+		}
+}
+
+static void
+test_shares(void **state)
+{
+	(void) state;
+	for_each_variant(check_shares);
+}
+
 /* ---------- sparse products ---------- */
 
 /* Every width of panel. */
@@ -483,6 +613,7 @@ main(void)
 		cmocka_unit_test(test_extremes),  cmocka_unit_test(test_elementwise),
 		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
 		cmocka_unit_test(test_nearest),   cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_scores),    cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_above),
 	};
 
