@@ -128,10 +128,10 @@ valid_whitening(const char *value)
 }
 
 static const KnownOption known_options[] = {
-	{"col_scale", 0, 1, false, "between 0 and 1"},
+	{"col_scale", 0, 1, false, "between 0 and 1", NULL},
 	{"encoder", .range = "the name of an encoder", .valid = valid_name},
-	{"row_scale", 0, 1, false, "between 0 and 1"},
-	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53"},
+	{"row_scale", 0, 1, false, "between 0 and 1", NULL},
+	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53", NULL},
 	{"whitening", .range = "none, relaxed or full", .valid = valid_whitening},
 };
 
