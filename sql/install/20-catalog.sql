@@ -1,6 +1,6 @@
 /*
  * 20-catalog.sql
- *	  What uiml remembers: domains, their versions, grants, and the log of trainings.
+ *	  What uiml remembers: domains, their versions, grants, encoders, and the log of trainings.
  *
  * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy
  * looks at its own row and at uiml.grants only (whose policies look at nothing else, so that none recurses),
@@ -144,11 +144,54 @@ COMMENT ON TABLE uiml.training_log IS
 	'Committed trainings with the time of each phase; a failed one leaves its message in the server log';
 SELECT pg_catalog.pg_extension_config_dump('uiml.training_log', '');
 
+CREATE SEQUENCE uiml.encoder_id_seq AS bigint;
+SELECT pg_catalog.pg_extension_config_dump('uiml.encoder_id_seq', '');
+GRANT USAGE ON SEQUENCE uiml.encoder_id_seq TO PUBLIC;
+
+CREATE TABLE uiml.encoder (
+	encoder_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.encoder_id_seq') PRIMARY KEY,
+	domain_id integer, -- whose texts trained it, and whose grantees may use it; NULL: of no domain
+	owner pg_catalog.regrole NOT NULL,
+	name text NOT NULL
+		CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>) 0
+			AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 40
+			AND pg_catalog.strpos(name, '.') OPERATOR(pg_catalog.=) 0
+			AND name OPERATOR(pg_catalog.<>) 'hash'),
+	kind text NOT NULL,
+	dims integer NOT NULL,
+	whitening text NOT NULL,
+	texts bigint NOT NULL,
+	features bigint NOT NULL,
+	bytes bigint NOT NULL,
+	digest bigint NOT NULL, -- of the bytes
+	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	UNIQUE (name, owner),
+	UNIQUE (encoder_id, owner),
+	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX encoder_domain ON uiml.encoder (domain_id);
+COMMENT ON TABLE uiml.encoder IS
+	'Encoders from text to vectors; read it through the view uiml.encoders';
+SELECT pg_catalog.pg_extension_config_dump('uiml.encoder', '');
+
+CREATE TABLE uiml.encoder_part (
+	encoder_id bigint NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	part integer NOT NULL, -- from 0
+	data bytea NOT NULL, -- at most 1 MB
+	PRIMARY KEY (encoder_id, part),
+	FOREIGN KEY (encoder_id, owner) REFERENCES uiml.encoder (encoder_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+ALTER TABLE uiml.encoder_part ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE uiml.encoder_part IS 'The bytes of encoders, in parts';
+SELECT pg_catalog.pg_extension_config_dump('uiml.encoder_part', '');
+
 -- Rights: rows are seen by owner and grantees, written with the owner's privileges.  DELETE is granted to
 -- nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
 -- as the owner of the tables, what the caller's rights on the domain were checked for.
 
-GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log TO PUBLIC;
+GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log, uiml.encoder, uiml.encoder_part
+	TO PUBLIC;
 GRANT
 	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
 		kind_weights, half_life, features, dims, interests, options, items_table, interests_table, users_table),
@@ -164,12 +207,16 @@ GRANT
 	ON uiml.version TO PUBLIC;
 GRANT INSERT ON uiml.evaluation TO PUBLIC;
 GRANT INSERT (domain_id, owner, version, trained_by, started_at, elapsed, phases, memory) ON uiml.training_log TO PUBLIC;
+GRANT INSERT (domain_id, owner, name, kind, dims, whitening, texts, features, bytes, digest) ON uiml.encoder TO PUBLIC;
+GRANT INSERT ON uiml.encoder_part TO PUBLIC;
 
 ALTER TABLE uiml.domain ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.version ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.evaluation ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.training_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.encoder ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.encoder_part ENABLE ROW LEVEL SECURITY;
 
 -- Without WITH CHECK the USING condition also holds for new rows.
 CREATE POLICY owner ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
@@ -177,6 +224,8 @@ CREATE POLICY owner ON uiml.grants USING (pg_catalog.pg_has_role(owner, 'USAGE')
 CREATE POLICY owner ON uiml.version USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 CREATE POLICY owner ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 CREATE POLICY owner ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.encoder USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.encoder_part USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 
 CREATE FUNCTION uiml_is_grantee(domain_id integer)
 	RETURNS boolean
@@ -192,3 +241,6 @@ CREATE POLICY grantee ON uiml.version FOR SELECT USING (uiml_is_grantee(domain_i
 CREATE POLICY grantee ON uiml.training_log FOR SELECT USING (uiml_is_grantee(domain_id));
 CREATE POLICY grantee ON uiml.evaluation FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
+CREATE POLICY grantee ON uiml.encoder FOR SELECT USING (uiml_is_grantee(domain_id));
+CREATE POLICY grantee ON uiml.encoder_part FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) encoder_part.encoder_id));

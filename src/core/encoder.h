@@ -3,9 +3,9 @@
  *	  Text to vector without a model of language: hashed features, and latent semantic analysis.
  *
  * A feature is a word (core/terms.h) or a run of characters within one, so that forms of a word share most of
- * their features, and Chinese needs no dictionary.  Encoder "hash" adds each feature, with a sign and its
- * inverse document frequency where texts were counted, to the dimensions its hash names (Weinberger et al.
- * 2009).  Encoder "lsa" multiplies the TF-IDF vector of a text with the right singular vectors of a training
+ * their features, and Chinese needs no dictionary.  Encoder "hash" adds each feature, with a sign, to the
+ * dimensions its hash names (Weinberger et al. 2009); where it was trained, features that no two texts shared
+ * are left out.  Encoder "lsa" multiplies the TF-IDF vector of a text with the right singular vectors of a training
  * collection (Deerwester et al. 1990).  Either may end in a whitening, learned from the same collection.
  *
  * An encoder is one flat, immutable, position-independent run of bytes, checked when it is opened: it can be
@@ -47,7 +47,7 @@ typedef struct UimlEncoderParams
 	size_t max_bytes; /* of working memory; 0: no bound */
 } UimlEncoderParams;
 
-/* lsa: 128 dims; hash: 256 dims; relaxed whitening; 64 MB. */
+/* lsa: 128 dims; hash: 256 dims; no whitening; 64 MB: see the figures in encoder.c. */
 extern UimlEncoderParams uiml_encoder_defaults(UimlEncoderKind kind);
 
 /* --- training ------------------------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@
 
 #define DEFAULT_BYTES ((size_t) 64 * 1024 * 1024)
 #define MAX_SAMPLE    ((size_t) 262144) /* texts: more of them change the singular vectors no more */
-#define MAX_FEATURES  ((size_t) 65536)  /* of lsa */
+#define MAX_FEATURES  ((size_t) 32768)  /* of lsa: twice as many find no better neighbours */
 #define HASH_FEATURES ((size_t) 262144) /* of hash: 12 bytes each */
 #define MIN_BITS      14
 #define MAX_BITS      22
@@ -35,7 +35,7 @@ uiml_encoder_defaults(UimlEncoderKind kind)
 {
 	return (UimlEncoderParams){.kind = kind,
 							   .dims = kind == UIML_ENCODER_LSA ? 128 : 256,
-							   .whitening = UIML_WHITENING_RELAXED,
+							   .whitening = UIML_WHITENING_NONE,
 							   .max_bytes = DEFAULT_BYTES};
 }
 
@@ -317,7 +317,10 @@ count_threshold(const UimlEncoderTrainer *trainer, size_t n, size_t *below)
 	return low;
 }
 
-/* Numbers the chosen features in the order of their ids: count becomes row + 1, idf is filled. */
+/*
+ * Numbers the chosen features in the order of their ids: count becomes row + 1, idf is filled.  In the few dimensions of
+ * hash, rare features that meet by chance would drown the frequent ones, so that all weigh the same.
+ */
 static void
 number_features(UimlEncoderTrainer *trainer, uint32_t threshold, size_t below)
 {
@@ -334,11 +337,10 @@ number_features(UimlEncoderTrainer *trainer, uint32_t threshold, size_t below)
 			chosen = true;
 			below--;
 		}
-		if (chosen)
-		{
-			trainer->idf[row] = (float) (1 + log((1.0 + (double) trainer->n_texts) / (1.0 + count)));
-			row++;
-		}
+		if (chosen && trainer->params.kind == UIML_ENCODER_LSA)
+			trainer->idf[row++] = (float) (1 + log((1.0 + (double) trainer->n_texts) / (1.0 + count)));
+		else if (chosen)
+			trainer->idf[row++] = 1;
 		trainer->count[id] = chosen ? (uint32_t) row : 0;
 	}
 }

@@ -15,6 +15,7 @@
 #include "utils/jsonb.h"
 
 #include "pg/compat.h"
+#include "pg/sql.h"
 
 /* The rights of uiml_grant, each including those before it. */
 typedef enum UimlPrivilege
@@ -212,6 +213,18 @@ extern int32 uiml_domain_insert(const UimlDomain *domain);
  */
 extern void uiml_domain_update(const UimlDomain *domain);
 extern void uiml_domain_delete(const UimlDomain *domain);
+
+/* The owner of schema uiml's tables, whom their row-level security does not bind. */
+extern Oid uiml_catalog_owner(void);
+
+/*
+ * uiml_catalog_delete
+ *		Deletes rows as the owner of the catalog; returns how many.
+ *
+ * DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a table may LOCK it against
+ * everybody.  The statement names what the caller's rights were checked for.
+ */
+extern uint64 uiml_catalog_delete(const char *sql, const UimlSqlParams *params);
 
 /* Parts 'owner.shop' into owner (NULL for a bare name; palloc'd) and the bare name. */
 extern const char *uiml_name_split(const char *name, char **owner);

@@ -156,25 +156,27 @@ uiml_domain_update(const UimlDomain *domain)
 		&params);
 }
 
-/*
- * Deletes rows as the owner of the catalog.  DELETE can't be granted by column as INSERT and UPDATE are, and
- * whoever has it on a table may LOCK it against everybody.  The statements name the domain, for which the
- * caller's rights were checked.
- */
-static uint64
-delete_rows(const char *sql, const UimlSqlParams *params)
+Oid
+uiml_catalog_owner(void)
 {
 	Oid catalog = get_relname_relid("domain", get_namespace_oid("uiml", false));
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(catalog));
-	UimlActing saved;
-	uint64 deleted;
 	Oid owner;
 
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.domain\" does not exist"));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-	uiml_act_as(owner, &saved);
+	return owner;
+}
+
+uint64
+uiml_catalog_delete(const char *sql, const UimlSqlParams *params)
+{
+	UimlActing saved;
+	uint64 deleted;
+
+	uiml_act_as(uiml_catalog_owner(), &saved);
 	deleted = uiml_sql_run(sql, params);
 	uiml_act_as_self(&saved);
 	return deleted;
@@ -186,7 +188,7 @@ uiml_domain_delete(const UimlDomain *domain)
 	UimlSqlParams params = {0};
 
 	param_int4(&params, domain->domain_id);
-	(void) delete_rows("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
+	(void) uiml_catalog_delete("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
 }
 
 int32
@@ -328,9 +330,9 @@ uiml_version_forget(const UimlDomain *domain, int64 version_id)
 
 	param_int8(&params, version_id);
 	param_int4(&params, domain->domain_id);
-	(void) delete_rows("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
-					   "AND domain_id OPERATOR(pg_catalog.=) $2",
-					   &params);
+	(void) uiml_catalog_delete("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
+							   "AND domain_id OPERATOR(pg_catalog.=) $2",
+							   &params);
 }
 
 uint64
@@ -340,7 +342,7 @@ uiml_grant_delete(const UimlDomain *domain, Oid grantee)
 
 	param_int4(&params, domain->domain_id);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
-	return delete_rows("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
-					   "AND grantee OPERATOR(pg_catalog.=) $2",
-					   &params);
+	return uiml_catalog_delete("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
+							   "AND grantee OPERATOR(pg_catalog.=) $2",
+							   &params);
 }

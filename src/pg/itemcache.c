@@ -1,172 +1,34 @@
 /*
  * itemcache.c
- *	  The packed items of a version in a file that all backends map.
+ *	  The packed items of a version, in a mapped file.
  *
- * A hundred connections that recommend share one copy in the page cache.  The file is derived data: whoever
- * doesn't find it builds it from the items partition and publishes it by rename, on a standby too, since a
- * file writes no WAL.  Its directory carries the prefix of temporary files, so base backups and pg_rewind
- * leave it out and the server removes it, with all that is in it, when it starts.  That is why no fsync is
- * needed: a file whose pages a crash of the machine has lost is gone before anybody can open it.
- *
- * Trust.  A mapped file that somebody truncates is a SIGBUS, which restarts the server; so only this file is
- * ever mapped, which nobody but the server's own user can touch and which no code changes after its rename.
- * Size and structure are checked at each mapping, so no access leaves the bytes.  The checksum is verified
- * before a file is published, and again at each mapping up to VERIFIED_SIZE: 0.7 ms for 2 MB, but 42 ms for
- * 100 MB, which a new connection should not pay.
- *
- * The name says database, relation and digest of the contents: neither a new version nor a restored database
- * can find another's file.  Whoever may read the relation would build the same bytes, since row-level
- * security is refused; so sharing them gives nothing away.
+ * pg/mapfile.h keeps the file; here is what it must hold, and how it is built.  The caller may SELECT from the
+ * partition, which has no row-level security: he would build the same bytes.
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "common/file_perm.h"
-#include "common/file_utils.h" /* since 17 the names of temporary files, before that storage/fd.h */
-#include "lib/ilist.h"
-#include "miscadmin.h"
-#include "storage/fd.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
-#include "utils/memutils.h"
-#include "utils/syscache.h"
-
-#include "pg/env.h"
 #include "pg/itemcache.h"
+#include "pg/mapfile.h"
 
-#define CACHE_PARENT    "base/" PG_TEMP_FILES_DIR
-#define CACHE_DIRECTORY CACHE_PARENT "/" PG_TEMP_FILE_PREFIX "_uiml"
-
-/* A backend keeps this many mappings, or as many as one transaction uses. */
-#define KEPT_MAPPINGS 8
-
-/* Files up to this size have their checksum verified at each mapping. */
-#define VERIFIED_SIZE ((size_t) 8 * 1024 * 1024)
-
-/* Written between two looks for a cancel. */
-#define WRITE_CHUNK ((size_t) 8 * 1024 * 1024)
-
-/* field4 of our lock tag; pg_advisory_lock uses 1 and 2. */
-#define LOCKTAG_CLASS 0x756D
-
-/* Left over by a backend that was killed while it wrote, when older than this. */
-#define ABANDONED_SECONDS 3600
-
-typedef struct ItemMapping
+typedef struct ItemsWanted
 {
-	dlist_node node;
-	Oid relation;
-	int64 digest;
-	int interests; /* item->interest is below this */
-	char *address; /* NULL: not mapped but a copy in context */
-	size_t size;
+	const UimlServed *served;
+	const UimlServing *serving;
+} ItemsWanted;
+
+typedef struct ItemsView
+{
 	UimlItemFile file;
-	uint64 transaction; /* that used it last */
-	MemoryContext context;
-} ItemMapping;
-
-/* Least recently used first. */
-static dlist_head mappings = DLIST_STATIC_INIT(mappings);
-static int n_mappings = 0;
-
-/* ---------- mappings ---------- */
-
-static ItemMapping *
-mapping_new(const UimlServing *serving)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "uiml items", ALLOCSET_SMALL_SIZES);
-	ItemMapping *mapping = MemoryContextAllocZero(context, sizeof(ItemMapping));
-
-	mapping->context = context;
-	mapping->relation = serving->items_table;
-	mapping->digest = serving->digest;
-	mapping->interests = serving->interests;
-	return mapping;
-}
-
-/* From here on the mapping belongs to the backend, and no longer to the call that made it. */
-static void
-mapping_keep(ItemMapping *mapping)
-{
-	MemoryContextSetParent(mapping->context, TopMemoryContext);
-	dlist_push_tail(&mappings, &mapping->node);
-	n_mappings++;
-}
-
-static void
-mapping_forget(ItemMapping *mapping)
-{
-	dlist_delete(&mapping->node);
-	n_mappings--;
-	if (mapping->address != NULL && munmap(mapping->address, mapping->size) != 0)
-		elog(LOG, "could not unmap packed items: %m");
-	MemoryContextDelete(mapping->context);
-}
-
-static ItemMapping *
-mapping_find(const UimlServing *serving)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &mappings)
-	{
-		ItemMapping *mapping = dlist_container(ItemMapping, node, iter.cur);
-
-		/* the catalog's numbers may have been written by hand since the file was checked against them */
-		if (mapping->relation == serving->items_table && mapping->digest == serving->digest &&
-			mapping->interests == serving->interests && mapping->file.n_items == (size_t) serving->items &&
-			mapping->file.dims == (size_t) serving->dims)
-			return mapping;
-	}
-	return NULL;
-}
-
-/*
- * Marks as used now, and gives back those that were not used for longest, except what this transaction uses.
- */
-static void
-mapping_touch(ItemMapping *mapping)
-{
-	dlist_mutable_iter iter;
-
-	mapping->transaction = uiml_transaction_number();
-	dlist_delete(&mapping->node);
-	dlist_push_tail(&mappings, &mapping->node);
-	if (n_mappings <= KEPT_MAPPINGS)
-		return;
-	dlist_foreach_modify(iter, &mappings)
-	{
-		ItemMapping *other = dlist_container(ItemMapping, node, iter.cur);
-
-		if (n_mappings > KEPT_MAPPINGS && other->transaction != uiml_transaction_number())
-			mapping_forget(other);
-	}
-}
-
-/* ---------- files ---------- */
-
-static void
-file_path(char *path, const UimlServing *serving, bool temporary)
-{
-	uint64 digest = (uint64) serving->digest;
-	int length = snprintf(path, MAXPGPATH, CACHE_DIRECTORY "/%u-%u-%08x%08x", MyDatabaseId,
-						  serving->items_table, (uint32) (digest >> 32), (uint32) digest);
-
-	if (temporary)
-		snprintf(path + length, MAXPGPATH - length, ".%d.tmp", MyProcPid);
-	else
-		snprintf(path + length, MAXPGPATH - length, ".items");
-}
+	int interests; /* file.interest is below this */
+} ItemsView;
 
 /* The bytes are what this version's file must hold: structure, sizes and interest numbers. */
 static bool
-contents_fit(const char *data, size_t size, bool verify, const UimlServing *serving, UimlItemFile *file)
+items_check(const char *data, Size size, bool verify, void *view, const void *ctx)
 {
+	const UimlServing *serving = ((const ItemsWanted *) ctx)->serving;
+	UimlItemFile *file = &((ItemsView *) view)->file;
+
 	if (uiml_itemfile_open(data, size, verify, file) != UIML_OK)
 		return false;
 	if (file->n_items != (size_t) serving->items || file->dims != (size_t) serving->dims)
@@ -174,197 +36,41 @@ contents_fit(const char *data, size_t size, bool verify, const UimlServing *serv
 	for (size_t i = 0; i < file->n_items; i++)
 		if (file->interest[i] != UINT32_MAX && file->interest[i] >= (uint32) serving->interests)
 			return false;
+	((ItemsView *) view)->interests = serving->interests;
 	return true;
 }
 
-/* Maps a file; false where there is none, or none that is whole.  Raises no error. */
+static char *
+items_build(const void *ctx, MemoryContext context, Size *size)
+{
+	const ItemsWanted *wanted = ctx;
+
+	return uiml_items_pack(wanted->served, wanted->serving, context, size);
+}
+
 static bool
-mapping_map(ItemMapping *mapping, const char *path, bool verify, const UimlServing *serving)
+items_fit(const void *view, const void *ctx)
 {
-	int fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | PG_BINARY);
-	struct stat status;
-	void *address = MAP_FAILED;
+	const UimlServing *serving = ((const ItemsWanted *) ctx)->serving;
+	const ItemsView *kept = view;
 
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-	{
-		mapping->size = (size_t) status.st_size;
-		address = mmap(NULL, mapping->size, PROT_READ, MAP_SHARED, fd, 0);
-	}
-	CloseTransientFile(fd);
-	if (address == MAP_FAILED)
-		return false;
-	if (!contents_fit(address, mapping->size, verify || mapping->size <= VERIFIED_SIZE, serving,
-					  &mapping->file))
-	{
-		munmap(address, mapping->size);
-		ereport(LOG, (errmsg("file \"%s\" is damaged and will be rebuilt", path)));
-		return false;
-	}
-	mapping->address = address;
-	return true;
-}
-
-/* Writes all bytes of a new file; on failure errno tells why, or a cancel is pending. */
-static bool
-write_bytes(const char *path, const char *data, size_t size)
-{
-	int fd;
-
-	(void) unlink(path);
-	fd = OpenTransientFilePerm(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | PG_BINARY,
-							   pg_file_create_mode);
-	if (fd < 0)
-		return false;
-	while (size > 0 && !QueryCancelPending && !ProcDiePending)
-	{
-		ssize_t written = write(fd, data, Min(size, WRITE_CHUNK));
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-		{
-			int saved = written == 0 ? ENOSPC : errno;
-
-			CloseTransientFile(fd);
-			errno = saved;
-			return false;
-		}
-		data += written;
-		size -= (size_t) written;
-	}
-	return CloseTransientFile(fd) == 0 && size == 0;
-}
-
-/* The two directories; false with errno where they can't be made. */
-static bool
-make_directory(void)
-{
-	if (MakePGDirectory(CACHE_PARENT) != 0 && errno != EEXIST)
-		return false;
-	return MakePGDirectory(CACHE_DIRECTORY) == 0 || errno == EEXIST;
-}
-
-/*
- * Removes files of databases and relations that are no more, and what a killed backend left half-written.  A
- * file removed while somebody maps it lives on until it is unmapped.
- */
-static void
-sweep_directory(void)
-{
-	DIR *directory = AllocateDir(CACHE_DIRECTORY);
-	struct dirent *entry;
-
-	while (directory != NULL && (entry = ReadDirExtended(directory, CACHE_DIRECTORY, LOG)) != NULL)
-	{
-		char path[MAXPGPATH];
-		struct stat status;
-		Oid database;
-		Oid relation;
-		bool gone;
-
-		if (sscanf(entry->d_name, "%u-%u-", &database, &relation) != 2)
-			continue;
-		snprintf(path, sizeof(path), CACHE_DIRECTORY "/%s", entry->d_name);
-		if (database == MyDatabaseId)
-			gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
-		else
-			gone = !SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
-		if (!gone && strstr(entry->d_name, ".tmp") != NULL)
-			gone = stat(path, &status) == 0 && time(NULL) - status.st_mtime > ABANDONED_SECONDS;
-		if (gone && unlink(path) != 0 && errno != ENOENT)
-			ereport(LOG, (errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
-	}
-	if (directory != NULL)
-		FreeDir(directory);
-}
-
-/* Writes the bytes, verifies what was written, and gives the file its name; false where that failed. */
-static bool
-mapping_publish(ItemMapping *mapping, const char *data, size_t size, const UimlServing *serving)
-{
-	char temporary[MAXPGPATH];
-	char path[MAXPGPATH];
-
-	file_path(temporary, serving, true);
-	file_path(path, serving, false);
-	if (make_directory() && write_bytes(temporary, data, size) &&
-		mapping_map(mapping, temporary, true, serving))
-	{
-		if (rename(temporary, path) == 0)
-			return true;
-		munmap(mapping->address, mapping->size);
-		mapping->address = NULL;
-	}
-	if (!QueryCancelPending && !ProcDiePending)
-		ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path),
-					  errdetail("The backend uses a copy of its own, of %zu bytes.", size)));
-	(void) unlink(temporary);
-	return false;
-}
-
-/* ---------- building ---------- */
-
-/*
- * Reads the partition, publishes the file and maps it; keeps a private copy, and returns false, where the
- * file can't be written.
- */
-static bool
-mapping_build(ItemMapping *mapping, const UimlServed *served, const UimlServing *serving)
-{
-	MemoryContext copy = AllocSetContextCreate(mapping->context, "uiml packed items", ALLOCSET_DEFAULT_SIZES);
-	size_t size;
-	char *data = uiml_items_pack(served, serving, copy, &size);
-
-	if (mapping_publish(mapping, data, size, serving))
-	{
-		MemoryContextDelete(copy);
-		return true;
-	}
-	CHECK_FOR_INTERRUPTS();
-	if (!contents_fit(data, size, false, serving, &mapping->file))
-		elog(ERROR, "packed items of domain \"%s\" do not fit its version", serving->domain);
-	return false;
-}
-
-/*
- * Maps the file, after building it where needed: by one backend at a time, the others wait and map what it
- * made.
- */
-static ItemMapping *
-mapping_open(const UimlServed *served, const UimlServing *serving)
-{
-	ItemMapping *mapping = mapping_new(serving);
-	bool published = false;
-	char path[MAXPGPATH];
-	LOCKTAG tag;
-
-	file_path(path, serving, false);
-	if (!mapping_map(mapping, path, false, serving))
-	{
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, serving->items_table, (uint32) serving->digest,
-							 LOCKTAG_CLASS);
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		if (!mapping_map(mapping, path, false, serving))
-			published = mapping_build(mapping, served, serving);
-		LockRelease(&tag, ExclusiveLock, false);
-	}
-	mapping_keep(mapping);
-	if (published)
-		sweep_directory();
-	return mapping;
+	return kept->interests == serving->interests && kept->file.n_items == (size_t) serving->items &&
+		   kept->file.dims == (size_t) serving->dims;
 }
 
 const UimlItemFile *
 uiml_items_open(UimlServed *served, const UimlServing *serving)
 {
-	ItemMapping *mapping;
+	static const UimlMapKind kind = {.noun = "packed items",
+									 .view_size = sizeof(ItemsView),
+									 .check = items_check,
+									 .build = items_build,
+									 .fits = items_fit};
+	UimlMapKey key = {serving->items_table, serving->digest, "items"};
+	ItemsWanted wanted = {served, serving};
+	const ItemsView *view;
 
 	uiml_served_items(served, serving);
-	mapping = mapping_find(serving);
-	if (mapping == NULL)
-		mapping = mapping_open(served, serving);
-	mapping_touch(mapping);
-	return &mapping->file;
+	view = uiml_mapfile_open(&kind, &key, &wanted);
+	return &view->file;
 }

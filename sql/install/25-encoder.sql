@@ -1,0 +1,39 @@
+/*
+ * 25-encoder.sql
+ *	  Encoders: from text to interest_vector.
+ */
+CREATE FUNCTION uiml_train_encoder(
+	domain text, kind text DEFAULT 'lsa', dims integer DEFAULT NULL, whitening text DEFAULT 'none',
+	name text DEFAULT NULL, seed bigint DEFAULT 0)
+	RETURNS TABLE (
+		encoder text, kind text, dims integer, whitening text, texts bigint, features bigint, bytes bigint,
+		elapsed interval)
+	AS 'MODULE_PATHNAME', 'uiml_train_encoder'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 COST 100000;
+COMMENT ON FUNCTION uiml_train_encoder(text, text, integer, text, text, bigint) IS
+	'Trains an encoder on the texts of a domain''s items (all of the items table, else the distinct texts of its events) and stores it under name (NULL: the domain''s name), replacing the one that the domain has of that name. kind lsa: TF-IDF and truncated singular vectors, 128 dims; hash: hashed features, 256 dims. dims 1 to 1024. whitening none, relaxed or full. Whoever may predict from the domain may use the encoder';
+
+CREATE FUNCTION uiml_embed(text text, encoder text DEFAULT 'hash')
+	RETURNS interest_vector
+	AS 'MODULE_PATHNAME', 'uiml_embed'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION uiml_embed(text, text) IS
+	'The vector of a text, of length 1; all zero for a text without a word the encoder knows. encoder: hash (built in, 256 dims, any language), or a name or ''owner.name'' from uiml.encoders';
+
+CREATE FUNCTION uiml_drop_encoder(name text)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'uiml_drop_encoder'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION uiml_drop_encoder(text) IS
+	'Drops an encoder; its owner may, and who has the privilege own on its domain. Dropping the domain drops it, too';
+
+-- As uiml.domains (30-domain.sql), the view repeats the policies of its table.
+CREATE VIEW uiml.encoders WITH (security_barrier) AS
+	SELECT e.name AS encoder, e.owner, d.name AS domain, e.kind, e.dims, e.whitening, e.texts, e.features,
+		pg_catalog.pg_size_pretty(e.bytes) AS size, e.created_at
+	FROM uiml.encoder e LEFT JOIN uiml.domain d ON d.domain_id OPERATOR(pg_catalog.=) e.domain_id
+	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
+		OR uiml_is_grantee(e.domain_id);
+COMMENT ON VIEW uiml.encoders IS
+	'The encoders the caller may use besides the built-in hash: those of his own domains and of domains that were granted to him';
+GRANT SELECT ON uiml.encoders TO PUBLIC;

@@ -1,0 +1,341 @@
+/*
+ * encoder.c
+ *	  Encoders by name, and uiml_embed.
+ *
+ * A name is looked up in the catalog under the caller's rights once per statement, whatever the backend has
+ * mapped: only who may read an encoder's rows gets at its file.  The bytes are tied to the row's id, which
+ * nobody can choose, so a row that somebody writes by hand never stands for another's encoder.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/encoder.h"
+#include "pg/env.h"
+#include "pg/interest_vector.h"
+#include "pg/mapfile.h"
+#include "pg/served.h"
+#include "pg/sql.h"
+#include "pg/utf8.h"
+
+PG_FUNCTION_INFO_V1(uiml_embed);
+
+/* Hints list so many names. */
+#define MAX_NAMES_IN_HINT 20
+
+#define FILE_SUFFIX ".encoder"
+
+const char *
+uiml_encoder_kind_name(UimlEncoderKind kind)
+{
+	return kind == UIML_ENCODER_LSA ? "lsa" : "hash";
+}
+
+/* --- names ---------------------------------------------------------------------------------------------- */
+
+static void
+add_name(TupleTableSlot *slot, void *ctx)
+{
+	StringInfo names = ctx;
+	bool null;
+	char *name = TextDatumGetCString(slot_getattr(slot, 1, &null));
+	Oid owner = DatumGetObjectId(slot_getattr(slot, 2, &null));
+	char *role = GetUserNameFromId(owner, true);
+
+	appendStringInfoString(names, ", ");
+	if (owner != GetUserId() && role != NULL)
+		appendStringInfo(names, "%s.", role);
+	appendStringInfoString(names, name);
+}
+
+static void
+encoder_unknown(const char *name, bool read_only)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	uiml_sql_each(psprintf("SELECT e.name, e.owner FROM uiml.encoder e "
+						   "ORDER BY e.name COLLATE pg_catalog.\"C\", e.owner LIMIT %d",
+						   MAX_NAMES_IN_HINT),
+				  NULL, read_only, add_name, &names);
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("encoder \"%s\" does not exist", name),
+			errhint("Encoders you can use: %s%s; train one with uiml_train_encoder.", UIML_ENCODER_BUILTIN,
+					names.data));
+}
+
+static void
+encoder_ambiguous(const char *name, List *rows)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, rows)
+	{
+		char *role = GetUserNameFromId(((UimlEncoderRow *) lfirst(cell))->owner, true);
+
+		if (role != NULL)
+			appendStringInfo(&text, "%s%s.%s", text.len > 0 ? " or " : "", role, name);
+	}
+	ereport(ERROR, errcode(ERRCODE_AMBIGUOUS_ALIAS), errmsg("encoder name \"%s\" is ambiguous", name),
+			errdetail("Several roles own an encoder of that name."), errhint("Write %s.", text.data));
+}
+
+typedef struct RowReader
+{
+	const char *owner; /* of 'owner.name', or NULL */
+	List *rows;        /* of UimlEncoderRow * */
+} RowReader;
+
+static void
+read_row(TupleTableSlot *slot, void *ctx)
+{
+	RowReader *reader = ctx;
+	UimlEncoderRow *row = palloc(sizeof(UimlEncoderRow));
+	bool null;
+
+	row->owner = DatumGetObjectId(slot_getattr(slot, 2, &null));
+	if (reader->owner != NULL && get_role_oid(reader->owner, true) != row->owner)
+		return;
+	row->encoder_id = DatumGetInt64(slot_getattr(slot, 1, &null));
+	row->domain_id = DatumGetInt32(slot_getattr(slot, 3, &null));
+	row->name = TextDatumGetCString(slot_getattr(slot, 4, &null));
+	row->dims = DatumGetInt32(slot_getattr(slot, 5, &null));
+	row->bytes = DatumGetInt64(slot_getattr(slot, 6, &null));
+	row->digest = DatumGetInt64(slot_getattr(slot, 7, &null));
+	reader->rows = lappend(reader->rows, row);
+}
+
+UimlEncoderRow *
+uiml_encoder_row(const char *name, bool read_only)
+{
+	UimlSqlParams params = {0};
+	RowReader reader = {0};
+	char *owner;
+	const char *bare = uiml_name_split(name, &owner);
+	ListCell *cell;
+
+	reader.owner = owner;
+	uiml_sql_param_text(&params, bare);
+	uiml_sql_each("SELECT e.encoder_id, e.owner, COALESCE(e.domain_id, 0), e.name, e.dims, e.bytes, e.digest "
+				  "FROM uiml.encoder e WHERE e.name OPERATOR(pg_catalog.=) $1 ORDER BY e.owner",
+				  &params, read_only, read_row, &reader);
+	foreach (cell, reader.rows)
+	{
+		if (((UimlEncoderRow *) lfirst(cell))->owner == GetUserId())
+			return lfirst(cell);
+	}
+	if (reader.rows == NIL)
+		encoder_unknown(name, read_only);
+	if (list_length(reader.rows) > 1)
+		encoder_ambiguous(bare, reader.rows);
+	return linitial(reader.rows);
+}
+
+/* --- bytes ---------------------------------------------------------------------------------------------- */
+
+typedef struct EncoderWanted
+{
+	const UimlEncoderRow *row;
+	bool read_only;
+} EncoderWanted;
+
+pg_noreturn static void
+encoder_corrupt(const UimlEncoderRow *row)
+{
+	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+			errmsg("encoder \"%s\" has invalid stored data", row->name),
+			errhint("Train it again with uiml_train_encoder."));
+}
+
+static bool
+encoder_check(const char *data, Size size, bool verify, void *view, const void *ctx)
+{
+	const UimlEncoderRow *row = ((const EncoderWanted *) ctx)->row;
+	UimlEncoder *encoder = view;
+
+	return size == (Size) row->bytes && uiml_encoder_open(data, size, verify, encoder) == UIML_OK &&
+		   encoder->dims == (size_t) row->dims;
+}
+
+static bool
+encoder_fits(const void *view, const void *ctx)
+{
+	const UimlEncoderRow *row = ((const EncoderWanted *) ctx)->row;
+	const UimlEncoder *encoder = view;
+
+	return encoder->length == (Size) row->bytes && encoder->dims == (size_t) row->dims;
+}
+
+typedef struct PartReader
+{
+	const UimlEncoderRow *row;
+	char *bytes;
+	Size at;
+	int32 part;
+} PartReader;
+
+static void
+read_part(TupleTableSlot *slot, void *ctx)
+{
+	PartReader *reader = ctx;
+	bool null;
+	int32 part = DatumGetInt32(slot_getattr(slot, 1, &null));
+	bytea *data = DatumGetByteaPP(slot_getattr(slot, 2, &null));
+	Size size = VARSIZE_ANY_EXHDR(data);
+
+	if (part != reader->part++ || size > (Size) reader->row->bytes - reader->at)
+		encoder_corrupt(reader->row);
+	memcpy(reader->bytes + reader->at, VARDATA_ANY(data), size);
+	reader->at += size;
+	pfree(data);
+}
+
+static char *
+encoder_build(const void *ctx, MemoryContext context, Size *size)
+{
+	const EncoderWanted *wanted = ctx;
+	PartReader reader = {.row = wanted->row};
+	UimlSqlParams params = {0};
+	UimlEncoder encoder;
+
+	if (wanted->row->bytes < 1 || (uint64) wanted->row->bytes > MaxAllocHugeSize)
+		encoder_corrupt(wanted->row);
+	reader.bytes = MemoryContextAllocHuge(context, (Size) wanted->row->bytes);
+	uiml_sql_param(&params, INT8OID, Int64GetDatum(wanted->row->encoder_id), false);
+	uiml_sql_each(
+		"SELECT p.part, p.data FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1 "
+		"ORDER BY p.part",
+		&params, wanted->read_only, read_part, &reader);
+	if (reader.at != (Size) wanted->row->bytes ||
+		!encoder_check(reader.bytes, reader.at, true, &encoder, ctx))
+		encoder_corrupt(wanted->row);
+	*size = reader.at;
+	return reader.bytes;
+}
+
+static void
+note_row(TupleTableSlot *slot, void *ctx)
+{
+	(void) slot;
+	*(bool *) ctx = true;
+}
+
+/* Files of encoders that were dropped or replaced: no role but the catalog's owner sees all there are. */
+static bool
+encoder_gone(Oid relation, const char *suffix)
+{
+	UimlSqlParams params = {0};
+	bool exists = false;
+	long long encoder_id;
+	char rest[UIML_MAP_SUFFIX];
+	UimlActing saved;
+
+	(void) relation;
+	if (sscanf(suffix, "%lld%31s", &encoder_id, rest) != 2 || strcmp(rest, FILE_SUFFIX) != 0)
+		return false;
+	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) encoder_id), false);
+	uiml_act_as(uiml_catalog_owner(), &saved);
+	uiml_sql_each("SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) $1", &params, true,
+				  note_row, &exists);
+	uiml_act_as_self(&saved);
+	return !exists;
+}
+
+static const UimlEncoder *
+builtin_encoder(void)
+{
+	static UimlEncoder encoder;
+
+	if (encoder.dims == 0)
+		uiml_check(uiml_encoder_builtin(UIML_ENCODER_BUILTIN_DIMS, &encoder), "the built-in encoder");
+	return &encoder;
+}
+
+const UimlEncoder *
+uiml_encoder_get(const char *name, bool read_only)
+{
+	static const UimlMapKind kind = {.noun = "encoder",
+									 .view_size = sizeof(UimlEncoder),
+									 .check = encoder_check,
+									 .build = encoder_build,
+									 .fits = encoder_fits,
+									 .gone = encoder_gone};
+	EncoderWanted wanted = {.read_only = read_only};
+	char suffix[UIML_MAP_SUFFIX];
+	UimlMapKey key;
+
+	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
+		return builtin_encoder();
+	wanted.row = uiml_encoder_row(name, read_only);
+	snprintf(suffix, sizeof(suffix), INT64_FORMAT FILE_SUFFIX, wanted.row->encoder_id);
+	key.relation = get_relname_relid("encoder", get_namespace_oid("uiml", false));
+	key.digest = wanted.row->digest;
+	key.suffix = suffix;
+	return uiml_mapfile_open(&kind, &key, &wanted);
+}
+
+/* --- uiml_embed ----------------------------------------------------------------------------------------- */
+
+/* The encoder of the calls before, for as long as its right to be used holds without another look. */
+typedef struct EmbedState
+{
+	text *name;
+	Oid user;
+	uint64 transaction;
+	CommandId command;
+	const UimlEncoder *encoder;
+} EmbedState;
+
+static bool
+state_holds(const EmbedState *state, const text *name)
+{
+	return state != NULL && state->user == GetUserId() && state->transaction == uiml_transaction_number() &&
+		   state->command == GetCurrentCommandId(false) && VARSIZE_ANY(name) == VARSIZE_ANY(state->name) &&
+		   memcmp(name, state->name, VARSIZE_ANY(name)) == 0;
+}
+
+static const UimlEncoder *
+embed_encoder(FmgrInfo *flinfo, const text *name)
+{
+	EmbedState *state = flinfo->fn_extra;
+
+	if (state_holds(state, name))
+		return state->encoder;
+	if (state == NULL)
+		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EmbedState));
+	else
+		pfree(state->name);
+	flinfo->fn_extra = NULL;
+	state->encoder = uiml_encoder_get(text_to_cstring(name), true);
+	state->name = MemoryContextAlloc(flinfo->fn_mcxt, VARSIZE_ANY(name));
+	memcpy(state->name, name, VARSIZE_ANY(name));
+	state->user = GetUserId();
+	state->transaction = uiml_transaction_number();
+	state->command = GetCurrentCommandId(false);
+	flinfo->fn_extra = state;
+	return state->encoder;
+}
+
+Datum
+uiml_embed(PG_FUNCTION_ARGS)
+{
+	text *input = PG_GETARG_TEXT_PP(0);
+	const UimlEncoder *encoder = embed_encoder(fcinfo->flinfo, PG_GETARG_TEXT_PP(1));
+	InterestVector *vector = uiml_vector_new((int) encoder->dims);
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
+	size_t length;
+	const char *utf8 = uiml_utf8_from_server(VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input), &length);
+
+	uiml_check(uiml_encoder_embed(&env, encoder, utf8, length, vector->x), "the vector of a text");
+	PG_FREE_IF_COPY(input, 0);
+	PG_RETURN_INTEREST_VECTOR_P(vector);
+}
