@@ -91,7 +91,7 @@ help:
 	@echo 'all install       build, and install into the PostgreSQL of PG_CONFIG'
 	@echo 'installcheck      regression tests on your running server'
 	@echo 'check-unit check-tap check-isolation check-fuzz [RUNS=n] check-asan'
-	@echo 'check-core check-exports check-meta check-format format lint clean'
+	@echo 'check-core check-kernels check-exports check-meta check-format format lint clean'
 
 # -- The core by itself: no server header is on the include path
 
@@ -109,11 +109,24 @@ build/unit/%: test/unit/%.c test/unit/testenv.h $(CORE_OBJS)
 	@mkdir -p $(@D)
 	cc $(CORE_CFLAGS) -o $@ $< $(CORE_OBJS) -lcmocka $(CORE_LIBS)
 
-.PHONY: check-core build-unit check-unit
+.PHONY: check-core check-kernels build-unit check-unit
 check-core: $(CORE_OBJS)
 	@! grep -nE '# *include *[<"](postgres|fmgr|utils/|pg/|executor/|catalog/)' src/core/*
 	@! grep -nE '# *include *[<"](cblas|lapacke|openblas)' $(filter-out src/core/linalg.c src/pg/blas_calls.c,$(wildcard src/*/*.c src/*/*.h))
 	@echo 'core: no server header; BLAS and LAPACK in linalg.c (and passed on by pg/blas_calls.c) only'
+
+# What this machine can't run can be compiled: file, target, and what its loops must have.
+VARIANTS = 'portable aarch64-linux-gnu fmla.*4s' 'v3 x86_64-linux-gnu vfmadd.*%ymm' 'v4 x86_64-linux-gnu vfmadd.*%zmm'
+KERNEL_CFLAGS = -std=gnu11 -O2 -ffreestanding -Wall -Wextra -Werror -Isrc -S -o -
+
+check-kernels:
+	@for variant in $(VARIANTS); do \
+		set -- $$variant; \
+		for compiler in $(CLANG) $$(cc -dumpmachine | grep -qx "$$2" && echo cc); do \
+			[ $$compiler = cc ] || compiler="$$compiler --target=$$2"; \
+			n=$$($$compiler $(KERNEL_CFLAGS) src/core/kernels_$$1.c | grep -cE "$$3"); \
+			[ "$$n" -gt 0 ] || { echo "kernels_$$1.c: $$compiler makes no $$3" >&2; exit 1; }; \
+			echo "kernels_$$1.c, $$compiler: $$n times $$3"; done; done
 
 build-unit: $(UNIT)
 check-unit: build-unit
