@@ -188,14 +188,16 @@ read_part(TupleTableSlot *slot, void *ctx)
 	PartReader *reader = ctx;
 	bool null;
 	int32 part = DatumGetInt32(slot_getattr(slot, 1, &null));
-	bytea *data = DatumGetByteaPP(slot_getattr(slot, 2, &null));
+	Datum value = slot_getattr(slot, 2, &null);
+	bytea *data = DatumGetByteaPP(value);
 	Size size = VARSIZE_ANY_EXHDR(data);
 
 	if (part != reader->part++ || size > (Size) reader->row->bytes - reader->at)
 		encoder_corrupt(reader->row);
 	memcpy(reader->bytes + reader->at, VARDATA_ANY(data), size);
 	reader->at += size;
-	pfree(data);
+	if ((Pointer) data != DatumGetPointer(value))
+		pfree(data);
 }
 
 static char *
