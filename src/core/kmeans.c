@@ -417,38 +417,43 @@ refill_empty(Kmeans *state)
 
 /* --- iterations ----------------------------------------------------------------------------------------- */
 
-/*
- * Centroids become the means of their clusters, or the directions of the sums.  A sum of zero (opposite points) has
- * no direction and any centroid is as good: the old one stays.
- */
+bool
+uiml_kmeans_centroid(const double *sum, double mass, size_t d, bool spherical, float *centroid)
+{
+	double norm = mass;
+
+	if (mass <= 0)
+		return false;
+	if (spherical)
+	{
+		double squares = 0;
+
+		for (size_t j = 0; j < d; j++)
+			squares += sum[j] * sum[j];
+		norm = sqrt(squares);
+		/* what is left of opposite points is rounding noise, not a direction */
+		if (norm <= 1e-6 * mass)
+			return false;
+	}
+	for (size_t j = 0; j < d; j++)
+		centroid[j] = (float) (sum[j] / norm);
+	return true;
+}
+
+/* Centroids move to their clusters; where a cluster has none, any is as good and the old one stays. */
 static void
 update_centroids(Kmeans *state)
 {
 	size_t d = state->d;
+	float *old = state->rows;
 
 	for (size_t c = 0; c < state->k; c++)
 	{
-		const double *sum = state->sum + c * d;
 		float *centroid = state->centroid + c * d;
-		double norm = state->mass[c], squares = 0;
 
-		for (size_t j = 0; j < d && state->spherical; j++)
-			squares += sum[j] * sum[j];
-		if (state->spherical)
-			norm = sqrt(squares);
-		/* what is left of opposite points is rounding noise, not a direction */
-		if (state->mass[c] == 0 || norm <= (state->spherical ? 1e-6 * state->mass[c] : 0))
-			continue;
-		squares = 0;
-		for (size_t j = 0; j < d; j++)
-		{
-			float element = (float) (sum[j] / norm);
-			double difference = (double) element - (double) centroid[j];
-
-			squares += difference * difference;
-			centroid[j] = element;
-		}
-		state->moved[c] += (float) (sqrt(squares) * ROUND_UP);
+		memcpy(old, centroid, d * sizeof(float));
+		if (uiml_kmeans_centroid(state->sum + c * d, state->mass[c], d, state->spherical, centroid))
+			state->moved[c] += (float) (distance_of(old, centroid, d) * ROUND_UP);
 	}
 }
 
@@ -730,8 +735,8 @@ uiml_kmeans_memory(size_t n, size_t d, size_t k)
 {
 	double sample = (double) uiml_kmeans_seed_points(n, k);
 	double points = (double) n * (2 * sizeof(uint32_t) + 2 * sizeof(float) + sizeof(double));
-	double seeding = sample * ((double) d * sizeof(float) + 3 * sizeof(double) + sizeof(size_t)) +
-					 8192 + 128.0 * (double) d * sizeof(float);
+	double seeding = sample * ((double) d * sizeof(float) + 3 * sizeof(double) + sizeof(size_t)) + 8192 +
+					 128.0 * (double) d * sizeof(float);
 	double rows = (double) KMEANS_PIECES * UIML_NEAREST_POINTS * (double) d * sizeof(float);
 	double clusters = (double) k * ((double) d * (2 * sizeof(float) + sizeof(double)) + 128) +
 					  (double) uiml_centroids_memory(k, d);

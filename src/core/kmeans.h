@@ -12,6 +12,10 @@
 /* Euclidean points are no longer than this, so that squares stay within float. */
 #define UIML_KMEANS_LARGEST 1e15
 
+/* Points this near, not squared, are the same: adjacent floats (times |x|), and directions rounded apart. */
+#define UIML_KMEANS_SAME_POINT     2.5e-7
+#define UIML_KMEANS_SAME_DIRECTION 1.5e-6
+
 typedef struct UimlKmeansParams
 {
 	size_t k;       /* clusters, 1 .. UIML_KMEANS_MAX_K */
@@ -66,6 +70,13 @@ extern UimlKmeansParams uiml_kmeans_defaults(size_t k);
 extern UimlStatus uiml_kmeans(const UimlEnv *env, const float *points, const float *weight, size_t n,
 							  size_t d, const UimlKmeansParams *params, float *centroid, uint32_t *cluster,
 							  UimlKmeansResult *result, UimlKmeansCluster *each);
+
+/*
+ * uiml_kmeans_centroid
+ *		The mean of a cluster (d) from its weighted sum and its mass, or the direction of the sum.  False, and centroid
+ *		is left as it is, where there is none: no mass, or opposite points that cancel.
+ */
+extern bool uiml_kmeans_centroid(const double *sum, double mass, size_t d, bool spherical, float *centroid);
 
 /* The simplified silhouette of a point, of squared distances to its own and to the second nearest centroid. */
 extern double uiml_kmeans_point_silhouette(bool spherical, double distance, double second);

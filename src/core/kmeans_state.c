@@ -7,10 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Adjacent floats and directions that were rounded apart are the same point. */
-#define SAME_POINT     2.5e-7 /* times |x| */
-#define SAME_DIRECTION 1.5e-6
-
 UimlStatus
 uiml_kmeans_check(const UimlEnv *env, const float *points, const float *weight, size_t n, size_t d,
 				  bool spherical, size_t *usable, bool *has_weight)
@@ -45,8 +41,8 @@ double
 uiml_kmeans_same(const Kmeans *state, size_t i)
 {
 	if (state->spherical)
-		return SAME_DIRECTION;
-	return SAME_POINT * sqrt(state->now.kernels->square_sum(state->x + i * state->d, state->d));
+		return UIML_KMEANS_SAME_DIRECTION;
+	return UIML_KMEANS_SAME_POINT * sqrt(state->now.kernels->square_sum(state->x + i * state->d, state->d));
 }
 
 static void

@@ -2,8 +2,9 @@
  * kmeans.c
  *	  uiml_kmeans: clusters of the vectors of any relation.
  *
- * The vectors are read into memory once and clustered there by the core, with as many threads as uiml.blas_threads
- * says.
+ * Where the vectors fit maintenance_work_mem they are read once and clustered in memory by the core, with as many
+ * threads as uiml.blas_threads says; otherwise, or where uiml.memory_mode says so, they are read again in each
+ * iteration (kmeans_passes.c).
  */
 #include "postgres.h"
 
@@ -27,19 +28,30 @@
 
 /* --- arguments ------------------------------------------------------------------------------------------ */
 
+/* Called for each row by some, so without a copy. */
+static bool
+is_name(const text *name, const char *expected)
+{
+	size_t length = strlen(expected);
+
+	return VARSIZE_ANY_EXHDR(name) == length && memcmp(VARDATA_ANY(name), expected, length) == 0;
+}
+
 bool
 uiml_arg_spherical(FunctionCallInfo fcinfo, int argument)
 {
-	char *name;
+	const text *name;
 
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("distance must not be null")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	if (strcmp(name, "l2") != 0 && strcmp(name, "cosine") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("distance \"%s\" does not exist", name),
-				 errhint("Distances are \"l2\" and \"cosine\".")));
-	return strcmp(name, "cosine") == 0;
+	name = PG_GETARG_TEXT_PP(argument);
+	if (is_name(name, "l2"))
+		return false;
+	if (is_name(name, "cosine"))
+		return true;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("distance \"%s\" does not exist", text_to_cstring(name)),
+					errhint("Distances are \"l2\" and \"cosine\".")));
 }
 
 /* The centroids to start from, as rows; there are as many as k says, or k is as many as there are. */
@@ -127,6 +139,18 @@ uiml_clustering_choose(UimlClustering *c, const float *x, const float *weight, s
 				   "k-means");
 }
 
+/* Bytes that clustering takes beside the vectors. */
+static size_t
+needed_memory(const UimlClustering *c, const UimlVectors *vectors)
+{
+	size_t k = c->choose ? MAX_CHOSEN : c->params.k;
+	size_t bytes = uiml_kmeans_memory(vectors->n, vectors->d, k);
+	size_t result =
+		vectors->n * sizeof(uint32_t) + k * (vectors->d * sizeof(float) + sizeof(UimlKmeansCluster));
+
+	return bytes < SIZE_MAX - result ? bytes + result : SIZE_MAX;
+}
+
 static void
 cluster_in_memory(UimlClustering *c, const UimlVectors *vectors)
 {
@@ -136,11 +160,11 @@ cluster_in_memory(UimlClustering *c, const UimlVectors *vectors)
 
 	c->d = vectors->d;
 	c->skipped = vectors->skipped;
-	uiml_clustering_choose(c, vectors->x, vectors->weight, n);
-	bytes = uiml_kmeans_memory(n, c->d, c->params.k);
+	bytes = needed_memory(c, vectors);
 	if (!uiml_budget_fits(&c->budget, bytes))
 		uiml_budget_exceeded(&c->budget, psprintf("%zu vectors of %zu dimensions", n, c->d),
 							 (double) uiml_budget_used(&c->budget) + (double) bytes);
+	uiml_clustering_choose(c, vectors->x, vectors->weight, n);
 	uiml_clustering_prepare(c);
 	cluster = MemoryContextAllocHuge(c->context, n * sizeof(uint32_t));
 	uiml_check(uiml_kmeans(&c->env, vectors->x, vectors->weight, n, c->d, &c->params, c->centroid, cluster,
@@ -155,21 +179,49 @@ milliseconds_since(TimestampTz start)
 }
 
 static void
-cluster_relation(UimlClustering *c)
+report_reading(const UimlVectors *vectors, TimestampTz start)
+{
+	ereport(DEBUG1,
+			(errmsg_internal("k-means: %zu vectors read in %.0f ms", vectors->n, milliseconds_since(start))));
+}
+
+/* Reads the vectors where they may and do fit, with what clustering them takes. */
+static bool
+read_vectors(UimlClustering *c, UimlVectors *vectors)
 {
 	TimestampTz start = GetCurrentTimestamp();
-	UimlVectors vectors;
-	double reading;
 
-	uiml_relation_vectors(c->relation, c->vector_col, NULL, c->weight_col, &c->budget, c->context, &vectors);
-	reading = milliseconds_since(start);
-	if (vectors.n == 0)
+	if (uiml_memory_mode == UIML_MEMORY_PASSES)
+		return false;
+	if (uiml_memory_mode == UIML_MEMORY_ONLY)
+		uiml_relation_vectors(c->relation, c->vector_col, NULL, c->weight_col, &c->budget, c->context,
+							  vectors);
+	else if (!uiml_relation_vectors_fit(c->relation, c->vector_col, c->weight_col, &c->budget, c->context,
+										vectors))
+		return false;
+	report_reading(vectors, start);
+	if (vectors->n == 0)
 		uiml_check(UIML_EEMPTY, "k-means");
-	start = GetCurrentTimestamp();
-	cluster_in_memory(c, &vectors);
-	ereport(DEBUG1,
-			(errmsg_internal("k-means: %zu vectors read in %.0f ms, clustered in %.0f ms, %zu iterations",
-							 vectors.n, reading, milliseconds_since(start), c->result.iterations)));
+	if (uiml_memory_mode == UIML_MEMORY_ONLY || uiml_budget_fits(&c->budget, needed_memory(c, vectors)))
+		return true;
+	uiml_relation_vectors_free(vectors);
+	return false;
+}
+
+static void
+cluster_relation(UimlClustering *c)
+{
+	UimlVectors vectors;
+	bool in_memory = read_vectors(c, &vectors);
+	TimestampTz start = GetCurrentTimestamp();
+
+	if (in_memory)
+		cluster_in_memory(c, &vectors);
+	else
+		uiml_clustering_by_passes(c);
+	ereport(DEBUG1, (errmsg_internal("k-means: clustered %s in %.0f ms, %zu iterations",
+									 in_memory ? "in memory" : "by passes", milliseconds_since(start),
+									 c->result.iterations)));
 }
 
 /* --- the result ----------------------------------------------------------------------------------------- */
@@ -204,7 +256,7 @@ uiml_kmeans_relation(PG_FUNCTION_ARGS)
 	c.budget.purpose = "k-means";
 	c.inner = uiml_env_pg(&c.pg, c.context, NULL, NULL);
 	c.env = uiml_budget_env(&c.budget, &c.inner);
-	c.schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
+	c.schema = pstrdup(quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))));
 	uiml_result_begin(fcinfo, 5, &result);
 
 	cluster_relation(&c);

@@ -9,6 +9,7 @@
 
 #include "core/centroids.h"
 #include "core/kmeans.h"
+#include "core/kmeans_pass.h"
 #include "pg/budget.h"
 #include "pg/env.h"
 #include "pg/relation.h"
@@ -43,5 +44,14 @@ extern void uiml_clustering_choose(UimlClustering *clustering, const float *x, c
 
 /* "distance" as an argument: 'l2' or 'cosine' (true). */
 extern bool uiml_arg_spherical(FunctionCallInfo fcinfo, int argument);
+
+/* A value of type uiml_kmeans_state, checked. */
+extern UimlKmeansPass *uiml_kmeans_pass_detoast(Datum d);
+
+/* Assigns the rows that wait in a state. */
+extern void uiml_kmeans_pass_complete(UimlKmeansPass *pass);
+
+/* Clusters by passes over the relation, each a parallel-safe aggregate: where its vectors don't fit into memory. */
+extern void uiml_clustering_by_passes(UimlClustering *clustering);
 
 #endif /* UIML_PG_KMEANS_H */

@@ -16,18 +16,22 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "core/rng.h"
 #include "pg/interest_vector.h"
 #include "pg/relation.h"
 #include "pg/sql.h"
 
 #define FIRST_VECTORS 1024
+#define NO_PLACE      SIZE_MAX
 
 typedef struct VectorReader
 {
@@ -42,6 +46,9 @@ typedef struct VectorReader
 	int key_at;
 	size_t capacity; /* rows */
 	uint64 overflow; /* rows that found no room */
+	UimlRng *rng;    /* of a sample; NULL: all rows */
+	size_t most;     /* rows of a sample */
+	uint64 seen;     /* rows it was drawn from */
 } VectorReader;
 
 /* --- one row -------------------------------------------------------------------------------------------- */
@@ -145,13 +152,37 @@ has_null(const VectorReader *reader, const TupleTableSlot *slot)
 		   (reader->key_at >= 0 && slot->tts_isnull[reader->key_at]);
 }
 
+static size_t
+next_place(VectorReader *reader)
+{
+	if (reader->overflow == 0 && make_room(reader))
+		return reader->vectors->n;
+	reader->overflow++;
+	return NO_PLACE;
+}
+
+/* A reservoir (Vitter 1985, algorithm R): each row stays with the same probability, however many there are. */
+static size_t
+sample_place(VectorReader *reader)
+{
+	size_t n = reader->vectors->n;
+	uint64 place;
+
+	reader->seen++;
+	if (n < reader->most && make_room(reader))
+		return n;
+	reader->most = n;
+	place = uiml_rng_below(reader->rng, reader->seen);
+	return place < n ? (size_t) place : NO_PLACE;
+}
+
 static void
 read_vector(TupleTableSlot *slot, void *ctx)
 {
 	VectorReader *reader = ctx;
 	UimlVectors *vectors = reader->vectors;
 	const char *elements;
-	size_t d;
+	size_t d, place;
 
 	slot_getallattrs(slot);
 	if (has_null(reader, slot))
@@ -165,24 +196,22 @@ read_vector(TupleTableSlot *slot, void *ctx)
 	if (unlikely(d != vectors->d))
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("different interest_vector dimensions %zu and %zu", vectors->d, d)));
-	if (reader->overflow > 0 || !make_room(reader))
-	{
-		reader->overflow++;
+	place = reader->rng != NULL ? sample_place(reader) : next_place(reader);
+	if (place == NO_PLACE)
 		return;
-	}
 	if (reader->keys != NULL)
 	{
-		reader->number[vectors->n] = uiml_keys_number(reader->keys, slot->tts_values[reader->key_at]);
-		if (reader->number[vectors->n] == UIML_NO_KEY)
+		reader->number[place] = uiml_keys_number(reader->keys, slot->tts_values[reader->key_at]);
+		if (reader->number[place] == UIML_NO_KEY)
 		{
 			reader->overflow++;
 			return;
 		}
 	}
 	if (reader->weight_at >= 0)
-		vectors->weight[vectors->n] = checked_weight(reader, slot->tts_values[reader->weight_at]);
-	memcpy(vectors->x + vectors->n * d, elements, d * sizeof(float));
-	vectors->n++;
+		vectors->weight[place] = checked_weight(reader, slot->tts_values[reader->weight_at]);
+	memcpy(vectors->x + place * d, elements, d * sizeof(float));
+	vectors->n = Max(vectors->n, place + 1);
 }
 
 /* --- the statement -------------------------------------------------------------------------------------- */
@@ -357,7 +386,13 @@ static uint64
 read_relation(VectorReader *reader, Oid relation, const char *vector_col, const char *key_col)
 {
 	char *sql = vectors_query(reader, relation, vector_col, key_col);
+	int nest_level = NewGUCNestLevel();
 	MemoryContext old;
+
+	/* Rows come in the same order each time, so that a seed gives the same result. */
+	if (!IsInParallelMode())
+		(void) set_config_option("synchronize_seqscans", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 
 	if (key_col != NULL)
 	{
@@ -371,6 +406,7 @@ read_relation(VectorReader *reader, Oid relation, const char *vector_col, const 
 	uiml_sql_each(sql, NULL, true, read_vector, reader);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(reader->scratch);
+	AtEOXact_GUC(true, nest_level);
 	return reader->overflow;
 }
 
@@ -387,12 +423,39 @@ uiml_relation_vectors_fit(Oid relation, const char *vector_col, const char *weig
 		set_capacity(&reader, vectors->n);
 		return true;
 	}
-	pfree(vectors->x);
+	uiml_relation_vectors_free(vectors);
+	vectors->n += reader.overflow;
+	return false;
+}
+
+void
+uiml_relation_vectors_sample(Oid relation, const char *vector_col, const char *weight_col, size_t most,
+							 uint64 seed, UimlBudget *budget, MemoryContext context, UimlVectors *vectors,
+							 uint64 *n)
+{
+	UimlRng rng;
+	VectorReader reader = {.vectors = vectors,
+						   .context = context,
+						   .budget = budget,
+						   .weight_col = weight_col,
+						   .rng = &rng,
+						   .most = most};
+
+	uiml_rng_init(&rng, seed);
+	memset(vectors, 0, sizeof(*vectors));
+	read_relation(&reader, relation, vector_col, NULL);
+	*n = reader.seen;
+	set_capacity(&reader, vectors->n);
+}
+
+void
+uiml_relation_vectors_free(UimlVectors *vectors)
+{
+	if (vectors->x != NULL)
+		pfree(vectors->x);
 	if (vectors->weight != NULL)
 		pfree(vectors->weight);
 	vectors->x = vectors->weight = NULL;
-	vectors->n += reader.overflow;
-	return false;
 }
 
 void

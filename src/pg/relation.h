@@ -47,6 +47,18 @@ extern void uiml_relation_vectors(Oid relation, const char *vector_col, const ch
 extern bool uiml_relation_vectors_fit(Oid relation, const char *vector_col, const char *weight_col,
 									  UimlBudget *budget, MemoryContext context, UimlVectors *vectors);
 
+/*
+ * uiml_relation_vectors_sample
+ *		As uiml_relation_vectors without keys, of at most `most` rows, fewer where they don't fit: a random sample, by
+ *		the seed and the order of the rows.  *n receives the number of rows there are.
+ */
+extern void uiml_relation_vectors_sample(Oid relation, const char *vector_col, const char *weight_col,
+										 size_t most, uint64 seed, UimlBudget *budget, MemoryContext context,
+										 UimlVectors *vectors, uint64 *n);
+
+/* Gives back the arrays of vectors without keys. */
+extern void uiml_relation_vectors_free(UimlVectors *vectors);
+
 /* A sparse matrix with the keys of its rows and columns, both in key order. */
 typedef struct UimlEntries
 {
