@@ -370,7 +370,7 @@ uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_tex
 	model->text_weight = 0;
 	if (model->n_interests == 0 || params->text == NULL)
 		return UIML_EINVALID;
-	uiml_progress(env, "texts", 0, 1);
+	uiml_progress(env, "placing", 0, 1);
 	status = places_create(env, &p);
 
 	/* Where texts are the space, items are in it already. */
@@ -381,7 +381,7 @@ uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_tex
 	if (status == UIML_OK && found)
 		status = place_rows(env, &p, params->features == UIML_FEATURES_TEXT ? model->n_items : 0);
 	places_free(env, &p);
-	uiml_progress(env, "texts", 1, 1);
+	uiml_progress(env, "placing", 1, 1);
 	return status;
 }
 

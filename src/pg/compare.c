@@ -132,6 +132,8 @@ uiml_compare(PG_FUNCTION_ARGS)
 	b = uiml_domain_with(plain, PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2), "b");
 	e->keep_events = true;
 	e->keep_model = true;
+	/* What features of behaviour leave aside, others must have read. */
+	e->domain = uiml_source_features(a) != UIML_FEATURES_BEHAVIOUR ? a : b;
 	uiml_evaluation_read(e);
 	run_side(e, a, &of_a);
 	e->keep_events = false;

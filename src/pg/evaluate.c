@@ -27,6 +27,7 @@
 #include "pg/evaluation.h"
 #include "pg/prediction.h"
 #include "pg/sourcecheck.h"
+#include "pg/textspace.h"
 #include "pg/trainargs.h"
 
 #define SMALLEST_FIT_SHARE 4 /* test users are at most one in so many, and so are tuning users */
@@ -52,6 +53,22 @@ uiml_evaluation_read(UimlEvaluation *e)
 	e->source = uiml_source_read(e->domain, e->seed, e->context);
 	e->pairs = uiml_source_check(e->domain, e->source);
 	e->keys = uiml_source_split_keys(e->source, e->context);
+}
+
+/* Text vectors, where the run's features want them, beside what it needs otherwise. */
+static void
+take_texts(UimlEvaluation *e, double reserved)
+{
+	UimlTextSpace *space;
+
+	if (!uiml_text_space_wanted(e->domain, e->source))
+		return;
+	uiml_phases_enter(&e->phases, "text vectors");
+	uiml_blas_begin();
+	space =
+		uiml_text_space(e->domain, e->source, e->train_seed, reserved, &e->env, &e->budget, e->run_context);
+	uiml_blas_end();
+	uiml_text_space_params(e->domain, space, &e->params);
 }
 
 /* Settings and memory of a run. */
@@ -84,7 +101,8 @@ prepare_run(UimlEvaluation *e)
 							 psprintf("%zu events of %zu users and %zu items", e->source->n_events,
 									  e->source->users.n, e->source->items.n),
 							 needed);
-	e->params.memory = (size_t) ((double) e->budget.limit - used);
+	take_texts(e, needed - used);
+	e->params.memory = (size_t) Max((double) e->budget.limit - (double) uiml_budget_used(&e->budget), 1);
 	e->role = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 	e->rows = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 }
@@ -96,7 +114,8 @@ build(UimlEvaluation *e, double from, double before, double until, UimlInteracti
 	const UimlSource *source = e->source;
 
 	uiml_check(uiml_interactions_build(&e->env, source->events, source->n_events, source->users.n,
-									   source->items.n, 0, from, before, until, e->half_life, x),
+									   source->items.n, source->texts.n, from, before, until, e->half_life,
+									   x),
 			   "interactions");
 }
 
@@ -160,7 +179,7 @@ evaluate_users(UimlEvaluation *e)
 	build(e, -INFINITY, INFINITY, e->source->until, &x);
 	rows = uiml_rows_in_memory(&x);
 	for (size_t u = 0; u < n_users; u++)
-		e->rows[u] = x.row_start[u + 1] - x.row_start[u] >= 2;
+		e->rows[u] = uiml_items_end(&x, u) - x.row_start[u] >= 2;
 	n_test = Min(e->users, count_flags(e->rows, n_users) / SMALLEST_FIT_SHARE);
 	if (n_test == 0)
 		no_test_users(

@@ -416,7 +416,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 	if (row.found)
 	{
 		memcpy(recommendation.vector, row.vector->x, sizeof(float) * recommendation.file->dims);
-		recommendation.total = row.n_items;
+		recommendation.total = row.n_items + row.texts;
 		for (int i = 0; request->exclude_seen && i < row.n_items; i++)
 			recommendation.out[row.items[i]] = true;
 	}

@@ -50,8 +50,8 @@ static const Column interests_columns[] = {
 	{"terms", TEXTARRAYOID},  {"share", FLOAT4OID}, {"items", INT4OID},       {"typical", TEXTARRAYOID},
 };
 static const Column users_columns[] = {
-	{"user_id", ANYOID}, {"version", INT4OID}, {"mass", FLOAT4OID},
-	{"interests", 0},    {"vector", 0},        {"items", INT4ARRAYOID},
+	{"user_id", ANYOID}, {"version", INT4OID},    {"mass", FLOAT4OID},  {"interests", 0},
+	{"vector", 0},       {"items", INT4ARRAYOID}, {"texts", FLOAT4OID},
 };
 
 /* Least recently used first. */
@@ -444,6 +444,9 @@ read_user(TupleTableSlot *slot, void *ctx)
 	}
 	row->vector = copy_vector(reader->serving, slot->tts_values[1], reader->serving->dims);
 	copy_items(reader->serving, slot->tts_values[2], row);
+	row->texts = DatumGetFloat4(slot->tts_values[3]);
+	if (!(row->texts >= 0) || isinf(row->texts))
+		refuse_value(reader->serving, "texts of a user");
 }
 
 /* The statement that fetches one user; prepared again when the table was renamed or moved. */
@@ -465,8 +468,8 @@ user_plan(UimlServed *served, const UimlServing *serving, bool with_items)
 		*plan =
 			uiml_plan_prepare(psprintf("SELECT mass, %s FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d"
 									   " AND user_id %s $1",
-									   with_items ? "vector, items" : "interests", name, serving->version,
-									   uiml_equality_of(served->user_type)),
+									   with_items ? "vector, items, texts" : "interests", name,
+									   serving->version, uiml_equality_of(served->user_type)),
 							  1, &served->user_type);
 	return *plan;
 }

@@ -53,6 +53,7 @@ typedef struct UimlUserRow
 	InterestVector *vector;    /* dims; NULL unless asked for */
 	int n_items;
 	int32 *items; /* n_items item numbers; NULL unless asked for */
+	double texts; /* as how many items his texts count; 0 unless asked for */
 } UimlUserRow;
 
 /*

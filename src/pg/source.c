@@ -59,6 +59,7 @@ typedef struct EventReader
 	UimlBudget budget;
 	UimlKeyTable *users;
 	UimlKeyTable *items;
+	UimlKeyTable *texts; /* NULL: only events with an item count */
 	UimlKeyTable *kinds;
 	float *kind_weight; /* by number of kinds; negative: none given */
 	size_t kind_capacity;
@@ -66,6 +67,7 @@ typedef struct EventReader
 	int time_at; /* column positions in the slot, -1 for none */
 	int kind_at;
 	int weight_at;
+	int text_at;
 	size_t capacity;
 	UimlSpool *spool; /* NULL: into memory */
 	bool full;
@@ -160,6 +162,18 @@ kind_weight(EventReader *reader, Datum kind)
 	return reader->kind_weight[number] < 0 ? 1 : reader->kind_weight[number];
 }
 
+/* The number of the row's item, or of its text where it has none; UIML_NO_KEY where there is no room. */
+static uint32
+item_number(EventReader *reader, TupleTableSlot *slot)
+{
+	uint32 text;
+
+	if (!slot->tts_isnull[1])
+		return uiml_keys_number(reader->items, slot->tts_values[1]);
+	text = uiml_keys_number(reader->texts, slot->tts_values[reader->text_at]);
+	return text == UIML_NO_KEY ? UIML_NO_KEY : text | UIML_TEXT_BIT;
+}
+
 /* Room for one more event; false where maintenance_work_mem is exhausted. */
 static bool
 make_room(EventReader *reader)
@@ -189,7 +203,7 @@ store_event(EventReader *reader, TupleTableSlot *slot, double at, double weight)
 		return;
 	}
 	event.user = uiml_keys_number(reader->users, slot->tts_values[0]);
-	event.item = uiml_keys_number(reader->items, slot->tts_values[1]);
+	event.item = item_number(reader, slot);
 	if (event.user == UIML_NO_KEY || event.item == UIML_NO_KEY)
 	{
 		reader->full = true;
@@ -237,6 +251,14 @@ weight_of(EventReader *reader, TupleTableSlot *slot, bool *skipped)
 	return weight;
 }
 
+/* Without a user, or with neither an item nor a text that counts. */
+static bool
+is_incomplete(const EventReader *reader, const TupleTableSlot *slot)
+{
+	return slot->tts_isnull[0] ||
+		   (slot->tts_isnull[1] && (reader->texts == NULL || slot->tts_isnull[reader->text_at]));
+}
+
 static void
 read_event(TupleTableSlot *slot, void *ctx)
 {
@@ -249,7 +271,7 @@ read_event(TupleTableSlot *slot, void *ctx)
 	if (reader->progress != NULL && (reader->rows++ & TELL_EVERY) == 0)
 		reader->progress(reader->progress_ctx, "reading", (double) reader->rows, reader->expected_rows);
 	slot_getallattrs(slot);
-	if (slot->tts_isnull[0] || slot->tts_isnull[1])
+	if (is_incomplete(reader, slot))
 	{
 		source->skipped_null++;
 		return;
@@ -329,6 +351,20 @@ stored_key_type(Oid table, const char *column)
 	return type;
 }
 
+/* The text of an event without an item, NULL for others and where it is empty. */
+static int
+add_text(StringInfo sql, const UimlDomain *domain, int *n_columns)
+{
+	ListCell *cell;
+
+	appendStringInfo(sql, ", CASE WHEN (e.%s) IS NULL THEN NULLIF(pg_catalog.btrim(pg_catalog.concat_ws(' '",
+					 quote_identifier(domain->item_col));
+	foreach (cell, domain->text_cols)
+		appendStringInfo(sql, ", (e.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
+	appendStringInfoString(sql, ")), '') END");
+	return (*n_columns)++;
+}
+
 static char *
 events_query(EventReader *reader, Oid user_type, Oid item_type, bool in_user_order)
 {
@@ -342,13 +378,15 @@ events_query(EventReader *reader, Oid user_type, Oid item_type, bool in_user_ord
 	add_column(&sql, domain->user_col, uiml_key_type_sql(user_type), &n);
 	add_column(&sql, domain->item_col, uiml_key_type_sql(item_type), &n);
 	reader->time_kind = time_kind_of(domain, &time_cast);
-	reader->time_at = reader->kind_at = reader->weight_at = -1;
+	reader->time_at = reader->kind_at = reader->weight_at = reader->text_at = -1;
 	if (reader->time_kind != TIME_NONE)
 		reader->time_at = add_column(&sql, domain->time_col, time_cast, &n);
 	if (domain->kind_col != NULL)
 		reader->kind_at = add_column(&sql, domain->kind_col, "pg_catalog.text", &n);
 	if (domain->weight_col != NULL)
 		reader->weight_at = add_column(&sql, domain->weight_col, "pg_catalog.float8", &n);
+	if (reader->texts != NULL)
+		reader->text_at = add_text(&sql, domain, &n);
 	appendStringInfo(&sql, " FROM %s e", uiml_relation_name(domain->events));
 	if (in_user_order)
 		appendStringInfo(&sql, " ORDER BY (e.%s)::%s%s", quote_identifier(domain->user_col),
@@ -358,6 +396,17 @@ events_query(EventReader *reader, Oid user_type, Oid item_type, bool in_user_ord
 }
 
 /* --- after the last row --------------------------------------------------------------------------------- */
+
+/* What numbering the keys in order takes, were there so many times as many. */
+static size_t
+finish_memory(const EventReader *reader, double times)
+{
+	size_t texts = reader->texts != NULL ? uiml_keys_count(reader->texts) : 0;
+
+	return uiml_keys_finish_memory((size_t) (times * (double) uiml_keys_count(reader->users))) +
+		   uiml_keys_finish_memory((size_t) (times * (double) uiml_keys_count(reader->items))) +
+		   uiml_keys_finish_memory((size_t) (times * (double) texts));
+}
 
 /*
  * What would do: the rows that found no room are taken to bring new users and items at the rate of those that
@@ -376,8 +425,7 @@ report_overflow(EventReader *reader)
 
 	params.model.dims = (size_t) reader->domain->dims;
 	params.model.interests = (size_t) reader->domain->interests;
-	needed += (double) uiml_keys_finish_memory((size_t) users) +
-			  (double) uiml_keys_finish_memory((size_t) items) +
+	needed += (double) finish_memory(reader, all / stored) +
 			  (reader->spool != NULL ? uiml_passes_training_memory : uiml_training_memory)(
 				  reader->domain, (size_t) users, (size_t) items, (size_t) all, (size_t) all,
 				  reader->time_kind != TIME_NONE, &params);
@@ -411,12 +459,32 @@ report_kinds(EventReader *reader)
 								 quote_literal_cstr(reader->domain->name))));
 }
 
+static void
+add_key(TupleTableSlot *slot, void *ctx)
+{
+	EventReader *reader = ctx;
+	bool null;
+
+	if (uiml_keys_number(reader->items, slot_getattr(slot, 1, &null)) == UIML_NO_KEY)
+		reader->full = true;
+}
+
+/* Items of the items table that have a text but no event. */
+static void
+read_new_items(EventReader *reader, Oid item_type)
+{
+	size_t known = uiml_keys_count(reader->items);
+
+	if (reader->source->features != UIML_FEATURES_BEHAVIOUR && !reader->full)
+		uiml_source_text_keys(reader->domain, item_type, add_key, reader);
+	reader->source->n_new = uiml_keys_count(reader->items) - known;
+}
+
 /* Is there room for the keys in order? */
 static bool
 keys_fit(EventReader *reader)
 {
-	return uiml_budget_fits(&reader->budget, uiml_keys_finish_memory(uiml_keys_count(reader->users)) +
-												 uiml_keys_finish_memory(uiml_keys_count(reader->items)));
+	return uiml_budget_fits(&reader->budget, finish_memory(reader, 1));
 }
 
 /* Users came in the order of their keys, and so got the numbers that keys have. */
@@ -437,6 +505,8 @@ finish_events(EventReader *reader, uint64 seed)
 	UimlSource *source = reader->source;
 	uint32 *user;
 	uint32 *item;
+	uint32 *text = NULL;
+	UimlColumnNumbers columns;
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, reader->context, NULL, NULL);
 
@@ -444,21 +514,30 @@ finish_events(EventReader *reader, uint64 seed)
 		source->events = repalloc_huge(source->events, Max(source->n_events, 1) * sizeof(UimlEvent));
 	user = uiml_keys_finish(reader->users, seed, &source->users);
 	item = uiml_keys_finish(reader->items, seed, &source->items);
+	if (reader->texts != NULL)
+		text = uiml_keys_finish(reader->texts, seed, &source->texts);
+	if (source->items.n + source->texts.n > PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many items and texts")));
+	columns = (UimlColumnNumbers){item, text, source->items.n};
 	for (size_t i = 0; source->events != NULL && i < source->n_events; i++)
 	{
-		source->events[i].user = user[source->events[i].user];
-		source->events[i].item = item[source->events[i].item];
+		UimlEvent *event = &source->events[i];
+
+		event->user = user[event->user];
+		event->item = uiml_column_number(&columns, event->item);
 		if ((i & INTERRUPT_EVERY) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
 	if (reader->spool != NULL)
 	{
 		check_user_order(user, source->users.n);
-		source->work = uiml_spool_finish(reader->spool, reader->domain, reader->suffix, item, source->users.n,
-										 source->items.n, reader->context);
+		source->work = uiml_spool_finish(reader->spool, reader->domain, reader->suffix, &columns,
+										 source->users.n, reader->context);
 	}
 	pfree(user);
 	pfree(item);
+	if (text != NULL)
+		pfree(text);
 	if (source->events != NULL)
 		uiml_check(uiml_events_sort(&env, source->events, source->n_events, source->users.n),
 				   "order of events");
@@ -494,6 +573,7 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MemoryContext work = AllocSetContextCreate(context, "uiml events", ALLOCSET_DEFAULT_SIZES);
 	UimlSource *source = palloc0(sizeof(UimlSource));
+	UimlFeatureKind features = uiml_source_features(domain);
 	Oid user_type = stored_key_type(domain->users_table, "user_id");
 	Oid item_type = stored_key_type(domain->items_table, "item_id");
 	EventReader reader = {.domain = domain,
@@ -513,6 +593,9 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 		uiml_keys_begin(uiml_key_type(user_type, domain->user_col, context), context, &reader.budget);
 	reader.items =
 		uiml_keys_begin(uiml_key_type(item_type, domain->item_col, context), context, &reader.budget);
+	source->features = features;
+	if (features != UIML_FEATURES_BEHAVIOUR && domain->text_cols != NIL)
+		reader.texts = uiml_keys_begin(uiml_key_type(TEXTOID, "text_cols", context), context, &reader.budget);
 	reader.kinds = uiml_keys_begin(uiml_key_type(TEXTOID, "kind", work), work, &reader.budget);
 	reader.kind_capacity = 16;
 	reader.kind_weight = MemoryContextAlloc(work, reader.kind_capacity * sizeof(float));
@@ -525,6 +608,7 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 
 	MemoryContextSwitchTo(work);
 	uiml_sql_each(query, NULL, false, read_event, &reader);
+	read_new_items(&reader, item_type);
 	reader.full = reader.full || !keys_fit(&reader);
 	if (reader.full && may_lack)
 	{

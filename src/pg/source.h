@@ -6,16 +6,26 @@
 #define UIML_PG_SOURCE_H
 
 #include "core/interactions.h"
+#include "core/model.h"
 #include "pg/catalog.h"
 #include "pg/env.h"
 #include "pg/keys.h"
+#include "pg/sql.h"
 #include "pg/worktable.h"
 
-/* A domain's events, sorted, with dense numbers for users and items. */
+/*
+ * A domain's events, sorted, with dense numbers for users and items.
+ *
+ * Where features are not those of behaviour alone, items that have a text in the items table are items even
+ * without an event, and the texts of events without an item are numbered, too: text t is column items.n + t.
+ */
 typedef struct UimlSource
 {
+	UimlFeatureKind features; /* asked for, or with 'auto' possible */
 	UimlKeys users;
 	UimlKeys items;
+	UimlKeys texts; /* distinct ones; n is 0 for behaviour */
+	size_t n_new;   /* items without an event */
 	UimlEvent
 		*events; /* by (user, item, at, weight); pfree it when the interactions are built; NULL: in work */
 	UimlWorkTable *work; /* NULL: in memory */
@@ -23,7 +33,7 @@ typedef struct UimlSource
 	bool has_time;
 	TimestampTz data_until; /* of the newest event; at is in seconds since 2000-01-01 UTC */
 	double until;           /* the same instant in the unit of at; 0 without time */
-	uint64 skipped_null;    /* rows without user or item (a search, say) */
+	uint64 skipped_null;    /* rows without user or item, or text where that would do */
 	uint64 skipped_time;    /* rows whose time is NULL or infinite */
 	uint64 skipped_weight;  /* rows whose weight is NULL, zero or negative */
 	MemoryContext context;  /* "uiml source": all of it */
@@ -67,6 +77,17 @@ extern UimlSource *uiml_source_read_mode(const UimlDomain *domain, uint64 seed, 
 										 const UimlReading *reading);
 
 /*
+ * uiml_source_features
+ *		What a domain's features mean: 'auto' is hybrid where the domain has columns of texts, else behaviour.
+ *
+ * OBJECT_NOT_IN_PREREQUISITE_STATE where 'text' or 'hybrid' are asked for without such columns.
+ */
+extern UimlFeatureKind uiml_source_features(const UimlDomain *domain);
+
+/* "behaviour", "text", "hybrid"; static. */
+extern const char *uiml_features_name(UimlFeatureKind features);
+
+/*
  * uiml_source_texts
  *		Calls text_fn once per item that has a text, in no particular order: its number, its title (first
  *		column, "" where that is NULL) and all its columns joined by ' ', in the database encoding.  From the
@@ -75,6 +96,12 @@ extern UimlSource *uiml_source_read_mode(const UimlDomain *domain, uint64 seed, 
 typedef void (*UimlTextFn)(void *ctx, uint32 item, const char *title, const char *text);
 extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn text_fn,
 							  void *ctx);
+
+/* Calls row_fn with the key, of key_type, of each row of the items table that has a text. */
+extern void uiml_source_text_keys(const UimlDomain *domain, Oid key_type, UimlRowFn row_fn, void *ctx);
+
+/* Whether the domain has columns of texts of items, in the items table or else on the events. */
+extern bool uiml_source_has_texts(const UimlDomain *domain);
 
 /*
  * Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not

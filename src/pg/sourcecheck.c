@@ -51,7 +51,9 @@ note_skipped(const UimlSource *source)
 static void
 check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_users)
 {
-	if (source->users.n >= MIN_USERS && source->items.n >= MIN_ITEMS && source->n_events >= MIN_EVENTS &&
+	size_t items = source->items.n - source->n_new;
+
+	if (source->users.n >= MIN_USERS && items >= MIN_ITEMS && source->n_events >= MIN_EVENTS &&
 		multi_users >= MIN_MULTI_USERS)
 		return;
 	ereport(
@@ -61,8 +63,8 @@ check_minimum(const UimlDomain *domain, const UimlSource *source, size_t multi_u
 		 errdetail(
 			 "There are %zu users, %zu items and %zu events, and %zu users with two items or more; needed "
 			 "are at least %d users, %d items and %d events, and %d users with two items or more.",
-			 source->users.n, source->items.n, source->n_events, multi_users, MIN_USERS, MIN_ITEMS,
-			 MIN_EVENTS, MIN_MULTI_USERS)));
+			 source->users.n, items, source->n_events, multi_users, MIN_USERS, MIN_ITEMS, MIN_EVENTS,
+			 MIN_MULTI_USERS)));
 }
 
 size_t
@@ -70,7 +72,7 @@ uiml_source_pairs(const UimlSource *source, size_t *multi_users)
 {
 	const UimlEvent *event = source->events;
 	size_t pairs = 0;
-	size_t of_user = 0;
+	size_t of_user = 0; /* items */
 
 	if (source->work != NULL)
 	{
@@ -86,10 +88,10 @@ uiml_source_pairs(const UimlSource *source, size_t *multi_users)
 			CHECK_FOR_INTERRUPTS();
 		if (same_user && event[i].item == event[i - 1].item)
 			continue;
-		of_user = same_user ? of_user + 1 : 1;
-		if (of_user == 2)
-			(*multi_users)++;
 		pairs++;
+		of_user = (same_user ? of_user : 0) + (event[i].item < source->items.n);
+		if (of_user == 2 && event[i].item < source->items.n)
+			(*multi_users)++;
 	}
 	return pairs;
 }

@@ -62,10 +62,11 @@ static const TableShape shapes[] = {
 	[UIML_USERS] =
 		{"_users", "user_id",
 		 "user_id %1$s NOT NULL, events bigint NOT NULL, last_at timestamp with time zone, "
-		 "mass real NOT NULL, interests %2$s NOT NULL, vector %2$s NOT NULL, items integer[]",
-		 "user_id, events, last_at, mass, interests, vector, items",
-		 "Users of domain %s: decayed mass in all and per interest (by interest_no), vector, and the item_no "
-		 "of what they did"},
+		 "mass real NOT NULL, interests %2$s NOT NULL, vector %2$s NOT NULL, items integer[], "
+		 "texts real NOT NULL",
+		 "user_id, events, last_at, mass, interests, vector, items, texts",
+		 "Users of domain %s: decayed mass in all and per interest (by interest_no), vector, the item_no of "
+		 "what they did, and for how many items their texts count"},
 };
 
 /*

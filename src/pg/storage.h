@@ -10,11 +10,13 @@
  *	shop_interests_versions version integer, interest_no integer, interest_id integer, label text,
  *							terms text[], share real, items integer, typical text[], centroid interest_vector
  *	shop_users_versions		version integer, user_id <key type>, events bigint, last_at timestamptz, mass real,
- *							interests interest_vector, vector interest_vector, items integer[]
+ *							interests interest_vector, vector interest_vector, items integer[],
+ *							texts real
  *
  * Primary keys are (item_id, version), (interest_id, version) and (user_id, version).  item_no runs from 0 in
  * key order and interest_no from 0: positions in packed matrices and in a user's interests vector (decayed
- * mass per interest, its sum is mass); items lists the item_no of what the user did, ascending.  share is the
+ * mass per interest, its sum is mass); items lists the item_no of what the user did, ascending; texts tells how many
+ * items the texts that he wrote without an item count for.  share is the
  * domain's prior. Views shop_items, shop_interests and shop_users show the active version.  Partition
  * shop_items_v3 belongs to version 3.
  */

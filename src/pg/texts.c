@@ -61,8 +61,9 @@ add_columns(StringInfo sql, const char *key, Oid key_type, const List *texts)
 	appendStringInfoString(sql, ") AS body");
 }
 
+/* The rows that have a text: k, title, body; where texts are on the events, the first of each item, if ordered. */
 static char *
-texts_query(const UimlDomain *domain, Oid key_type)
+texts_select(const UimlDomain *domain, Oid key_type)
 {
 	bool from_items = OidIsValid(domain->items);
 	StringInfoData sql;
@@ -75,16 +76,21 @@ texts_query(const UimlDomain *domain, Oid key_type)
 		add_columns(&sql, domain->item_col, key_type, domain->text_cols);
 	if (!from_items && domain->time_col != NULL)
 		appendStringInfo(&sql, ", t.%s AS at", quote_identifier(domain->time_col));
-	appendStringInfo(&sql,
-					 " FROM %s t) s WHERE body OPERATOR(pg_catalog.<>) ''"
-					 " ORDER BY k, %stitle COLLATE pg_catalog.\"C\", body COLLATE pg_catalog.\"C\"",
-					 uiml_relation_name(from_items ? domain->items : domain->events),
-					 !from_items && domain->time_col != NULL ? "at DESC NULLS LAST, " : "");
+	appendStringInfo(&sql, " FROM %s t) s WHERE body OPERATOR(pg_catalog.<>) ''",
+					 uiml_relation_name(from_items ? domain->items : domain->events));
 	return sql.data;
 }
 
-static bool
-has_texts(const UimlDomain *domain)
+static char *
+texts_query(const UimlDomain *domain, Oid key_type)
+{
+	return psprintf("%s ORDER BY k, %stitle COLLATE pg_catalog.\"C\", body COLLATE pg_catalog.\"C\"",
+					texts_select(domain, key_type),
+					!OidIsValid(domain->items) && domain->time_col != NULL ? "at DESC NULLS LAST, " : "");
+}
+
+bool
+uiml_source_has_texts(const UimlDomain *domain)
 {
 	return OidIsValid(domain->items) ? domain->item_text != NIL : domain->text_cols != NIL;
 }
@@ -93,7 +99,7 @@ void
 uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source)
 {
 	uiml_source_check_items(domain);
-	if (has_texts(domain))
+	if (uiml_source_has_texts(domain))
 		uiml_sql_run(psprintf("%s LIMIT 0", texts_query(domain, source->items.type->type)), NULL);
 }
 
@@ -104,7 +110,7 @@ uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn
 	MemoryContext work;
 	MemoryContext old;
 
-	if (!has_texts(domain))
+	if (!uiml_source_has_texts(domain))
 		return;
 	work = AllocSetContextCreate(CurrentMemoryContext, "uiml texts", ALLOCSET_DEFAULT_SIZES);
 	reader.row_context = AllocSetContextCreate(work, "uiml text", ALLOCSET_DEFAULT_SIZES);
@@ -114,4 +120,47 @@ uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn
 	uiml_sql_each(texts_query(domain, source->items.type->type), NULL, false, read_text, &reader);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
+}
+
+void
+uiml_source_text_keys(const UimlDomain *domain, Oid key_type, UimlRowFn row_fn, void *ctx)
+{
+	if (!OidIsValid(domain->items) || domain->item_text == NIL)
+		return;
+	uiml_source_check_items(domain);
+	uiml_sql_each(psprintf("SELECT k FROM (%s) q WHERE k IS NOT NULL", texts_select(domain, key_type)), NULL,
+				  false, row_fn, ctx);
+}
+
+/* --- what they are for ---------------------------------------------------------------------------------- */
+
+const char *
+uiml_features_name(UimlFeatureKind features)
+{
+	static const char *const name[] = {[UIML_FEATURES_BEHAVIOUR] = "behaviour",
+									   [UIML_FEATURES_TEXT] = "text",
+									   [UIML_FEATURES_HYBRID] = "hybrid"};
+
+	return name[features];
+}
+
+UimlFeatureKind
+uiml_source_features(const UimlDomain *domain)
+{
+	bool has_texts = uiml_source_has_texts(domain);
+
+	if (strcmp(domain->features, "behaviour") == 0)
+		return UIML_FEATURES_BEHAVIOUR;
+	if (strcmp(domain->features, "auto") == 0)
+		return has_texts ? UIML_FEATURES_HYBRID : UIML_FEATURES_BEHAVIOUR;
+	if (!has_texts)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("domain \"%s\" has no texts", domain->name),
+				 errdetail("Its features are \"%s\", and it names no column with texts of items.",
+						   domain->features),
+				 errhint("Name the columns with uiml_alter_domain(%s, items => ..., item_text => ...), or "
+						 "those of the events with text_cols.",
+						 quote_literal_cstr(domain->name))));
+	return strcmp(domain->features, "text") == 0 ? UIML_FEATURES_TEXT : UIML_FEATURES_HYBRID;
 }

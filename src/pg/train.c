@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,11 +30,13 @@
 
 #include "core/behaviour.h"
 #include "core/half_life.h"
+#include "pg/encoder.h"
 #include "pg/env.h"
 #include "pg/passes.h"
 #include "pg/phases.h"
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
+#include "pg/textspace.h"
 #include "pg/trainargs.h"
 #include "pg/trainstore.h"
 
@@ -60,11 +63,13 @@ typedef struct Training
 	UimlBehaviourParams params;
 	uint64 seed;
 	UimlSource *source;
+	double needed; /* bytes, without text vectors */
 	UimlSplitKeys keys;
 	UimlInteractions interactions; /* empty where the events are in a work table */
 	UimlPasses passes;
-	UimlRows rows;    /* of either */
-	double half_life; /* seconds, INFINITY for no decay */
+	UimlRows rows;        /* of either */
+	double half_life;     /* seconds, INFINITY for no decay */
+	UimlTextSpace *texts; /* NULL: features are those of behaviour */
 	uint32 *item_users;
 	uint32 *user_events;
 	double *user_last;
@@ -158,10 +163,9 @@ needed_memory(const Training *training, const UimlSource *source, size_t pairs)
 static void
 check_memory(Training *training, size_t pairs)
 {
-	double needed = needed_memory(training, training->source, pairs);
-
-	if (needed > (double) training->budget.limit)
-		memory_exceeded(training, needed);
+	training->needed = needed_memory(training, training->source, pairs);
+	if (training->needed > (double) training->budget.limit)
+		memory_exceeded(training, training->needed);
 }
 
 /* Would a training fit beside these events? */
@@ -230,7 +234,8 @@ count_item_users(Training *training)
 	{
 		if ((i & INTERRUPT_EVERY) == 0)
 			CHECK_FOR_INTERRUPTS();
-		training->item_users[x->item[i]]++;
+		if (x->item[i] < x->n_items)
+			training->item_users[x->item[i]]++;
 	}
 }
 
@@ -318,6 +323,7 @@ open_rows(Training *training)
 		training->passes = (UimlPasses){.work = source->work,
 										.budget = &training->budget,
 										.n_items = source->items.n,
+										.n_texts = source->texts.n,
 										.window = {-INFINITY, INFINITY, source->until, training->half_life}};
 		training->rows = uiml_passes_rows(&training->passes);
 		training->user_events = source->work->user_events;
@@ -328,7 +334,7 @@ open_rows(Training *training)
 	count_events(training);
 	check_status(training,
 				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
-										 source->items.n, 0, -INFINITY, INFINITY, source->until,
+										 source->items.n, source->texts.n, -INFINITY, INFINITY, source->until,
 										 training->half_life, &training->interactions),
 				 "interactions");
 	training->rows = uiml_rows_in_memory(&training->interactions);
@@ -378,6 +384,56 @@ read_source(Training *training)
 	note_decay(training);
 }
 
+/* Text vectors, where features want them. */
+static void
+read_texts(Training *training)
+{
+	const UimlSource *source = training->source;
+	double reserved = training->needed - (double) uiml_budget_used(&training->budget);
+
+	if (!uiml_text_space_wanted(training->domain, source))
+		return;
+	uiml_phases_enter(&training->phases, "text vectors");
+	uiml_blas_begin();
+	training->texts = uiml_text_space(training->domain, source, training->seed, reserved, &training->env,
+									  &training->budget, training->context);
+	uiml_blas_end();
+	uiml_text_space_params(training->domain, training->texts, &training->params.model);
+}
+
+/* Items without events that have a place. */
+static size_t
+count_placed(const Training *training)
+{
+	const UimlModel *model = &training->model;
+	size_t placed = 0;
+
+	for (size_t i = 0; i < model->n_items; i++)
+		placed += training->item_users[i] == 0 && model->interest[i] != UINT32_MAX;
+	return placed;
+}
+
+/* What came of the texts: "placed 450 items without events by their texts". */
+static void
+note_texts(const Training *training)
+{
+	size_t placed = count_placed(training);
+	size_t n_texts = training->source->texts.n;
+	StringInfoData found;
+
+	if (training->texts == NULL)
+		return;
+	initStringInfo(&found);
+	if (training->source->n_new > 0)
+		appendStringInfo(&found, "placed %zu of %zu items without events by their texts", placed,
+						 training->source->n_new);
+	if (n_texts > 0)
+		appendStringInfo(&found, "%s%zu texts without an item count %g times as much as items",
+						 found.len > 0 ? "; " : "", n_texts, training->model.text_weight);
+	if (found.len > 0)
+		ereport(NOTICE, (errmsg("%s", found.data)));
+}
+
 static void
 fit_model(Training *training)
 {
@@ -398,6 +454,13 @@ fit_model(Training *training)
 	uiml_check(uiml_judgement_figures(&training->env, &judgement, training->seed, training->figure),
 			   "evaluation");
 	uiml_judgement_free(&training->env, &judgement);
+
+	note_texts(training);
+	if (training->texts != NULL)
+	{
+		pfree(training->texts->x);
+		training->texts->x = NULL;
+	}
 }
 
 /* --- what is kept --------------------------------------------------------------------------------------- */
@@ -408,13 +471,33 @@ add_number(StringInfo json, const char *name, double value)
 	appendStringInfo(json, "%s\"%s\": %.17g", json->len > 1 ? ", " : "", name, value);
 }
 
+static void
+add_string(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": ", name);
+	escape_json(json, value);
+}
+
+static void
+add_texts(const Training *training, StringInfo json)
+{
+	add_string(json, "encoder", training->texts->encoder);
+	add_string(json, "whitening", uiml_whitening_name(training->texts->whitening));
+	add_number(json, "text_dims", (double) training->texts->dims);
+	add_number(json, "text_weight", training->model.text_weight);
+	add_number(json, "placed", (double) count_placed(training));
+	add_number(json, "texts", (double) training->model.n_texts);
+}
+
 static char *
 settings_json(const Training *training)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"features\": \"behaviour\"");
+	appendStringInfo(&json, "{\"features\": \"%s\"", uiml_features_name(training->params.model.features));
+	if (training->texts != NULL)
+		add_texts(training, &json);
 	add_number(&json, "dims", (double) training->params.model.dims);
 	add_number(&json, "interests", (double) training->params.model.interests);
 	add_number(&json, "row_scale", training->params.model.row_scale);
@@ -500,6 +583,9 @@ store_model(Training *training)
 	fill_row(training);
 	uiml_act_as_owner(training->domain, &caller);
 	training->row.version = uiml_version_next(training->domain->domain_id);
+	if (training->texts != NULL && training->texts->bytes != NULL)
+		uiml_encoder_put(training->domain, training->texts->encoder, training->texts->bytes,
+						 training->texts->length);
 	uiml_trained_store(&trained, training->row.version, uiml_phases_progress, &training->phases,
 					   &training->row);
 	uiml_budget_used(&training->budget);
@@ -582,6 +668,7 @@ run_training(Training *training)
 	read_options(training);
 	note_rls(training);
 	read_source(training);
+	read_texts(training);
 	fit_model(training);
 	uiml_phases_enter(&training->phases, "texts");
 	training->labels_context =

@@ -36,6 +36,18 @@ uiml_domain_option(const UimlDomain *domain, const char *name, double default_va
 	return uiml_jsonb_number(&value);
 }
 
+char *
+uiml_domain_option_text(const UimlDomain *domain, const char *name)
+{
+	JsonbValue value;
+
+	if (domain->options == NULL || !JB_ROOT_IS_OBJECT(domain->options) ||
+		getKeyJsonValueFromContainer(&domain->options->root, name, (int) strlen(name), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
 static void
 differs(const UimlDomain *domain, const char *argument, const char *registered)
 {

@@ -21,4 +21,7 @@ extern UimlDomain *uiml_train_domain(const UimlDomainArgs *args);
 /* A numeric option of the domain, or a default. */
 extern double uiml_domain_option(const UimlDomain *domain, const char *name, double default_value);
 
+/* An option of the domain that is a string, palloc'd, or NULL. */
+extern char *uiml_domain_option_text(const UimlDomain *domain, const char *name);
+
 #endif /* UIML_PG_TRAINARGS_H */

@@ -162,9 +162,12 @@ add_user(void *ctx, uint32 user, const uint32 *item, const float *masses, size_t
 	const UimlTrained *trained = store->trained;
 	const UimlModel *model = trained->model;
 	MemoryContext old = MemoryContextSwitchTo(uiml_bulk_context(store->bulk));
+	size_t n_items = n;
 	bool has_time = trained->user_last != NULL;
 	double mass = 0;
 
+	while (n_items > 0 && item[n_items - 1] >= model->n_items)
+		n_items--;
 	uiml_model_user(model, item, masses, n, store->vector, store->interests);
 	for (size_t j = 0; j < model->n_interests; j++)
 		mass += store->interests[j];
@@ -178,7 +181,8 @@ add_user(void *ctx, uint32 user, const uint32 *item, const float *masses, size_t
 			Float4GetDatum((float) mass),
 			vector_datum(store->interests, model->n_interests),
 			vector_datum(store->vector, model->dims),
-			item_numbers(item, n)};
+			item_numbers(item, n_items),
+			Float4GetDatum((float) (model->text_weight * (double) (n - n_items)))};
 		bool null[lengthof(value)] = {false};
 
 		null[3] = !has_time;
@@ -192,14 +196,16 @@ add_user(void *ctx, uint32 user, const uint32 *item, const float *masses, size_t
 static void
 store_users(const UimlTrained *trained, int32 version, Oid table, UimlProgressFn progress, void *progress_ctx)
 {
-	static const char *const column[] = {"version", "user_id",   "events", "last_at",
-										 "mass",    "interests", "vector", "items"};
+	static const char *const column[] = {"version",   "user_id", "events", "last_at", "mass",
+										 "interests", "vector",  "items",  "texts"};
 	const UimlModel *model = trained->model;
 	const UimlRows *rows = trained->rows;
 	Oid vector = uiml_vector_type();
-	Oid type[] = {
-		INT4OID,     trained->source->users.type->type, INT8OID, TIMESTAMPTZOID, FLOAT4OID, vector, vector,
-		INT4ARRAYOID};
+	Oid type[] = {INT4OID,   trained->source->users.type->type,
+				  INT8OID,   TIMESTAMPTZOID,
+				  FLOAT4OID, vector,
+				  vector,    INT4ARRAYOID,
+				  FLOAT4OID};
 	UserStore store = {.trained = trained,
 					   .bulk = uiml_bulk_begin(table, lengthof(column), column, type),
 					   .version = version,

@@ -190,7 +190,7 @@ work_create(const UimlSpool *spool, const UimlDomain *domain, size_t n_users, si
 
 /* From the spool to the table. */
 static void
-write_users(UimlSpool *spool, UimlWorkTable *work, const uint32 *item, size_t n_items)
+write_users(UimlSpool *spool, UimlWorkTable *work, const UimlColumnNumbers *columns)
 {
 	static const char *const column[] = {"user_no", "events"};
 	static const Oid type[] = {INT4OID, BYTEAOID};
@@ -214,9 +214,9 @@ write_users(UimlSpool *spool, UimlWorkTable *work, const uint32 *item, size_t n_
 		events = MemoryContextAllocHuge(scratch, n * sizeof(UimlEvent));
 		memcpy(events, VARDATA_ANY(bytes), n * sizeof(UimlEvent));
 		for (size_t i = 0; i < n; i++)
-			events[i].item = item[events[i].item];
+			events[i].item = uiml_column_number(columns, events[i].item);
 		uiml_check(uiml_events_sort_user(&env, events, n), "order of events");
-		count_user(work, events, n, n_items);
+		count_user(work, events, n, columns->n_items);
 		MemoryContextSwitchTo(uiml_bulk_context(bulk));
 		value[0] = slot->tts_values[0];
 		value[1] = PointerGetDatum(pack(events, n, spool->has_time));
@@ -230,19 +230,19 @@ write_users(UimlSpool *spool, UimlWorkTable *work, const uint32 *item, size_t n_
 }
 
 UimlWorkTable *
-uiml_spool_finish(UimlSpool *spool, const UimlDomain *domain, const char *suffix, const uint32 *item,
-				  size_t n_users, size_t n_items, MemoryContext context)
+uiml_spool_finish(UimlSpool *spool, const UimlDomain *domain, const char *suffix,
+				  const UimlColumnNumbers *columns, size_t n_users, MemoryContext context)
 {
 	UimlWorkTable *work;
 	MemoryContext old;
 	UimlActing caller;
 
 	spool_user(spool);
-	work = work_create(spool, domain, n_users, n_items, context);
+	work = work_create(spool, domain, n_users, columns->n_items, context);
 	uiml_act_as_owner(domain, &caller);
 	work->table = uiml_storage_new_work_table(domain, suffix);
 	old = MemoryContextSwitchTo(spool->context);
-	write_users(spool, work, item, n_items);
+	write_users(spool, work, columns);
 	MemoryContextSwitchTo(old);
 	uiml_act_as_self(&caller);
 	tuplestore_end(spool->store);

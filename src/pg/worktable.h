@@ -28,6 +28,28 @@ typedef struct UimlWorkTable
 } UimlWorkTable;
 
 /*
+ * While events are read, items and texts have numbers of their own, as they came, and that of a text has this bit,
+ * since the number of items isn't known yet.
+ */
+#define UIML_TEXT_BIT ((uint32) 1 << 31)
+
+/* The final number of each item and each text (NULL: there are none); columns of texts follow those of items. */
+typedef struct UimlColumnNumbers
+{
+	const uint32 *item;
+	const uint32 *text;
+	size_t n_items;
+} UimlColumnNumbers;
+
+static inline uint32
+uiml_column_number(const UimlColumnNumbers *columns, uint32 number)
+{
+	if (number & UIML_TEXT_BIT)
+		return (uint32) columns->n_items + columns->text[number & ~UIML_TEXT_BIT];
+	return columns->item[number];
+}
+
+/*
  * A spool takes events in user order, in a temporary file where they exceed work_mem, until all items are known.
  * Items are numbered as they came; users are numbered from 0 as they come.
  */
@@ -40,11 +62,10 @@ extern bool uiml_spool_add(UimlSpool *spool, const UimlEvent *event);
 
 /*
  * uiml_spool_finish
- *		Writes the table as the domain's owner, and drops the spool.  item is the final number of each item,
- *		n_items the number of items (numbers from there on are of texts); the result lives in context.
+ *		Writes the table as the domain's owner, and drops the spool; the result lives in context.
  */
 extern UimlWorkTable *uiml_spool_finish(UimlSpool *spool, const UimlDomain *domain, const char *suffix,
-										const uint32 *item, size_t n_users, size_t n_items,
+										const UimlColumnNumbers *columns, size_t n_users,
 										MemoryContext context);
 
 /*

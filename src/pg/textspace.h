@@ -1,0 +1,51 @@
+/*
+ * textspace.h
+ *	  The texts of a domain as vectors: what features of text and hybrid are made of.
+ */
+#ifndef UIML_PG_TEXTSPACE_H
+#define UIML_PG_TEXTSPACE_H
+
+#include "core/encoder.h"
+#include "pg/budget.h"
+#include "pg/source.h"
+
+/* Dimensions of the text vectors that places are predicted from, where an encoder is trained for them. */
+#define UIML_HYBRID_DIMS 256
+
+typedef struct UimlTextSpace
+{
+	size_t dims;
+	float *x;      /* (items.n + texts.n) x dims, as UimlModelParams has them */
+	char *encoder; /* its name */
+	UimlWhitening whitening;
+	void *bytes; /* of an encoder that was trained here and is to be stored under that name; else NULL */
+	size_t length;
+} UimlTextSpace;
+
+/*
+ * uiml_text_space_wanted
+ *		Whether a fit with the domain's features needs text vectors: always for features of text; for hybrid ones where there are items
+ *		without events, or texts without items.
+ */
+extern bool uiml_text_space_wanted(const UimlDomain *domain, const UimlSource *source);
+
+/*
+ * uiml_text_space
+ *		Reads the texts as the caller and embeds them by the encoder that option "encoder" names, else by one that
+ *		is trained on the texts of the domain's items.
+ *
+ * That one is of latent semantic analysis, with the whitening of option "whitening", and as many dimensions as
+ * the domain asks for with features of text, else 256, or fewer where the vectors would take more than a quarter of
+ * maintenance_work_mem or leave less than reserved bytes of it.  NULL where not even 32 dimensions fit and features are 'auto' (a NOTICE says so);
+ * PROGRAM_LIMIT_EXCEEDED where they are not; also NULL where no item has a text with a word.  env is watched by
+ * budget; everything is allocated in context.
+ */
+extern UimlTextSpace *uiml_text_space(const UimlDomain *domain, const UimlSource *source, uint64 seed,
+									  double reserved, const UimlEnv *env, UimlBudget *budget,
+									  MemoryContext context);
+
+/* Sets features, text and text_dims of params, and for features of text the dims; space may be NULL. */
+extern void uiml_text_space_params(const UimlDomain *domain, const UimlTextSpace *space,
+								   UimlModelParams *params);
+
+#endif /* UIML_PG_TEXTSPACE_H */
