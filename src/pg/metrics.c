@@ -23,6 +23,14 @@
 
 #define NO_KEY PG_UINT32_MAX
 
+/* Called with the number of each element: hashing one may take a microsecond. */
+static void
+check_interrupts(size_t i)
+{
+	if (i % 4096 == 0)
+		CHECK_FOR_INTERRUPTS();
+}
+
 /* ---------- arrays ---------- */
 
 typedef struct Elements
@@ -185,7 +193,10 @@ ranking_match(Ranking *ranking, const Elements *ranked)
 
 	for (size_t i = 0; i < ranking->n; i++)
 	{
-		uint32 number = ranked->null[i] ? NO_KEY : set_find(&ranking->relevant, ranked->value[i]);
+		uint32 number;
+
+		check_interrupts(i);
+		number = ranked->null[i] ? NO_KEY : set_find(&ranking->relevant, ranked->value[i]);
 
 		if (number != NO_KEY && taken[number])
 			number = NO_KEY;
@@ -217,8 +228,10 @@ ranking_read(FunctionCallInfo fcinfo, Ranking *ranking, uint32 **number)
 		*number = palloc(sizeof(uint32) * Max(relevant.n, 1));
 	for (size_t i = 0; i < relevant.n; i++)
 	{
-		uint32 own = relevant.null[i] ? NO_KEY : set_number(&ranking->relevant, relevant.value[i]);
+		uint32 own;
 
+		check_interrupts(i);
+		own = relevant.null[i] ? NO_KEY : set_number(&ranking->relevant, relevant.value[i]);
 		if (number != NULL)
 			(*number)[i] = own;
 	}
@@ -435,8 +448,7 @@ uiml_coverage(PG_FUNCTION_ARGS)
 	set_open(&set, ARR_ELEMTYPE(array), PG_GET_COLLATION(), elements.n);
 	for (size_t i = 0; i < elements.n; i++)
 	{
-		if ((i & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
+		check_interrupts(i);
 		if (!elements.null[i])
 			(void) set_number(&set, elements.value[i]);
 	}
