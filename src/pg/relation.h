@@ -88,6 +88,17 @@ extern void uiml_relation_entries_for(Oid relation, const char *row_col, const c
 									  const char *weight_col, UimlEntriesMemoryFn later, const void *ctx,
 									  UimlBudget *budget, MemoryContext context, UimlEntries *entries);
 
+/* The same, but false where it doesn't fit; what was read until then is left in context. */
+extern bool uiml_relation_entries_fit(Oid relation, const char *row_col, const char *column_col,
+									  const char *weight_col, UimlEntriesMemoryFn later, const void *ctx,
+									  UimlBudget *budget, MemoryContext context, UimlEntries *entries);
+
+/* A weight as read: a float8 that a float holds, or DATA_EXCEPTION, which names the column. */
+extern double uiml_relation_weight(const char *weight_col, Datum value);
+
+/* The relation's column cast to float8; DATATYPE_MISMATCH where its type is no number. */
+extern char *uiml_relation_number(Oid relation, const char *column);
+
 /* A notice where rows did not count because of a NULL. */
 extern void uiml_relation_tell_skipped(uint64 skipped);
 

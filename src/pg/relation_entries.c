@@ -49,14 +49,14 @@ typedef struct EntryReader
 
 /* --- one row -------------------------------------------------------------------------------------------- */
 
-static double
-checked_weight(const EntryReader *reader, Datum value)
+double
+uiml_relation_weight(const char *weight_col, Datum value)
 {
 	double weight = DatumGetFloat8(value);
 
 	if (!(fabs(weight) <= FLT_MAX))
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("weight must be a finite number"),
-						errdetail("Column \"%s\" holds %g.", reader->weight_col, weight)));
+						errdetail("Column \"%s\" holds %g.", weight_col, weight)));
 	return weight;
 }
 
@@ -89,7 +89,7 @@ read_entry(TupleTableSlot *slot, void *ctx)
 		return;
 	}
 	if (reader->weight_col != NULL)
-		weight = checked_weight(reader, slot->tts_values[2]);
+		weight = uiml_relation_weight(reader->weight_col, slot->tts_values[2]);
 	if (reader->overflow > 0 || !make_room(reader))
 	{
 		reader->overflow++;
@@ -105,9 +105,8 @@ read_entry(TupleTableSlot *slot, void *ctx)
 
 /* --- the statement -------------------------------------------------------------------------------------- */
 
-/* The column as a number; a type that is none is an error here, not in a statement nobody wrote. */
-static char *
-weight_expression(Oid relation, const char *column)
+char *
+uiml_relation_number(Oid relation, const char *column)
 {
 	char *name = uiml_relation_column(relation, column);
 	Oid type = get_atttype(relation, get_attnum(relation, column));
@@ -130,7 +129,7 @@ entries_query(Oid relation, const char *row_col, const char *column_col, const c
 	appendStringInfo(&sql, "SELECT %s, %s", uiml_relation_column(relation, row_col),
 					 uiml_relation_column(relation, column_col));
 	if (weight_col != NULL)
-		appendStringInfo(&sql, ", %s", weight_expression(relation, weight_col));
+		appendStringInfo(&sql, ", %s", uiml_relation_number(relation, weight_col));
 	appendStringInfo(&sql, " FROM %s r", uiml_relation_name(relation));
 	return sql.data;
 }
@@ -220,30 +219,55 @@ build_matrix(EntryReader *reader, UimlEntries *entries)
 	pfree(reader->entry);
 }
 
+/* Reads all rows; false where they, or what comes after them, find no room. */
+static bool
+read_relation(EntryReader *reader, Oid relation, const char *row_col, const char *column_col)
+{
+	char *sql = entries_query(relation, row_col, column_col, reader->weight_col);
+
+	reader->capacity = FIRST_ENTRIES;
+	reader->rows = keys_begin(reader, relation, row_col);
+	reader->columns = keys_begin(reader, relation, column_col);
+	reader->entry = MemoryContextAllocHuge(reader->context, reader->capacity * sizeof(UimlEntry));
+	uiml_sql_each(sql, NULL, true, read_entry, reader);
+	reader->entry = repalloc_huge(reader->entry, Max(reader->n, 1) * sizeof(UimlEntry));
+	return reader->overflow == 0 && fits_beside(reader);
+}
+
+static void
+finish_entries(EntryReader *reader, UimlEntries *entries)
+{
+	memset(entries, 0, sizeof(*entries));
+	number_entries(reader, entries);
+	build_matrix(reader, entries);
+	entries->skipped = reader->skipped;
+}
+
+bool
+uiml_relation_entries_fit(Oid relation, const char *row_col, const char *column_col, const char *weight_col,
+						  UimlEntriesMemoryFn later, const void *ctx, UimlBudget *budget,
+						  MemoryContext context, UimlEntries *entries)
+{
+	EntryReader reader = {
+		.context = context, .budget = budget, .later = later, .later_ctx = ctx, .weight_col = weight_col};
+
+	if (!read_relation(&reader, relation, row_col, column_col))
+		return false;
+	finish_entries(&reader, entries);
+	return true;
+}
+
 void
 uiml_relation_entries_for(Oid relation, const char *row_col, const char *column_col, const char *weight_col,
 						  UimlEntriesMemoryFn later, const void *ctx, UimlBudget *budget,
 						  MemoryContext context, UimlEntries *entries)
 {
-	EntryReader reader = {.context = context,
-						  .budget = budget,
-						  .later = later,
-						  .later_ctx = ctx,
-						  .weight_col = weight_col,
-						  .capacity = FIRST_ENTRIES};
-	char *sql = entries_query(relation, row_col, column_col, weight_col);
+	EntryReader reader = {
+		.context = context, .budget = budget, .later = later, .later_ctx = ctx, .weight_col = weight_col};
 
-	memset(entries, 0, sizeof(*entries));
-	reader.rows = keys_begin(&reader, relation, row_col);
-	reader.columns = keys_begin(&reader, relation, column_col);
-	reader.entry = MemoryContextAllocHuge(context, reader.capacity * sizeof(UimlEntry));
-	uiml_sql_each(sql, NULL, true, read_entry, &reader);
-	reader.entry = repalloc_huge(reader.entry, Max(reader.n, 1) * sizeof(UimlEntry));
-	if (reader.overflow > 0 || !fits_beside(&reader))
+	if (!read_relation(&reader, relation, row_col, column_col))
 		report_overflow(&reader);
-	number_entries(&reader, entries);
-	build_matrix(&reader, entries);
-	entries->skipped = reader.skipped;
+	finish_entries(&reader, entries);
 }
 
 void

@@ -149,12 +149,45 @@ UPDATE bad SET w = -1;
 SELECT (error_of($$SELECT * FROM uiml_lsa('bad', 'r', 'c', 'w')$$)).*;
 \x
 
--- Memory: the figures tell what would do
-SET maintenance_work_mem = '1MB';
+-- By passes over a file: the same, from duplicates, NULLs, keys that look different, documents; mistakes
+CREATE FUNCTION in_both_modes(call text) RETURNS TABLE (rows bigint, keys bigint, close boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL uiml.memory_mode = 'memory';
+	EXECUTE 'CREATE TEMPORARY TABLE by_memory AS SELECT * FROM ' || call;
+	SET LOCAL uiml.memory_mode = 'passes';
+	RETURN QUERY EXECUTE 'SELECT count(*), count(*) FILTER (WHERE m.side = p.side), max(m.vector <-> p.vector) < 2e-5
+		FROM by_memory m FULL JOIN ' || call || ' p ON m.side = p.side AND m.key IS NOT DISTINCT FROM p.key';
+	DROP TABLE by_memory;
+END
+$$;
+SELECT call, b.* FROM unnest(ARRAY[
+	'uiml_svd(''cells'', ''r'', ''c'', ''w'')',
+	'uiml_svd(''shuffled'', ''r'', ''c'', ''w'', 4)',
+	'uiml_svd(''low_rank'', ''r'', ''c'', ''w'', 5, .5, .25)',
+	'uiml_svd(''keys'', ''r'', ''c "x'')',
+	'uiml_svd(''nothing'', ''r'', ''c'', ''w'')',
+	'uiml_svd(''bad'', ''r'', ''c'')',
+	'uiml_lsa(''words'', ''doc'', ''word'', ''n'', 4)']) WITH ORDINALITY AS u (call, i), in_both_modes(call) b ORDER BY i;
+SET uiml.memory_mode = 'passes';
+SELECT * FROM error_of($$SELECT * FROM uiml_lsa('bad', 'r', 'c', 'w')$$);
+SELECT * FROM error_of($$SELECT * FROM uiml_svd('cells', 'r', 'c', 'r')$$);
+SELECT * FROM error_of($$SELECT * FROM uiml_svd('keys', 'j', 'r')$$);
+UPDATE bad SET w = -3e38;
+SELECT * FROM error_of($$SELECT * FROM uiml_svd('bad', 'r', 'c', 'w')$$);
+UPDATE bad SET w = 'NaN';
+SELECT * FROM error_of($$SELECT * FROM uiml_svd('bad', 'r', 'c', 'w')$$);
+
+-- Beyond maintenance_work_mem it is by passes, too; where memory alone is asked for, the figures tell what would do
 CREATE TABLE wide AS SELECT i AS r, i % 1000 AS c FROM generate_series(1, 60000) i;
+SET uiml.memory_mode = 'auto';
+SET maintenance_work_mem = '1MB';
+SELECT count(*) FROM uiml_svd('wide', 'r', 'c', dims => 2);
+SELECT message, regexp_replace(detail, 'about \d+', 'about N') AS detail FROM error_of($$SELECT * FROM uiml_svd('wide', 'r', 'c', dims => 200)$$);
+SET uiml.memory_mode = 'memory';
 SELECT code, message, regexp_replace(detail, 'about \d+', 'about N') AS detail, regexp_replace(hint, '\d+', 'N') AS hint
-FROM error_of($$SELECT * FROM uiml_svd('wide', 'r', 'c')$$);
+FROM error_of($$SELECT * FROM uiml_svd('wide', 'r', 'c', dims => 2)$$);
 RESET maintenance_work_mem;
+RESET uiml.memory_mode;
 SELECT count(*) FROM uiml_svd('wide', 'r', 'c', dims => 2);
 
 -- Read with one's own rights: no privilege, column privileges, rows one can't see
