@@ -98,39 +98,17 @@ make_room(VectorReader *reader)
 	return more > 0;
 }
 
-/* The value with a plain or a short header; copied to the scratch context where it is compressed or outside. */
-static struct varlena *
-fetch_value(const VectorReader *reader, Datum value)
+/* What is compressed or stored outside is copied to the scratch context; the rest is read ahead of. */
+static void
+view_value(const VectorReader *reader, Datum value, UimlVectorView *view)
 {
-	struct varlena *raw = (struct varlena *) DatumGetPointer(value);
 	MemoryContext old;
 
-	if (likely(!VARATT_IS_EXTENDED(raw) || VARATT_IS_SHORT(raw)))
-		return raw;
 	MemoryContextReset(reader->scratch);
 	old = MemoryContextSwitchTo(reader->scratch);
-	raw = pg_detoast_datum_packed(raw);
+	uiml_vector_view(value, view);
 	MemoryContextSwitchTo(old);
-	return raw;
-}
-
-/* The elements, which may be unaligned behind a short header; checked as uiml_vector_detoast checks. */
-static const char *
-elements_of(const struct varlena *value, size_t *d)
-{
-	const size_t head = offsetof(InterestVector, x) - offsetof(InterestVector, dim);
-	const char *bytes = VARDATA_ANY(value);
-	size_t size = VARSIZE_ANY_EXHDR(value);
-	int16 field[2] = {0, 0}; /* dim, unused */
-
-	if (size >= head)
-		memcpy(field, bytes, sizeof(field));
-	if (unlikely(field[0] < 1 || field[0] > UIML_VECTOR_MAX_DIM || field[1] != 0 ||
-				 size != head + (size_t) field[0] * sizeof(float)))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type interest_vector"),
-						errdetail("The value has %zu bytes.", size)));
-	*d = (size_t) field[0];
-	return bytes + head;
+	uiml_vector_prefetch(view);
 }
 
 static float
@@ -181,7 +159,7 @@ read_vector(TupleTableSlot *slot, void *ctx)
 {
 	VectorReader *reader = ctx;
 	UimlVectors *vectors = reader->vectors;
-	const char *elements;
+	UimlVectorView view;
 	size_t d, place;
 
 	slot_getallattrs(slot);
@@ -190,7 +168,8 @@ read_vector(TupleTableSlot *slot, void *ctx)
 		vectors->skipped++;
 		return;
 	}
-	elements = elements_of(fetch_value(reader, slot->tts_values[0]), &d);
+	view_value(reader, slot->tts_values[0], &view);
+	d = (size_t) view.dim;
 	if (vectors->d == 0)
 		vectors->d = d;
 	if (unlikely(d != vectors->d))
@@ -210,7 +189,7 @@ read_vector(TupleTableSlot *slot, void *ctx)
 	}
 	if (reader->weight_at >= 0)
 		vectors->weight[place] = checked_weight(reader, slot->tts_values[reader->weight_at]);
-	memcpy(vectors->x + place * d, elements, d * sizeof(float));
+	memcpy(vectors->x + place * d, (const void *) view.x, d * sizeof(float)); /* view.x may be unaligned */
 	vectors->n = Max(vectors->n, place + 1);
 }
 
