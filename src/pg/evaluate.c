@@ -25,6 +25,7 @@
 
 #include "core/half_life.h"
 #include "pg/evaluation.h"
+#include "pg/passes.h"
 #include "pg/prediction.h"
 #include "pg/sourcecheck.h"
 #include "pg/textspace.h"
@@ -44,17 +45,6 @@ chooses_half_life(const UimlEvaluation *e)
 	return e->source->has_time && e->domain->half_life == 0;
 }
 
-void
-uiml_evaluation_read(UimlEvaluation *e)
-{
-	uiml_phases_begin(&e->phases, e->domain->name);
-	uiml_budget_init(&e->budget, e->context);
-	uiml_phases_enter(&e->phases, "reading");
-	e->source = uiml_source_read(e->domain, e->seed, e->context);
-	e->pairs = uiml_source_check(e->domain, e->source);
-	e->keys = uiml_source_split_keys(e->source, e->context);
-}
-
 /* Text vectors, where the run's features want them, beside what it needs otherwise. */
 static void
 take_texts(UimlEvaluation *e, double reserved)
@@ -71,70 +61,142 @@ take_texts(UimlEvaluation *e, double reserved)
 	uiml_text_space_params(e->domain, space, &e->params);
 }
 
-/* Settings and memory of a run. */
+/* Settings of a run. */
 static void
-prepare_run(UimlEvaluation *e)
+read_settings(UimlEvaluation *e)
 {
-	UimlBehaviourParams behaviour = uiml_behaviour_defaults();
-	double used, needed;
-
 	e->params = uiml_model_defaults();
 	e->params.dims = (size_t) e->domain->dims;
 	e->params.interests = (size_t) e->domain->interests;
 	e->params.row_scale = uiml_domain_option(e->domain, "row_scale", e->params.row_scale);
 	e->params.col_scale = uiml_domain_option(e->domain, "col_scale", e->params.col_scale);
 	e->params.seed = e->train_seed;
-	e->half_life = e->source->has_time && !chooses_half_life(e) ? e->domain->half_life : INFINITY;
+}
 
-	/* By time, interactions before both cut-offs are held at once. */
+/* Bytes at the peak of a run, what is read included. */
+static double
+needed_memory(const UimlEvaluation *e, const UimlSource *source, size_t pairs)
+{
+	UimlBehaviourParams behaviour = uiml_behaviour_defaults();
+	double needed = (double) MemoryContextMemAllocated(e->context, true);
+	size_t n_users = source->users.n;
+	size_t n_items = source->items.n;
+
 	behaviour.model = e->params;
 	behaviour.max_users = e->users;
 	behaviour.n_k = e->n_k;
-	used = (double) uiml_budget_used(&e->budget);
-	needed =
-		used + (double) uiml_behaviour_memory(e->source->users.n, e->source->items.n, e->pairs, &behaviour);
+	if (source->work != NULL)
+		return needed + uiml_passes_training_memory(e->domain, n_users, n_items, pairs, source->n_events,
+													source->has_time, &behaviour);
+	needed += (double) uiml_behaviour_memory(n_users, n_items, pairs, &behaviour);
+
+	/* By time, interactions before both cut-offs are held at once. */
 	if (e->by_time)
-		needed += (double) e->pairs * (sizeof(uint32) + 2 * sizeof(float)) +
-				  3 * (double) e->source->users.n * sizeof(size_t);
+		needed +=
+			(double) pairs * (sizeof(uint32) + 2 * sizeof(float)) + 3 * (double) n_users * sizeof(size_t);
+	return needed;
+}
+
+static bool
+run_fits(void *ctx, const UimlSource *source)
+{
+	UimlEvaluation *e = ctx;
+	size_t multi_users;
+
+	return needed_memory(e, source, uiml_source_pairs(source, &multi_users)) <= (double) e->budget.limit;
+}
+
+void
+uiml_evaluation_read(UimlEvaluation *e)
+{
+	UimlReading reading = {.suffix = psprintf("p%d", MyProcPid), .fits = run_fits, .ctx = e};
+
+	uiml_phases_begin(&e->phases, e->domain->name);
+	uiml_budget_init(&e->budget, e->context);
+	uiml_phases_enter(&e->phases, "reading");
+	read_settings(e);
+	e->source = uiml_source_read_mode(e->domain, e->seed, e->context, &reading);
+	e->pairs = uiml_source_check(e->domain, e->source);
+	e->keys = uiml_source_split_keys(e->source, e->context);
+}
+
+static void
+prepare_run(UimlEvaluation *e)
+{
+	double used = (double) uiml_budget_used(&e->budget);
+	double needed;
+
+	read_settings(e);
+	e->half_life = e->source->has_time && !chooses_half_life(e) ? e->domain->half_life : INFINITY;
+	needed = needed_memory(e, e->source, e->pairs);
 	if (needed > (double) e->budget.limit)
 		uiml_budget_exceeded(&e->budget,
 							 psprintf("%zu events of %zu users and %zu items", e->source->n_events,
 									  e->source->users.n, e->source->items.n),
 							 needed);
 	take_texts(e, needed - used);
+	take_texts(e, needed - used);
 	e->params.memory = (size_t) Max((double) e->budget.limit - (double) uiml_budget_used(&e->budget), 1);
 	e->role = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 	e->rows = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 }
 
-/* Interactions in from <= at < before, decayed to until. */
+/* What is known of a span of time, in memory or in the work table. */
+typedef struct Known
+{
+	UimlInteractions x;
+	UimlPasses passes;
+	UimlRows rows;
+} Known;
+
+/* What happened in from <= at < before, decayed to until: at each user's own time, or for everybody (faded). */
 static void
-build(UimlEvaluation *e, double from, double before, double until, UimlInteractions *x)
+build(UimlEvaluation *e, double from, double before, double until, bool faded, Known *known)
 {
 	const UimlSource *source = e->source;
 
+	*known = (Known){.passes = {.work = source->work,
+								.budget = &e->budget,
+								.n_items = source->items.n,
+								.n_texts = source->texts.n,
+								.window = {from, before, until, e->half_life},
+								.faded = faded}};
+	if (source->work != NULL)
+	{
+		known->rows = uiml_passes_rows(&known->passes);
+		return;
+	}
 	uiml_check(uiml_interactions_build(&e->env, source->events, source->n_events, source->users.n,
 									   source->items.n, source->texts.n, from, before, until, e->half_life,
-									   x),
+									   &known->x),
 			   "interactions");
+	if (faded)
+		uiml_check(uiml_interactions_fade(&e->env, &known->x), "interactions");
+	known->rows = uiml_rows_in_memory(&known->x);
 }
 
-/* The half-life, where the domain doesn't say, from events before a time; x are their interactions. */
+/* The half-life, where the domain doesn't say, from events before a time. */
 static void
-choose_half_life(UimlEvaluation *e, double before, const UimlInteractions *x)
+choose_half_life(UimlEvaluation *e, double before, const Known *known)
 {
-	UimlRows rows = uiml_rows_in_memory(x);
+	const UimlSource *source = e->source;
+	UimlEvent *events = source->events;
+	size_t n = source->n_events;
 
 	uiml_phases_enter(&e->phases, "half-life");
-	uiml_check(uiml_half_life_choose(&e->env, e->source->events, e->source->n_events, before, &rows, e->role,
-									 e->params.seed, &e->half_life),
+	if (source->work != NULL)
+		events = uiml_work_load(source->work, e->role, UIML_TUNE, e->run_context, &n);
+	uiml_check(uiml_half_life_choose(&e->env, events, n, before, &known->rows, e->role, e->params.seed,
+									 &e->half_life),
 			   "half-life");
+	if (source->work != NULL)
+		pfree(events);
 }
 
 static void
 free_events(UimlEvaluation *e)
 {
-	if (e->keep_events)
+	if (e->keep_events || e->source->work != NULL)
 		return;
 	pfree(e->source->events);
 	e->source->events = NULL;
@@ -168,18 +230,27 @@ count_flags(const uint8_t *flag, size_t n)
 	return count;
 }
 
+/* Flags users with two items or more. */
+static void
+flag_multi_users(const UimlEvaluation *e, const Known *known)
+{
+	const UimlWorkTable *work = e->source->work;
+
+	for (size_t u = 0; u < e->source->users.n; u++)
+		e->rows[u] =
+			work != NULL ? work->multi[u] : uiml_items_end(&known->x, u) - known->x.row_start[u] >= 2;
+}
+
 static void
 evaluate_users(UimlEvaluation *e)
 {
-	UimlInteractions x;
-	UimlRows rows;
+	Known all;
+	const UimlRows *rows = &all.rows;
 	size_t n_users = e->source->users.n;
 	size_t n_test;
 
-	build(e, -INFINITY, INFINITY, e->source->until, &x);
-	rows = uiml_rows_in_memory(&x);
-	for (size_t u = 0; u < n_users; u++)
-		e->rows[u] = uiml_items_end(&x, u) - x.row_start[u] >= 2;
+	build(e, -INFINITY, INFINITY, e->source->until, false, &all);
+	flag_multi_users(e, &all);
 	n_test = Min(e->users, count_flags(e->rows, n_users) / SMALLEST_FIT_SHARE);
 	if (n_test == 0)
 		no_test_users(
@@ -187,25 +258,27 @@ evaluate_users(UimlEvaluation *e)
 	uiml_check(uiml_split_roles(&e->env, &e->keys, n_users, e->rows, n_test, n_test, e->role), "split");
 	if (chooses_half_life(e))
 	{
-		choose_half_life(e, INFINITY, &x);
-		uiml_check(uiml_interactions_decay(&e->env, e->source->events, e->source->n_events, -INFINITY,
-										   INFINITY, e->source->until, e->half_life, &x),
-				   "interactions");
+		choose_half_life(e, INFINITY, &all);
+		all.passes.window.half_life = e->half_life;
+		if (e->source->work == NULL)
+			uiml_check(uiml_interactions_decay(&e->env, e->source->events, e->source->n_events, -INFINITY,
+											   INFINITY, e->source->until, e->half_life, &all.x),
+					   "interactions");
 	}
 	free_events(e);
-	uiml_check(uiml_split_items(&e->env, &rows, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
+	uiml_check(uiml_split_items(&e->env, rows, &e->keys, e->role, UIML_TUNE, e->fold_in, &e->tuning, NULL),
 			   "split");
-	uiml_check(uiml_split_items(&e->env, &rows, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
+	uiml_check(uiml_split_items(&e->env, rows, &e->keys, e->role, UIML_JUDGE, e->fold_in, &e->judging, NULL),
 			   "split");
 	uiml_split_fit_rows(e->role, n_users, e->rows);
 
 	/* For the final fit, all but the test users. */
 	for (size_t u = 0; u < n_users; u++)
 		e->role[u] = e->role[u] != UIML_JUDGE;
-	run_trial(e, &(UimlTrial){.fit = &rows,
+	run_trial(e, &(UimlTrial){.fit = rows,
 							  .fit_rows = e->rows,
 							  .tuning = &e->tuning,
-							  .refit = &rows,
+							  .refit = rows,
 							  .refit_rows = e->role,
 							  .judging = &e->judging});
 }
@@ -222,89 +295,150 @@ compare_times(const void *a, const void *b, void *arg)
 	return x < y ? -1 : x > y;
 }
 
-/* The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie. */
+/* The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie, and the first of all. */
 static void
-find_cuts(const UimlEvaluation *e, double *tuning, double *final)
+find_cuts(const UimlEvaluation *e, double *first, double *tuning, double *final)
 {
 	size_t n = e->source->n_events;
-	double *at = MemoryContextAllocHuge(e->run_context, n * sizeof(double));
+	size_t rank[] = {0, (size_t) (TUNING_QUANTILE * (double) n), (size_t) (FINAL_QUANTILE * (double) n)};
+	double *at;
 	uint64 compared = 0;
 
+	if (e->source->work != NULL)
+	{
+		*first = uiml_work_time(e->source->work, rank[0]);
+		*tuning = uiml_work_time(e->source->work, rank[1]);
+		*final = uiml_work_time(e->source->work, rank[2]);
+		return;
+	}
+	at = MemoryContextAllocHuge(e->run_context, n * sizeof(double));
 	for (size_t i = 0; i < n; i++)
 		at[i] = e->source->events[i].at;
 	qsort_arg(at, n, sizeof(double), compare_times, &compared);
-	*tuning = at[(size_t) (TUNING_QUANTILE * (double) n)];
-	*final = at[(size_t) (FINAL_QUANTILE * (double) n)];
+	*first = at[rank[0]];
+	*tuning = at[rank[1]];
+	*final = at[rank[2]];
 	pfree(at);
+}
+
+/* Which users have items before a cut-off, and new ones from there on until a time. */
+typedef struct Eligibility
+{
+	uint8_t *flag;
+	size_t n_items;
+	double cut;
+	double before;
+} Eligibility;
+
+static void
+flag_eligible(void *ctx, uint32 user, const UimlEvent *events, size_t n)
+{
+	const Eligibility *eligibility = ctx;
+	bool old_items = false;
+	bool new_items = false;
+
+	for (size_t i = 0; i < n && events[i].item < eligibility->n_items;)
+	{
+		uint32 item = events[i].item;
+		bool earlier = false;
+		bool later = false;
+
+		for (; i < n && events[i].item == item; i++)
+		{
+			earlier |= events[i].at < eligibility->cut;
+			later |= events[i].at >= eligibility->cut && events[i].at < eligibility->before;
+		}
+		old_items |= earlier;
+		new_items |= later && !earlier;
+	}
+	eligibility->flag[user] = old_items && new_items;
+}
+
+/* uiml_split_time of the users with the role, whose rows alone are taken into memory. */
+static void
+split_selected(UimlEvaluation *e, const Known *before, const Known *after, UimlHoldout *holdout)
+{
+	UimlInteractions old, fresh;
+	uint8_t *role;
+
+	uiml_check(before->rows.select(before->rows.ctx, &e->env, e->role, UIML_JUDGE, &old), "split");
+	uiml_check(after->rows.select(after->rows.ctx, &e->env, e->role, UIML_JUDGE, &fresh), "split");
+	role = MemoryContextAllocHuge(e->run_context, Max(old.n_users, 1));
+	memset(role, UIML_JUDGE, old.n_users);
+	uiml_check(uiml_split_time(&e->env, &old, &fresh, role, UIML_JUDGE, holdout, NULL), "split");
+	pfree(role);
+	uiml_interactions_free(&e->env, &old);
+	uiml_interactions_free(&e->env, &fresh);
 }
 
 /*
  * The holdout of up to e->users users with old and new items; taken (may be NULL) flags users to leave out.
  */
 static void
-split_at(UimlEvaluation *e, const UimlInteractions *before, const UimlInteractions *after,
-		 const uint8_t *taken, UimlHoldout *holdout)
+split_at(UimlEvaluation *e, const Known *before, const Known *after, const uint8_t *taken,
+		 UimlHoldout *holdout)
 {
-	size_t n_users = before->n_users;
+	size_t n_users = e->source->users.n;
 
-	uiml_split_time_eligible(before, after, e->rows);
+	if (e->source->work != NULL)
+	{
+		Eligibility eligibility = {e->rows, e->source->items.n, after->passes.window.from,
+								   after->passes.window.before};
+
+		memset(e->rows, 0, n_users);
+		uiml_work_each(e->source->work, NULL, 0, flag_eligible, &eligibility);
+	}
+	else
+		uiml_split_time_eligible(&before->x, &after->x, e->rows);
 	for (size_t u = 0; taken != NULL && u < n_users; u++)
 		e->rows[u] = e->rows[u] && taken[u] != UIML_JUDGE;
 	uiml_check(uiml_split_roles(&e->env, &e->keys, n_users, e->rows, e->users, 0, e->role), "split");
-	uiml_check(uiml_split_time(&e->env, before, after, e->role, UIML_JUDGE, holdout, NULL), "split");
+	split_selected(e, before, after, holdout);
 }
 
 static void
 choose_half_life_before(UimlEvaluation *e, double final)
 {
-	UimlInteractions x;
+	Known known;
 	size_t n_users = e->source->users.n;
 
-	build(e, -INFINITY, final, final, &x);
+	build(e, -INFINITY, final, final, false, &known);
 	uiml_check(
 		uiml_split_roles(&e->env, &e->keys, n_users, NULL, 0, uiml_split_size(n_users, e->users), e->role),
 		"split");
-	choose_half_life(e, final, &x);
-	uiml_interactions_free(&e->env, &x);
+	choose_half_life(e, final, &known);
+	uiml_interactions_free(&e->env, &known.x);
 }
 
-/* What is known at a cut-off, as predictions at that moment see it. */
-static void
-build_faded(UimlEvaluation *e, double cut, UimlInteractions *x)
-{
-	build(e, -INFINITY, cut, cut, x);
-	uiml_check(uiml_interactions_fade(&e->env, x), "interactions");
-}
-
+/* What is known at a cut-off is faded: as predictions at that moment see it. */
 static void
 evaluate_time(UimlEvaluation *e)
 {
-	UimlInteractions fit, refit, after;
-	UimlRows fit_rows, refit_rows;
+	Known fit, refit, after;
 	uint8_t *judges = MemoryContextAllocHuge(e->run_context, e->source->users.n);
-	double tuning, final;
+	double first, tuning, final;
 
-	find_cuts(e, &tuning, &final);
+	find_cuts(e, &first, &tuning, &final);
 	if (chooses_half_life(e))
 		choose_half_life_before(e, final);
-	build_faded(e, final, &refit);
-	build(e, final, INFINITY, final, &after);
+	build(e, -INFINITY, final, final, true, &refit);
+	build(e, final, INFINITY, final, false, &after);
 	split_at(e, &refit, &after, NULL, &e->judging);
 	if (e->judging.seen.n_users == 0)
 		no_test_users(e, "No user has events both before and after the time below which 90 % of the events "
 						 "lie, with an item after it that is new.");
 	memcpy(judges, e->role, e->source->users.n);
-	uiml_interactions_free(&e->env, &after);
+	uiml_interactions_free(&e->env, &after.x);
 
-	build_faded(e, tuning, &fit);
-	build(e, tuning, final, tuning, &after);
+	build(e, -INFINITY, tuning, tuning, true, &fit);
+	build(e, tuning, final, tuning, false, &after);
 	free_events(e);
 	split_at(e, &fit, &after, judges, &e->tuning);
-	uiml_interactions_free(&e->env, &after);
-	fit_rows = uiml_rows_in_memory(fit.n_entries > 0 ? &fit : &refit);
-	refit_rows = uiml_rows_in_memory(&refit);
-	run_trial(e, &(UimlTrial){
-					 .fit = &fit_rows, .tuning = &e->tuning, .refit = &refit_rows, .judging = &e->judging});
+	uiml_interactions_free(&e->env, &after.x);
+	run_trial(e, &(UimlTrial){.fit = first < tuning ? &fit.rows : &refit.rows,
+							  .tuning = &e->tuning,
+							  .refit = &refit.rows,
+							  .judging = &e->judging});
 }
 
 void
@@ -334,6 +468,8 @@ uiml_evaluation_end(UimlEvaluation *e)
 {
 	MemoryContext context = e->context;
 
+	if (e->source != NULL && e->source->work != NULL)
+		uiml_work_drop(e->source->work);
 	MemoryContextSwitchTo(MemoryContextGetParent(context));
 	MemoryContextDelete(context);
 	uiml_budget_release();

@@ -345,6 +345,74 @@ uiml_work_load(const UimlWorkTable *work, const uint8_t *role, uint8_t which, Me
 	return loading.event;
 }
 
+/*
+ * Doubles as unsigned numbers in the same order; a rank is found 16 bits at a time, by counting those of the
+ * events that agree in the bits found before.
+ */
+typedef struct RankSearch
+{
+	uint64 prefix;
+	int known; /* bits */
+	uint64 *count;
+} RankSearch;
+
+#define DIGIT_BITS 16
+
+static uint64
+ordered_bits(double x)
+{
+	uint64 bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits >> 63 != 0 ? ~bits : bits | UINT64CONST(1) << 63;
+}
+
+static double
+double_of(uint64 ordered)
+{
+	uint64 bits = ordered >> 63 != 0 ? ordered & ~(UINT64CONST(1) << 63) : ~ordered;
+	double x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+static void
+count_times(void *ctx, uint32 user, const UimlEvent *events, size_t n)
+{
+	const RankSearch *search = ctx;
+
+	(void) user;
+	for (size_t i = 0; i < n; i++)
+	{
+		/* -0 is 0 */
+		uint64 bits = ordered_bits(events[i].at + 0.0);
+
+		if (search->known == 0 || bits >> (64 - search->known) == search->prefix)
+			search->count[(bits >> (64 - search->known - DIGIT_BITS)) & 0xffff]++;
+	}
+}
+
+double
+uiml_work_time(const UimlWorkTable *work, uint64 rank)
+{
+	RankSearch search = {.count = palloc((1 << DIGIT_BITS) * sizeof(uint64))};
+
+	while (search.known < 64)
+	{
+		uint64 digit = 0;
+
+		memset(search.count, 0, (1 << DIGIT_BITS) * sizeof(uint64));
+		uiml_work_each(work, NULL, 0, count_times, &search);
+		for (; digit < 0xffff && rank >= search.count[digit]; digit++)
+			rank -= search.count[digit];
+		search.prefix = search.prefix << DIGIT_BITS | digit;
+		search.known += DIGIT_BITS;
+	}
+	pfree(search.count);
+	return double_of(search.prefix);
+}
+
 void
 uiml_work_drop(UimlWorkTable *work)
 {

@@ -84,6 +84,12 @@ extern void uiml_work_each(const UimlWorkTable *work, const uint8_t *role, uint8
 extern UimlEvent *uiml_work_load(const UimlWorkTable *work, const uint8_t *role, uint8_t which,
 								 MemoryContext context, size_t *n);
 
+/*
+ * uiml_work_time
+ *		The time of the event of a rank, from 0, among all in order of time.  Four scans, whatever there is.
+ */
+extern double uiml_work_time(const UimlWorkTable *work, uint64 rank);
+
 extern void uiml_work_drop(UimlWorkTable *work);
 
 #endif /* UIML_PG_WORKTABLE_H */
