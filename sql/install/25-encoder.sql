@@ -11,7 +11,7 @@ CREATE FUNCTION uiml_train_encoder(
 	AS 'MODULE_PATHNAME', 'uiml_train_encoder'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 COST 100000;
 COMMENT ON FUNCTION uiml_train_encoder(text, text, integer, text, text, bigint) IS
-	'Trains an encoder on the texts of a domain''s items (all of the items table, else the distinct texts of its events) and stores it under name (NULL: the domain''s name), replacing the one that the domain has of that name. kind lsa: TF-IDF and truncated singular vectors, 128 dims; hash: hashed features, 256 dims. dims 1 to 1024. whitening none, relaxed or full. Whoever may predict from the domain may use the encoder';
+	'Trains an encoder on the texts of a domain''s items (all of the items table, else the distinct texts of its events) and stores it under name (NULL: the domain''s name), replacing the one that the domain has of that name. kind lsa: TF-IDF and truncated singular vectors, 64 dims; hash: hashed features, 256 dims. dims 1 to 1024. whitening none, relaxed or full. Whoever may predict from the domain may use the encoder';
 
 CREATE FUNCTION uiml_embed(text text, encoder text DEFAULT 'hash')
 	RETURNS interest_vector

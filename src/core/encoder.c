@@ -8,6 +8,29 @@
  *		hash	x = y W - m W		y: t hashed into dims, scaled to length 1; m: mean of y
  *
  * and x is scaled to length 1.  The matrix of lsa holds V W, so that whitening costs nothing at a look-up.
+ *
+ * Defaults were chosen by neighbours: of 12,928 Chinese headlines, the share of the ten nearest that are in the
+ * same of 15 categories; of 3,018 films by title and genres, the mean cosine of the users of a film and of its ten
+ * nearest (test/bench/text; scikit-learn: TF-IDF of character n-grams of 1 to 3 and truncated SVD).
+ *
+ *		encoder        dims  whitening   headlines   films
+ *		built-in hash   256  none            .187    .110
+ *		hash            256  none            .244    .111
+ *		hash            256  relaxed         .242    .096
+ *		hash           1024  none            .296    .113
+ *		lsa              64  none            .305    .111
+ *		lsa             128  none            .302    .109
+ *		lsa             128  relaxed         .298    .095
+ *		lsa             128  full            .294    .085
+ *		lsa             256  none            .297    .106
+ *		scikit-learn     64  none            .268    .108
+ *		scikit-learn    128  none            .279    .110
+ *		random                               .075    .048
+ *
+ * Whitening, which helps vectors of language models, costs here: the small directions of these spaces are noise.
+ * The numbers of features (32,768 for lsa), weights of their kinds and the powers of idf were chosen the same way:
+ * runs of 2 to 4 characters gave films .110, of 3 to 5 .107, and leaving out numbers (years) .095; idf in hash
+ * .20 of headlines where none gave .24.
  */
 #include <float.h>
 #include <math.h>

@@ -47,7 +47,7 @@ typedef struct UimlEncoderParams
 	size_t max_bytes; /* of working memory; 0: no bound */
 } UimlEncoderParams;
 
-/* lsa: 128 dims; hash: 256 dims; no whitening; 64 MB: see the figures in encoder.c. */
+/* lsa: 64 dims; hash: 256 dims; no whitening; 64 MB: see the figures in encoder.c. */
 extern UimlEncoderParams uiml_encoder_defaults(UimlEncoderKind kind);
 
 /* --- training ------------------------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ UimlEncoderParams
 uiml_encoder_defaults(UimlEncoderKind kind)
 {
 	return (UimlEncoderParams){.kind = kind,
-							   .dims = kind == UIML_ENCODER_LSA ? 128 : 256,
+							   .dims = kind == UIML_ENCODER_LSA ? 64 : 256,
 							   .whitening = UIML_WHITENING_NONE,
 							   .max_bytes = DEFAULT_BYTES};
 }
