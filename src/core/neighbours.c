@@ -2,15 +2,16 @@
  * neighbours.c
  *	  The k nearest of n vectors, exactly, for each of many queries: a filter by matrix product, refined.
  *
- * All three distances follow from inner products: products of unit vectors, |q|^2 + |x|^2 - 2 q'x, and products
- * themselves.  So a block of queries times a block of candidates is one product of matrices, many times faster
- * than one distance after the other; but its rounding differs from theirs, and |q - x|^2 of close
- * vectors far from the origin would be all rounding.  What is nearest must not depend on that.  Therefore the products only
- * filter: with the rounding error e of a product bounded (Higham 2002, section 3.5: |fl(q'x) - q'x| <= d u |q||x|
- * / (1 - d u)), a candidate whose distance may be below that of the k-th best so far, the error granted, has its
- * distance computed by the function that defines it, and enters a heap or doesn't.  Result: that of computing
- * all n distances, ties included; cost: that of the product and of some k ln(n / k) distances more.  Where all
- * vectors are alike the filter lets all pass, and the cost is that of n distances.
+ * All three distances follow from inner products: products of unit vectors, |q|^2 + |x|^2 - 2 q'x, and
+ * products themselves.  So a block of queries times a block of candidates is one product of matrices, many
+ * times faster than one distance after the other; but its rounding differs from theirs, and |q - x|^2 of
+ * close vectors far from the origin would be all rounding.  What is nearest must not depend on that.
+ * Therefore the products only filter: with the rounding error e of a product bounded (Higham 2002, section
+ * 3.5: |fl(q'x) - q'x| <= d u |q||x| / (1 - d u)), a candidate whose distance may be below that of the k-th
+ * best so far, the error granted, has its distance computed by the function that defines it, and enters a
+ * heap or doesn't.  Result: that of computing all n distances, ties included; cost: that of the product and
+ * of some k ln(n / k) distances more.  Where all vectors are alike the filter lets all pass, and the cost is
+ * that of n distances.
  *
  * A candidate x passes for the query q where q'x - offset(x) >= threshold(q):
  *
@@ -18,8 +19,8 @@
  *		l2			q'x - (1 - e) |x|^2 / 2 >= ((1 - e) |q|^2 - t^2) / 2, with the mean of all x subtracted
  *		product		q'x + e |x|^2 >= -t - e |q|^2, since |q||x| is below |q|^2 + |x|^2
  *
- * with t the distance of the k-th best so far.  For l2 and the product, vectors are first divided by a power of two
- * that none is longer than: nothing overflows.
+ * with t the distance of the k-th best so far.  For l2 and the product, vectors are first divided by a power
+ * of two that none is longer than: nothing overflows.
  */
 #include "core/neighbours.h"
 
@@ -378,10 +379,10 @@ prepare(UimlNeighbours *search)
 static void
 choose_blocks(size_t d, size_t k, size_t *queries, size_t *candidates)
 {
-	size_t wanted = PANEL_FLOATS / d;
+	size_t wanted = PANEL_FLOATS / (d > 0 ? d : 1);
 
 	*candidates = wanted < 64 ? 64 : smaller(wanted, MAX_CANDIDATES);
-	wanted = BEST_NEIGHBOURS / k;
+	wanted = BEST_NEIGHBOURS / (k > 0 ? k : 1);
 	*queries = wanted < QUERIES_PER_TASK ? QUERIES_PER_TASK : smaller(wanted, MAX_QUERIES);
 }
 

@@ -10,8 +10,8 @@
 
 /*
  * uiml_tf
- *		1 + ln(count), count >= 1: the tenth occurrence tells less than the first.  Below 1, where counts are weights
- *		of some kind, count itself, which meets it with the same slope.
+ *		1 + ln(count), count >= 1: the tenth occurrence tells less than the first.  Below 1, where counts are
+ *		weights of some kind, count itself, which meets it with the same slope.
  */
 extern double uiml_tf(double count);
 
@@ -20,7 +20,8 @@ extern double uiml_idf(size_t n_texts, size_t n_with);
 
 /*
  * uiml_tfidf
- *		Turns the counts of x (texts x terms) into uiml_tf(count) * idf, each row scaled to length 1, in place.
+ *		Turns the counts of x (texts x terms) into uiml_tf(count) * idf, each row scaled to length 1, in
+ *		place.
  *
  * idf:	receives the n_cols inverse document frequencies; caller allocates
  *

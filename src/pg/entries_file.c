@@ -3,8 +3,8 @@
  *	  A sparse matrix of (row, column, weight) entries in a temporary file.
  *
  * One statement sorts the entries by row, column and weight, so that the server's own external sort does what
- * memory can't; sums of duplicates are taken in that order, which is the one that uiml_entries_build takes them in.  Columns get their
- * numbers as they come and are renumbered in key order when they are read.
+ * memory can't; sums of duplicates are taken in that order, the same as in memory (uiml_entries_build).
+ * Columns get their numbers as they come and are renumbered in key order when they are read.
  */
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * entries_file.h
  *	  A sparse matrix of (row, column, weight) entries in a temporary file, for what does not fit in memory.
  *
- * Written once, sorted by the server; read again from its start for each pass.  In memory are the keys of the columns
- * and one row.
+ * Written once, sorted by the server; read again from its start for each pass.  In memory are the keys of the
+ * columns and one row.
  */
 #ifndef UIML_PG_ENTRIES_FILE_H
 #define UIML_PG_ENTRIES_FILE_H
@@ -27,8 +27,9 @@ typedef struct UimlEntriesRow
 
 /*
  * uiml_entries_file_write
- *		Reads a relation as uiml_relation_entries does, in context; PROGRAM_LIMIT_EXCEEDED where the keys of the columns
- *		and the longest row don't fit.  The file counts for temp_file_limit and ends with the statement.
+ *		Reads a relation as uiml_relation_entries does, in context; PROGRAM_LIMIT_EXCEEDED where the keys of
+ *		the columns and the longest row don't fit.  The file counts for temp_file_limit and ends with the
+ *		statement.
  */
 extern UimlEntriesFile *uiml_entries_file_write(Oid relation, const char *row_col, const char *column_col,
 												const char *weight_col, UimlBudget *budget,

@@ -2,9 +2,9 @@
  * neighbours.c
  *	  The nearest vectors of any relation: of each of its rows, of the rows of another, or of a given vector.
  *
- * For many queries the vectors are read into memory and searched by products of matrices (core/neighbours.h).  For
- * a single one that would read more than it computes: a statement that sorts by distance, with parallel workers
- * where the planner gives some, keeps only the k best.
+ * For many queries the vectors are read into memory and searched by products of matrices (core/neighbours.h).
+ * For a single one that would read more than it computes: a statement that sorts by distance, with parallel
+ * workers where the planner gives some, keeps only the k best.
  */
 #include "postgres.h"
 

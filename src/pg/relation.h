@@ -70,8 +70,8 @@ typedef struct UimlEntries
 
 /*
  * uiml_relation_entries
- *		Reads a sparse matrix from rows of (row_col, column_col, weight_col) in any order, in context; keys are of any
- *		scalar type.  weight_col NULL: each row of the relation counts 1.
+ *		Reads a sparse matrix from rows of (row_col, column_col, weight_col) in any order, in context; keys
+ *		are of any scalar type.  weight_col NULL: each row of the relation counts 1.
  *
  * Weights may be negative; sums of zero are no entries, but their keys stay.  Errors: UNDEFINED_COLUMN,
  * DATATYPE_MISMATCH, DATA_EXCEPTION (a weight or sum that no float holds), PROGRAM_LIMIT_EXCEEDED.
@@ -83,7 +83,7 @@ extern void uiml_relation_entries(Oid relation, const char *row_col, const char 
 /* Bytes that the caller needs beside such a matrix once it is read. */
 typedef double (*UimlEntriesMemoryFn)(const void *ctx, size_t n_rows, size_t n_columns, size_t n_entries);
 
-/* As uiml_relation_entries; an error tells, and room is made sure of, for what comes after the reading as well. */
+/* As uiml_relation_entries, with room for what comes after the reading, which an error tells as well. */
 extern void uiml_relation_entries_for(Oid relation, const char *row_col, const char *column_col,
 									  const char *weight_col, UimlEntriesMemoryFn later, const void *ctx,
 									  UimlBudget *budget, MemoryContext context, UimlEntries *entries);

@@ -2,9 +2,9 @@
  * svd.c
  *	  Singular vectors, and latent semantic analysis, of (row, column, weight) entries of any relation.
  *
- * Both read the entries as a sparse matrix and give the same rows: the singular values, then a vector for each
- * row and each column, in key order.  What differs is what is done to the matrix before (TF-IDF), and to the
- * vectors after.  A matrix that does not fit in memory goes to a temporary file, sorted by row, and is
+ * Both read the entries as a sparse matrix and give the same rows: the singular values, then a vector for
+ * each row and each column, in key order.  What differs is what is done to the matrix before (TF-IDF), and to
+ * the vectors after.  A matrix that does not fit in memory goes to a temporary file, sorted by row, and is
  * decomposed by passes over it; then a row's vector is computed as the row is passed for the last time.
  */
 #include "postgres.h"
@@ -348,8 +348,8 @@ place_documents(Decomposition *svd)
 }
 
 /*
- * A term is what one occurrence of it adds to a document before its length becomes 1: its row of V times its inverse
- * document frequency.
+ * A term is what one occurrence of it adds to a document before its length becomes 1: its row of V times its
+ * inverse document frequency.
  */
 static void
 place_terms(Decomposition *svd)

@@ -9,8 +9,8 @@
 #include "pg/entries_file.h"
 
 /*
- * The rows of a file as a matrix.  idf: n_columns, or NULL; where it is given, values are counts of terms and a row is
- * that of their TF-IDF weights, of length 1.
+ * The rows of a file as a matrix.  idf: n_columns, or NULL; where it is given, values are counts of terms and
+ * a row is that of their TF-IDF weights, of length 1.
  */
 typedef struct UimlSvdFile
 {
@@ -26,7 +26,7 @@ typedef struct UimlSvdFile
 /* Reads the next row with its entries as those of A, the matrix that is decomposed; false behind the last. */
 extern bool uiml_svd_file_next(UimlSvdFile *svd, UimlEntriesRow *row);
 
-/* The passes of core/svd.h; the file's errors are raised through the core, whose memory goes with its context. */
+/* The passes of core/svd.h.  Errors of the file are raised through the core: its memory goes with its context. */
 extern UimlSvdMatrix uiml_svd_file_matrix(UimlSvdFile *svd);
 
 /* How many entries each column has; returns whether none of them is negative. */
