@@ -135,7 +135,6 @@ prepare_run(UimlEvaluation *e)
 									  e->source->users.n, e->source->items.n),
 							 needed);
 	take_texts(e, needed - used);
-	take_texts(e, needed - used);
 	e->params.memory = (size_t) Max((double) e->budget.limit - (double) uiml_budget_used(&e->budget), 1);
 	e->role = MemoryContextAllocHuge(e->run_context, e->source->users.n);
 	e->rows = MemoryContextAllocHuge(e->run_context, e->source->users.n);
