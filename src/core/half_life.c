@@ -45,27 +45,35 @@ cut_off(const UimlEvent *events, size_t n, double *time)
 	return time[(size_t) ((1 - NEWEST) * (double) n)];
 }
 
-/* Calls the events of one user before a time a run: its end, and in *used how many of it are before. */
+/* The events that are tried: of items, and before a time. */
+static inline bool
+is_tried(const UimlEvent *event, size_t n_items, double before)
+{
+	return event->item < n_items && event->at < before;
+}
+
+/* Calls the events of one user a run: its end, and in *used how many of it are tried. */
 static size_t
-run_end(const UimlEvent *events, size_t n, size_t i, double before, size_t *used)
+run_end(const UimlEvent *events, size_t n, size_t i, size_t n_items, double before, size_t *used)
 {
 	uint32_t user = events[i].user;
 
 	for (*used = 0; i < n && events[i].user == user; i++)
-		*used += events[i].at < before;
+		*used += is_tried(&events[i], n_items, before);
 	return i;
 }
 
 /* Copies a run as that of user number h, on a clock that is 0 at its cut-off. */
 static void
-copy_run(const UimlEvent *from, size_t n, double before, uint32_t h, double *time, UimlEvent *to)
+copy_run(const UimlEvent *from, size_t n, size_t n_items, double before, uint32_t h, double *time,
+		 UimlEvent *to)
 {
 	size_t copied = 0;
 	double start;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		if (!(from[i].at < before))
+		if (!is_tried(&from[i], n_items, before))
 			continue;
 		to[copied] = from[i];
 		to[copied++].user = h;
@@ -77,11 +85,11 @@ copy_run(const UimlEvent *from, size_t n, double before, uint32_t h, double *tim
 
 /*
  * Events of tuning users, numbered anew, each user's on a clock of his own: then one window of time splits
- * them all.
+ * them all.  Texts, which a fit of items doesn't use, would only move the clocks.
  */
 static UimlStatus
-copy_events(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const uint8_t *role,
-			UimlEvent **copy, size_t *n_copied, size_t *n_users)
+copy_events(const UimlEnv *env, const UimlEvent *events, size_t n, size_t n_items, double before,
+			const uint8_t *role, UimlEvent **copy, size_t *n_copied, size_t *n_users)
 {
 	size_t longest = 0;
 	size_t used;
@@ -90,7 +98,7 @@ copy_events(const UimlEnv *env, const UimlEvent *events, size_t n, double before
 	*n_copied = *n_users = 0;
 	for (size_t i = 0, end; i < n; i = end)
 	{
-		end = run_end(events, n, i, before, &used);
+		end = run_end(events, n, i, n_items, before, &used);
 		if (role[events[i].user] != UIML_TUNE)
 			continue;
 		*n_copied += used;
@@ -106,10 +114,10 @@ copy_events(const UimlEnv *env, const UimlEvent *events, size_t n, double before
 	*n_copied = 0;
 	for (size_t i = 0, end; i < n; i = end)
 	{
-		end = run_end(events, n, i, before, &used);
+		end = run_end(events, n, i, n_items, before, &used);
 		if (role[events[i].user] != UIML_TUNE || used == 0)
 			continue;
-		copy_run(events + i, end - i, before, (uint32_t) (*n_users)++, time, *copy + *n_copied);
+		copy_run(events + i, end - i, n_items, before, (uint32_t) (*n_users)++, time, *copy + *n_copied);
 		*n_copied += used;
 	}
 	uiml_free(env, time);
@@ -149,7 +157,8 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 	params.dims = UIML_HALF_LIFE_DIMS;
 	params.seed = seed;
 	if (status == UIML_OK)
-		status = copy_events(env, events, n, before, role, &trial->events, &trial->n_events, &n_users);
+		status = copy_events(env, events, n, rows->n_items, before, role, &trial->events, &trial->n_events,
+							 &n_users);
 	if (status == UIML_OK)
 	{
 		uiml_split_fit_rows(role, rows->n_users, used);
@@ -157,11 +166,11 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 	}
 	uiml_free(env, used);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items,
-										 rows->n_texts, -INFINITY, 0, 0, INFINITY, &trial->before);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items, 0,
+										 -INFINITY, 0, 0, INFINITY, &trial->before);
 	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items,
-										 rows->n_texts, 0, INFINITY, 0, INFINITY, &trial->after);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items, 0, 0,
+										 INFINITY, 0, INFINITY, &trial->after);
 	if (status == UIML_OK)
 	{
 		trial->role = uiml_alloc(env, n_users, 1);

@@ -63,8 +63,7 @@ resolve_columns(const UimlDomainArgs *args, UimlDomain *domain, Oid *user_type, 
 	domain->weight_col = uiml_role_column(events, UIML_ROLE_WEIGHT, args->weight_col, taken);
 	taken = lappend(taken, domain->weight_col);
 	uiml_role_items(events, args, domain);
-	if (args->has_text_cols || !OidIsValid(domain->items))
-		domain->text_cols = uiml_role_texts(events, args->has_text_cols, args->text_cols, "text_cols", taken);
+	domain->text_cols = uiml_role_texts(events, args->has_text_cols, args->text_cols, "text_cols", taken);
 	*user_type = uiml_role_type(events, domain->user_col, "user_col");
 	*item_type = uiml_role_type(events, domain->item_col, "item_col");
 	relation_close(events, NoLock);
@@ -128,6 +127,8 @@ columns_notice(const UimlDomain *domain)
 		append_line(&text, "items", relation_names(domain->items), "");
 		append_line(&text, "key", one_name(domain->item_key), "");
 		append_line(&text, "text", domain->item_text, "none");
+		if (domain->text_cols != NIL)
+			append_line(&text, "written", domain->text_cols, "");
 	}
 	else
 		append_line(&text, "text", domain->text_cols, "none: labels are item keys; pass items or text_cols");
