@@ -35,7 +35,7 @@ CREATE FUNCTION uiml_drop_domain(name text)
 	AS 'MODULE_PATHNAME', 'uiml_drop_domain'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION uiml_drop_domain(text) IS
-	'Drops a domain with its versions, derived tables and views; the events stay';
+	'Drops a domain with its versions, derived tables, views and encoders; the events stay';
 
 CREATE FUNCTION uiml_grant(domain text, role name, privilege text DEFAULT 'predict')
 	RETURNS void
