@@ -504,9 +504,17 @@ drop_empty(Kmeans *state)
 	return uiml_kmeans_assign(state);
 }
 
+static bool
+starts_from_sample(const Kmeans *state, const UimlKmeansParams *params)
+{
+	return params->initial == NULL && uiml_kmeans_refine_points(state->n, params->k) < state->n;
+}
+
 static UimlStatus
 start(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng)
 {
+	if (starts_from_sample(state, params))
+		return uiml_kmeans_refine(state, params, rng);
 	if (params->initial == NULL)
 		return uiml_kmeans_seed(state, params->k, rng);
 	state->k = params->k;
@@ -529,7 +537,7 @@ start(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng)
 UimlStatus
 uiml_kmeans_run(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng)
 {
-	size_t restarts = params->initial != NULL ? 1 : params->restarts;
+	size_t restarts = params->initial != NULL || starts_from_sample(state, params) ? 1 : params->restarts;
 	double best_inertia = INFINITY;
 	size_t best_k = 0, best_iterations = 0;
 	UimlStatus status = UIML_OK;
@@ -741,7 +749,10 @@ uiml_kmeans_memory(size_t n, size_t d, size_t k)
 	double clusters = (double) k * ((double) d * (2 * sizeof(float) + sizeof(double)) + 128) +
 					  (double) uiml_centroids_memory(k, d);
 	double nearest = fmin((double) n, STRIDE) * sizeof(UimlNearest);
-	double bytes = points + fmax(seeding, nearest) + rows + clusters;
+	size_t refined = uiml_kmeans_refine_points(n, k);
+	double refining =
+		refined < n ? (double) refined * ((double) d * sizeof(float) + 28) + rows + clusters : 0;
+	double bytes = points + fmax(seeding + refining, nearest) + rows + clusters;
 
 	return bytes < 0.9 * (double) SIZE_MAX ? (size_t) bytes : SIZE_MAX;
 }

@@ -23,8 +23,8 @@ typedef struct UimlKmeansParams
 	const float
 		*initial; /* k x d centroids to start from, finite (and not zero if spherical); NULL: seeding */
 	size_t max_iterations; /* 100 */
-	size_t restarts;       /* seedings tried, the lowest inertia is kept; 3 */
-	double tolerance;      /* stop when inertia falls by less than this share, 1e-5; 0: when no point moves */
+	size_t restarts; /* seedings tried, the lowest inertia is kept; 3.  Of many points, on a sample of them */
+	double tolerance; /* stop when inertia falls by less than this share, 1e-5; 0: when no point moves */
 	uint64_t seed;
 } UimlKmeansParams;
 

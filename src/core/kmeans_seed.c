@@ -9,6 +9,10 @@
  *
  * Seeding walks over its points k times; a sample is enough to seed from.  All candidates of a round are compared in
  * one walk by the blocked kernel.
+ *
+ * Where there are many points, a larger sample is clustered first, several times, and the best of these clusterings
+ * is where all points start from (Bradley & Fayyad 1998): for little time that is better than one seeding
+ * from all points, and fewer iterations over all of them follow.
  */
 #include "core/kmeans_state.h"
 
@@ -18,6 +22,13 @@
 #define SEED_POINTS 20000
 #define SEED_PER_K  50
 #define MAX_DRAWS   16 /* 2 + log(65535) = 13 */
+
+/* Where there are more points, seeding is a clustering of so many. */
+#define REFINE_POINTS     25000
+#define REFINE_PER_K      500
+#define REFINE_RESTARTS   4 /* for each restart that is asked for */
+#define REFINE_ITERATIONS 30
+#define REFINE_TOLERANCE  1e-4
 
 typedef struct Seeding
 {
@@ -307,6 +318,14 @@ take_first(Kmeans *state)
 	state->k = 1;
 }
 
+/* Points outside the sample may still be distinct: empty clusters that will look for them. */
+static void
+add_empty(Kmeans *state, size_t k)
+{
+	for (; state->k < k; state->k++)
+		memcpy(state->centroid + state->k * state->d, state->centroid, state->d * sizeof(float));
+}
+
 UimlStatus
 uiml_kmeans_seed(Kmeans *state, size_t k, UimlRng *rng)
 {
@@ -329,9 +348,47 @@ uiml_kmeans_seed(Kmeans *state, size_t k, UimlRng *rng)
 	}
 	if (status == UIML_OK && state->k == 0)
 		take_first(state);
-	/* points outside the sample may still be distinct: empty clusters that will look for them */
-	for (; status == UIML_OK && seeding.n < state->n && state->k < k; state->k++)
-		memcpy(state->centroid + state->k * state->d, state->centroid, state->d * sizeof(float));
+	if (status == UIML_OK && seeding.n < state->n)
+		add_empty(state, k);
 	seeding_release(&seeding);
 	return status;
+}
+
+size_t
+uiml_kmeans_refine_points(size_t n, size_t k)
+{
+	size_t wanted = k > REFINE_POINTS / REFINE_PER_K ? k * REFINE_PER_K : REFINE_POINTS;
+
+	return wanted < n ? wanted : n;
+}
+
+UimlStatus
+uiml_kmeans_refine(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng)
+{
+	size_t n = uiml_kmeans_refine_points(state->n, params->k), usable = state->n;
+	UimlKmeansParams inner = *params;
+	Kmeans sample;
+	UimlStatus status;
+
+	inner.restarts = params->restarts * REFINE_RESTARTS;
+	inner.max_iterations = REFINE_ITERATIONS;
+	inner.tolerance = REFINE_TOLERANCE;
+	for (size_t i = 0; i < state->n && state->scale != NULL; i++)
+		usable -= state->scale[i] == 0;
+	if (usable <= n)
+		return uiml_kmeans_seed(state, params->k, rng);
+	status = uiml_kmeans_allocate(&sample, state->env, n, state->d, state->spherical, params->k, true);
+	if (status == UIML_OK)
+		status = uiml_kmeans_load(&sample, state->x, state->weight, state->n, usable, rng);
+	if (status == UIML_OK)
+		status = uiml_kmeans_run(&sample, &inner, rng);
+	if (status == UIML_OK)
+	{
+		memcpy(state->centroid, sample.centroid, sample.k * state->d * sizeof(float));
+		state->k = sample.k;
+		add_empty(state, params->k);
+	}
+	uiml_kmeans_release(&sample);
+	/* the sample has no weight at all */
+	return status == UIML_EEMPTY ? uiml_kmeans_seed(state, params->k, rng) : status;
 }

@@ -81,6 +81,12 @@ extern UimlStatus uiml_kmeans_load(Kmeans *state, const float *points, const flo
 /* Greedy k-means++: sets state->k <= k and the centroids. */
 extern UimlStatus uiml_kmeans_seed(Kmeans *state, size_t k, UimlRng *rng);
 
+/* Points of the sample that seeding clusters first where there are more than these; else n. */
+extern size_t uiml_kmeans_refine_points(size_t n, size_t k);
+
+/* Sets state->k <= params->k and the centroids to those of a clustering of a sample. */
+extern UimlStatus uiml_kmeans_refine(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng);
+
 /* Points nearer than this, not squared, count as the same: what rounding to float may set apart. */
 extern double uiml_kmeans_same(const Kmeans *state, size_t i);
 

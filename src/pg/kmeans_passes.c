@@ -285,6 +285,8 @@ start_from_sample(Passes *passes)
 		uiml_check(UIML_EEMPTY, "k-means");
 	c->d = sample.d;
 	c->skipped = sample.skipped;
+	while (sample.n > 2 * k && !uiml_budget_fits(&c->budget, uiml_kmeans_memory(sample.n, c->d, k)))
+		uiml_relation_vectors_cut(&sample, sample.n - sample.n / 4);
 	if (sample.n < Min(n, 2 * k) || !uiml_budget_fits(&c->budget, uiml_kmeans_memory(sample.n, c->d, k)))
 		uiml_budget_exceeded(&c->budget, psprintf("%zu clusters of vectors of %zu dimensions", k, c->d),
 							 2.0 * (double) uiml_kmeans_memory(2 * k, c->d, k));

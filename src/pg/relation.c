@@ -428,6 +428,15 @@ uiml_relation_vectors_sample(Oid relation, const char *vector_col, const char *w
 }
 
 void
+uiml_relation_vectors_cut(UimlVectors *vectors, size_t n)
+{
+	vectors->n = n;
+	vectors->x = repalloc_huge(vectors->x, Max(n, 1) * Max(vectors->d, 1) * sizeof(float));
+	if (vectors->weight != NULL)
+		vectors->weight = repalloc_huge(vectors->weight, Max(n, 1) * sizeof(float));
+}
+
+void
 uiml_relation_vectors_free(UimlVectors *vectors)
 {
 	if (vectors->x != NULL)

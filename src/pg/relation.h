@@ -56,6 +56,9 @@ extern void uiml_relation_vectors_sample(Oid relation, const char *vector_col, c
 										 size_t most, uint64 seed, UimlBudget *budget, MemoryContext context,
 										 UimlVectors *vectors, uint64 *n);
 
+/* Keeps the first n rows of a sample. */
+extern void uiml_relation_vectors_cut(UimlVectors *vectors, size_t n);
+
 /* Gives back the arrays of vectors without keys. */
 extern void uiml_relation_vectors_free(UimlVectors *vectors);
 
