@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -102,7 +103,8 @@ uiml_vector_prefetch(const UimlVectorView *view)
 	Size ahead = row;
 	const char *line, *end;
 
-	if (view->copy != NULL)
+	/* longer ones are not in a page, as a rule */
+	if (view->copy != NULL || row > TOAST_TUPLE_THRESHOLD)
 		return;
 	while (ahead < UIML_PREFETCH_AHEAD)
 		ahead += row;
