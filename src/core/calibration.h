@@ -9,7 +9,7 @@
 
 #define UIML_MAX_BINS 1000
 
-/* The pairs of a user and an interest whose predicted share is in low .. high (high itself only in the last bin). */
+/* The pairs of a user and an interest whose predicted share is in low .. high, high itself in the last bin only. */
 typedef struct UimlCalibrationBin
 {
 	double low;

@@ -33,8 +33,8 @@ typedef enum UimlTotalFigure
 } UimlTotalFigure;
 
 /*
- * Values of users in rows of n_users, for the model and for what needs no model: row uiml_judgement_list_row for
- * each list figure and k, then uiml_judgement_user_row for each user figure.  NaN for users without the
+ * Values of users in rows of n_users, for the model and for what needs no model: row uiml_judgement_list_row
+ * for each list figure and k, then uiml_judgement_user_row for each user figure.  NaN for users without the
  * quantity: those without a hidden item, or whose list has one item and so no diversity.
  */
 typedef struct UimlJudgement
