@@ -122,20 +122,31 @@ sample_entries(const UimlEncoderTrainer *trainer)
 	return trainer->n_rows > 0 ? trainer->row_start[trainer->n_rows] : 0;
 }
 
-/* Keeps the texts whose hash is within half the limit. */
+/*
+ * Keeps the texts whose hash is within half the limit, or one with the smallest hash where that would leave none:
+ * a text that comes very often comes with the same hash each time.
+ */
 static void
 sample_halve(UimlEncoderTrainer *trainer)
 {
+	size_t smallest = 0;
 	size_t kept = 0;
 	size_t at = 0;
+	bool one;
 
-	trainer->limit /= 2;
+	for (size_t row = 1; row < trainer->n_rows; row++)
+	{
+		if (trainer->row_hash[row] < trainer->row_hash[smallest])
+			smallest = row;
+	}
+	one = trainer->row_hash[smallest] > trainer->limit / 2;
+	trainer->limit = one ? trainer->row_hash[smallest] : trainer->limit / 2;
 	for (size_t row = 0; row < trainer->n_rows; row++)
 	{
 		size_t start = trainer->row_start[row];
 		size_t n = trainer->row_start[row + 1] - start;
 
-		if (trainer->row_hash[row] > trainer->limit)
+		if (one ? row != smallest : trainer->row_hash[row] > trainer->limit)
 			continue;
 		memmove(trainer->col + at, trainer->col + start, n * sizeof(uint32_t));
 		memmove(trainer->value + at, trainer->value + start, n * sizeof(float));
@@ -204,9 +215,15 @@ sample_add(UimlEncoderTrainer *trainer, uint64_t hash)
 
 	if (features->n > trainer->max_entries)
 		return UIML_OK;
-	while (trainer->limit > 0 &&
-		   (features->n > trainer->max_entries - sample_entries(trainer) || trainer->n_rows == MAX_SAMPLE))
-		sample_halve(trainer);
+	while (features->n > trainer->max_entries - sample_entries(trainer) || trainer->n_rows == MAX_SAMPLE)
+	{
+		if (trainer->n_rows > 1)
+			sample_halve(trainer);
+		else if (hash < trainer->row_hash[0])
+			trainer->n_rows = 0;
+		else
+			return UIML_OK;
+	}
 	if (hash > trainer->limit)
 		return UIML_OK;
 	status = sample_reserve(trainer, features->n);

@@ -396,6 +396,34 @@ little_memory_takes_a_sample(void **state)
 	uiml_free(&env, bytes);
 }
 
+/* A text that fills the sample by itself is still in it. */
+static void
+one_text_many_times(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	UimlEncoderParams params = params_of(UIML_ENCODER_LSA, 1, UIML_WHITENING_NONE);
+	UimlEncoderTrainer *trainer;
+	UimlEncoder encoder;
+	size_t length;
+	void *bytes;
+
+	(void) state;
+	params.max_bytes = 3 * 1024 * 1024;
+	trainer = uiml_encoder_train_begin(&env, &params);
+	assert_non_null(trainer);
+	for (size_t i = 0; i < 30000; i++)
+	{
+		const char *text = i % 10000 == 9999 ? "a concert" : "the league and its striker";
+
+		assert_int_equal(uiml_encoder_train_add(trainer, text, strlen(text)), UIML_OK);
+	}
+	assert_int_equal(uiml_encoder_train_finish(trainer, &bytes, &length), UIML_OK);
+	uiml_encoder_train_destroy(trainer);
+	assert_int_equal(uiml_encoder_open(bytes, length, true, &encoder), UIML_OK);
+	assert_int_equal(encoder.texts, 30000);
+	uiml_free(&env, bytes);
+}
+
 static void
 survives_failing_allocations(void **state)
 {
@@ -503,6 +531,7 @@ main(void)
 		cmocka_unit_test(dims_are_at_most_the_rank),
 		cmocka_unit_test(params_are_checked),
 		cmocka_unit_test(little_memory_takes_a_sample),
+		cmocka_unit_test(one_text_many_times),
 		cmocka_unit_test(survives_failing_allocations),
 		cmocka_unit_test(stops_when_interrupted),
 		cmocka_unit_test(damage_is_noticed),
