@@ -496,6 +496,7 @@ settings_json(const Training *training)
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"features\": \"%s\"", uiml_features_name(training->params.model.features));
+	add_string(&json, "memory_mode", training->source->work != NULL ? "passes" : "memory");
 	if (training->texts != NULL)
 		add_texts(training, &json);
 	add_number(&json, "dims", (double) training->params.model.dims);
