@@ -141,7 +141,7 @@ place_sample(Seeding *seeding)
 		float *row = seeding->row + i * d;
 
 		if (state->spherical)
-			seeding->kernels->scale(x, state->scale[seeding->point[i]], d, row);
+			seeding->kernels->scale(x, kmeans_scale(state, seeding->point[i]), d, row);
 		else
 			seeding->kernels->subtract(x, seeding->shift, d, row);
 		seeding->squares[i] = seeding->kernels->square_sum(row, d);
@@ -281,7 +281,7 @@ static bool
 next_centroid(Seeding *seeding, size_t draws, UimlRng *rng)
 {
 	Kmeans *state = seeding->state;
-	size_t d = seeding->d, drawn[MAX_DRAWS], chosen;
+	size_t d = seeding->d, drawn[MAX_DRAWS] = {0}, chosen;
 
 	add_up(seeding);
 	for (seeding->draws = 0; seeding->draws < draws; seeding->draws++)
@@ -311,7 +311,7 @@ take_first(Kmeans *state)
 	while (kmeans_weight(state, first) <= 0 || kmeans_scale(state, first) == 0)
 		first++;
 	if (state->spherical)
-		state->now.kernels->scale(state->x + first * state->d, state->scale[first], state->d,
+		state->now.kernels->scale(state->x + first * state->d, kmeans_scale(state, first), state->d,
 								  state->centroid);
 	else
 		memcpy(state->centroid, state->x + first * state->d, state->d * sizeof(float));
