@@ -14,7 +14,7 @@ CREATE FUNCTION uiml_create_domain(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION uiml_create_domain(text, pg_catalog.regclass, name, name, name, name, name, name[],
 	pg_catalog.regclass, name, name[], jsonb, interval, text, integer, integer, name, jsonb) IS
-	'Registers a table of events as a domain. Columns that are not given are recognised by name and type and told in a NOTICE (time_col, kind_col, weight_col: '''' for none). items with item_key and item_text hold the texts of items. kind_weights: weight of each kind of event, as JSON. half_life: ''0'' for no decay; NULL lets training choose it. dims 1..1024 and interests 1..4096: NULL lets training choose. schema: where the derived tables go. options: seed, row_scale, col_scale';
+	'Registers a table of events as a domain. Columns that are not given are recognised by name and type and told in a NOTICE (time_col, kind_col, weight_col: '''' for none). items with item_key and item_text hold the texts of items. kind_weights: weight of each kind of event, as JSON. half_life: ''0'' for no decay; NULL lets training choose it. dims 1..1024 and interests 1..4096: NULL lets training choose. schema: where the derived tables go. features: behaviour, text, hybrid or auto (hybrid where there are texts). options: seed, row_scale, col_scale, encoder, whitening';
 
 CREATE FUNCTION uiml_alter_domain(
 	name text, events pg_catalog.regclass DEFAULT NULL,
