@@ -24,7 +24,7 @@ SET client_min_messages = notice;
 
 -- 'auto' takes the texts there are: says what it placed, and keeps an encoder under the domain's name.
 SELECT domain, users, items, events, interests FROM uiml_train('news', 'reads', items => 'articles', interests => 2);
-SELECT settings - '{seed,fold_in,row_scale,col_scale,dims,interests,text_weight,text_dims}'::text[] AS settings,
+SELECT settings - '{seed,fold_in,row_scale,col_scale,dims,interests,text_weight,text_dims,memory_mode}'::text[] AS settings,
 	settings ? 'text_weight' AS weight, (settings->>'text_dims')::integer > 1 AS dims
 FROM uiml.version;
 SELECT encoder, kind FROM uiml.encoders;
