@@ -223,6 +223,7 @@ uiml_entries_file_write(Oid relation, const char *row_col, const char *column_co
 	UimlEntriesFile *file = palloc0(sizeof(UimlEntriesFile));
 	UimlKeyType *column_type = key_type(relation, column_col, context);
 	char *weight = weight_col != NULL ? uiml_relation_number(relation, weight_col) : "1::pg_catalog.float8";
+	Oid types[2];
 
 	file->budget = budget;
 	file->weight_col = weight_col;
@@ -237,11 +238,13 @@ uiml_entries_file_write(Oid relation, const char *row_col, const char *column_co
 	file->sum = palloc(file->capacity * sizeof(double));
 	file->value = palloc(file->capacity * sizeof(float));
 	file->file = BufFileCreateTemp(false);
-	uiml_sql_each(
+	types[0] = file->row_type->type;
+	types[1] = column_type->type;
+	uiml_sql_each_typed(
 		psprintf("SELECT %s, %s, %s FROM %s r ORDER BY %s, %s, 3", uiml_relation_column(relation, row_col),
 				 uiml_relation_column(relation, column_col), weight, uiml_relation_name(relation),
 				 sort_key(relation, row_col, file->row_type), sort_key(relation, column_col, column_type)),
-		NULL, true, write_entry, file);
+		NULL, true, types, lengthof(types), write_entry, file);
 	if (file->begun)
 		write_row(file);
 	check_budget(file, uiml_keys_finish_memory(uiml_keys_count(file->table)));

@@ -252,8 +252,8 @@ uiml_neighbours_of_vector(PG_FUNCTION_ARGS)
 		uiml_key_type(get_atttype(relation, get_attnum(relation, key_col)), key_col, CurrentMemoryContext);
 	ranking.scratch = AllocSetContextCreate(CurrentMemoryContext, "uiml result rows", ALLOCSET_DEFAULT_SIZES);
 	uiml_sql_param(&params, uiml_vector_type(), PointerGetDatum(PG_GETARG_INTEREST_VECTOR_P(3)), false);
-	uiml_sql_each(nearest_query(fcinfo, relation, key_col, vector_col, distance, k, ranking.type), &params,
-				  true, put_ranked, &ranking);
+	uiml_sql_each_typed(nearest_query(fcinfo, relation, key_col, vector_col, distance, k, ranking.type),
+						&params, true, &ranking.type->type, 1, put_ranked, &ranking);
 	MemoryContextDelete(ranking.scratch);
 	return (Datum) 0;
 }

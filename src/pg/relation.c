@@ -365,6 +365,7 @@ static uint64
 read_relation(VectorReader *reader, Oid relation, const char *vector_col, const char *key_col)
 {
 	char *sql = vectors_query(reader, relation, vector_col, key_col);
+	Oid types[2] = {uiml_vector_type(), InvalidOid}; /* the key comes second */
 	int nest_level = NewGUCNestLevel();
 	MemoryContext old;
 
@@ -375,14 +376,14 @@ read_relation(VectorReader *reader, Oid relation, const char *vector_col, const 
 
 	if (key_col != NULL)
 	{
-		reader->vectors->key_type = get_atttype(relation, column_number(relation, key_col));
+		types[1] = reader->vectors->key_type = get_atttype(relation, column_number(relation, key_col));
 		reader->keys = uiml_keys_begin(uiml_key_type(reader->vectors->key_type, key_col, reader->context),
 									   reader->context, reader->budget);
 	}
 	reader->scratch =
 		AllocSetContextCreate(reader->context, "uiml detoasted vectors", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(reader->context);
-	uiml_sql_each(sql, NULL, true, read_vector, reader);
+	uiml_sql_each_typed(sql, NULL, true, types, key_col != NULL ? 2 : 1, read_vector, reader);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(reader->scratch);
 	AtEOXact_GUC(true, nest_level);

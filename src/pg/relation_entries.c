@@ -135,11 +135,10 @@ entries_query(Oid relation, const char *row_col, const char *column_col, const c
 }
 
 static UimlKeyTable *
-keys_begin(EntryReader *reader, Oid relation, const char *column)
+keys_begin(EntryReader *reader, Oid relation, const char *column, Oid *type)
 {
-	Oid type = get_atttype(relation, get_attnum(relation, column));
-
-	return uiml_keys_begin(uiml_key_type(type, column, reader->context), reader->context, reader->budget);
+	*type = get_atttype(relation, get_attnum(relation, column));
+	return uiml_keys_begin(uiml_key_type(*type, column, reader->context), reader->context, reader->budget);
 }
 
 /* --- after the last row --------------------------------------------------------------------------------- */
@@ -224,12 +223,13 @@ static bool
 read_relation(EntryReader *reader, Oid relation, const char *row_col, const char *column_col)
 {
 	char *sql = entries_query(relation, row_col, column_col, reader->weight_col);
+	Oid types[2];
 
 	reader->capacity = FIRST_ENTRIES;
-	reader->rows = keys_begin(reader, relation, row_col);
-	reader->columns = keys_begin(reader, relation, column_col);
+	reader->rows = keys_begin(reader, relation, row_col, &types[0]);
+	reader->columns = keys_begin(reader, relation, column_col, &types[1]);
 	reader->entry = MemoryContextAllocHuge(reader->context, reader->capacity * sizeof(UimlEntry));
-	uiml_sql_each(sql, NULL, true, read_entry, reader);
+	uiml_sql_each_typed(sql, NULL, true, types, lengthof(types), read_entry, reader);
 	reader->entry = repalloc_huge(reader->entry, Max(reader->n, 1) * sizeof(UimlEntry));
 	return reader->overflow == 0 && fits_beside(reader);
 }

@@ -38,6 +38,8 @@ typedef struct RowReceiver
 	DestReceiver pub;
 	UimlRowFn row_fn;
 	void *ctx;
+	const Oid *types; /* n_types, of the first columns; InvalidOid: any */
+	int n_types;
 	MemoryContext context; /* of the caller; the executor's own is freed behind the callback's back */
 } RowReceiver;
 
@@ -58,9 +60,19 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
-	(void) self;
+	const RowReceiver *receiver = (const RowReceiver *) self;
+
 	(void) operation;
-	(void) typeinfo;
+	for (int i = 0; i < receiver->n_types; i++)
+	{
+		Oid type = TupleDescAttr(typeinfo, i)->atttypid;
+
+		if (OidIsValid(receiver->types[i]) && getBaseType(type) != getBaseType(receiver->types[i]))
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("a column that was to be read has changed its type from %s to %s",
+								   format_type_be(receiver->types[i]), format_type_be(type)),
+							errhint("Run the statement again when nobody alters the table.")));
+	}
 }
 
 static void
@@ -85,6 +97,8 @@ row_receiver(UimlRowFn row_fn, void *ctx)
 	receiver.pub.mydest = DestTuplestore;
 	receiver.row_fn = row_fn;
 	receiver.ctx = ctx;
+	receiver.types = NULL;
+	receiver.n_types = 0;
 	receiver.context = CurrentMemoryContext;
 	return receiver;
 }
@@ -146,17 +160,26 @@ uiml_sql_param_text(UimlSqlParams *params, const char *value)
 }
 
 uint64
-uiml_sql_each(const char *sql, const UimlSqlParams *params, bool read_only, UimlRowFn row_fn, void *ctx)
+uiml_sql_each_typed(const char *sql, const UimlSqlParams *params, bool read_only, const Oid *types, int n,
+					UimlRowFn row_fn, void *ctx)
 {
 	RowReceiver receiver = row_receiver(row_fn, ctx);
 	SPIExecuteOptions options = {0};
 
+	receiver.types = types;
+	receiver.n_types = n;
 	options.read_only = read_only;
 	options.dest = &receiver.pub;
 	connect_spi();
 	if (params != NULL && params->n > 0)
 		options.params = param_list(params->n, params->type, params->value, params->null);
 	return finish_spi(SPI_execute_extended(sql, &options), sql);
+}
+
+uint64
+uiml_sql_each(const char *sql, const UimlSqlParams *params, bool read_only, UimlRowFn row_fn, void *ctx)
+{
+	return uiml_sql_each_typed(sql, params, read_only, NULL, 0, row_fn, ctx);
 }
 
 uint64
