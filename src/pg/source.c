@@ -64,7 +64,8 @@ typedef struct EventReader
 	float *kind_weight; /* by number of kinds; negative: none given */
 	size_t kind_capacity;
 	TimeKind time_kind;
-	int time_at; /* column positions in the slot, -1 for none */
+	Oid time_type; /* that is read without a cast, else InvalidOid */
+	int time_at;   /* column positions in the slot, -1 for none */
 	int kind_at;
 	int weight_at;
 	int text_at;
@@ -296,12 +297,13 @@ read_event(TupleTableSlot *slot, void *ctx)
 /* --- the statement -------------------------------------------------------------------------------------- */
 
 static TimeKind
-time_kind_of(const UimlDomain *domain, const char **cast)
+time_kind_of(const UimlDomain *domain, const char **cast, Oid *read_as)
 {
 	AttrNumber number;
 	Oid type;
 
 	*cast = "pg_catalog.float8";
+	*read_as = InvalidOid;
 	if (domain->time_col == NULL)
 		return TIME_NONE;
 	number = get_attnum(domain->events, domain->time_col);
@@ -311,9 +313,11 @@ time_kind_of(const UimlDomain *domain, const char **cast)
 		case TIMESTAMPTZOID:
 		case TIMESTAMPOID:
 			*cast = NULL;
+			*read_as = type;
 			return TIME_STAMP;
 		case DATEOID:
 			*cast = NULL;
+			*read_as = type;
 			return TIME_DATE;
 		default:
 			return TIME_EPOCH;
@@ -377,7 +381,7 @@ events_query(EventReader *reader, Oid user_type, Oid item_type, bool in_user_ord
 	appendStringInfoString(&sql, "SELECT ");
 	add_column(&sql, domain->user_col, uiml_key_type_sql(user_type), &n);
 	add_column(&sql, domain->item_col, uiml_key_type_sql(item_type), &n);
-	reader->time_kind = time_kind_of(domain, &time_cast);
+	reader->time_kind = time_kind_of(domain, &time_cast, &reader->time_type);
 	reader->time_at = reader->kind_at = reader->weight_at = reader->text_at = -1;
 	if (reader->time_kind != TIME_NONE)
 		reader->time_at = add_column(&sql, domain->time_col, time_cast, &n);
@@ -518,7 +522,7 @@ finish_events(EventReader *reader, uint64 seed)
 		text = uiml_keys_finish(reader->texts, seed, &source->texts);
 	if (source->items.n + source->texts.n > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many items and texts")));
-	columns = (UimlColumnNumbers){item, text, source->items.n};
+	columns = (UimlColumnNumbers){item, text, source->items.n, source->texts.n};
 	for (size_t i = 0; source->events != NULL && i < source->n_events; i++)
 	{
 		UimlEvent *event = &source->events[i];
@@ -583,6 +587,7 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 						  .progress = reading->progress,
 						  .progress_ctx = reading->progress_ctx,
 						  .expected_rows = expected_rows(domain->events)};
+	Oid types[3] = {InvalidOid}; /* keys are cast to theirs; the time comes third */
 	char *query;
 
 	source->context = context;
@@ -607,7 +612,9 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 		source->events = MemoryContextAllocHuge(context, reader.capacity * sizeof(UimlEvent));
 
 	MemoryContextSwitchTo(work);
-	uiml_sql_each(query, NULL, false, read_event, &reader);
+	if (reader.time_at >= 0)
+		types[reader.time_at] = reader.time_type;
+	uiml_sql_each_typed(query, NULL, false, types, reader.time_at + 1, read_event, &reader);
 	read_new_items(&reader, item_type);
 	reader.full = reader.full || !keys_fit(&reader);
 	if (reader.full && may_lack)

@@ -239,6 +239,7 @@ uiml_spool_finish(UimlSpool *spool, const UimlDomain *domain, const char *suffix
 
 	spool_user(spool);
 	work = work_create(spool, domain, n_users, columns->n_items, context);
+	work->n_columns = columns->n_items + columns->n_texts;
 	uiml_act_as_owner(domain, &caller);
 	work->table = uiml_storage_new_work_table(domain, suffix);
 	old = MemoryContextSwitchTo(spool->context);
@@ -263,6 +264,12 @@ typedef struct WorkReader
 	int64 last;
 } WorkReader;
 
+pg_noreturn static void
+refuse_stored(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid stored data in %s", "work table")));
+}
+
 static void
 read_user(TupleTableSlot *slot, void *ctx)
 {
@@ -276,12 +283,14 @@ read_user(TupleTableSlot *slot, void *ctx)
 	user = (uint32) DatumGetInt32(slot->tts_values[0]);
 	if (slot->tts_isnull[0] || slot->tts_isnull[1] || (int64) user <= reader->last ||
 		user >= reader->work->n_users)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid stored data in %s", "work table")));
+		refuse_stored();
 	reader->last = user;
 	if (reader->role != NULL && reader->role[user] != reader->which)
 		return;
 	old = MemoryContextSwitchTo(reader->scratch);
 	events = unpack(slot->tts_values[1], user, &n);
+	if (n > 0 && events[n - 1].item >= reader->work->n_columns)
+		refuse_stored(); /* they are in order */
 	MemoryContextSwitchTo(old);
 	reader->user_fn(reader->ctx, user, events, n);
 	MemoryContextReset(reader->scratch);
@@ -299,14 +308,15 @@ uiml_work_each(const UimlWorkTable *work, const uint8_t *role, uint8_t which, Ui
 						 .scratch =
 							 AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_DEFAULT_SIZES),
 						 .last = -1};
+	static const Oid types[] = {INT4OID, BYTEAOID};
 	UimlActing caller;
 
 	uiml_act_as_owner(work->domain, &caller);
 	/* In the order of the heap: from its first page on, by one process. */
 	uiml_sql_setting("synchronize_seqscans", "off");
 	uiml_sql_setting("max_parallel_workers_per_gather", "0");
-	uiml_sql_each(psprintf("SELECT w.user_no, w.events FROM %s w", uiml_relation_name(work->table)), NULL,
-				  false, read_user, &reader);
+	uiml_sql_each_typed(psprintf("SELECT w.user_no, w.events FROM %s w", uiml_relation_name(work->table)),
+						NULL, false, types, lengthof(types), read_user, &reader);
 	uiml_act_as_self(&caller);
 	MemoryContextDelete(reader.scratch);
 }
@@ -324,7 +334,7 @@ load_user(void *ctx, uint32 user, const UimlEvent *events, size_t n)
 	Loading *loading = ctx;
 
 	if (n != loading->work->user_events[user])
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid stored data in %s", "work table")));
+		refuse_stored();
 	memcpy(loading->event + loading->n, events, n * sizeof(UimlEvent));
 	loading->n += n;
 }

@@ -6,6 +6,9 @@
  * The table is <domain>_work_<suffix> (user_no integer, events bytea), unlogged, next to the domain's other tables
  * and their owner's; it is made and dropped in one transaction.  user_no ascends in the order of the rows, and
  * events are packed as core/userpack.h says.
+ *
+ * What is read from it is checked all the same: functions of the owner's may run while it is there, in a view that
+ * texts are read from, and the table is his to alter.
  */
 #ifndef UIML_PG_WORKTABLE_H
 #define UIML_PG_WORKTABLE_H
@@ -19,6 +22,7 @@ typedef struct UimlWorkTable
 	const UimlDomain *domain;
 	Oid table;
 	size_t n_users;
+	size_t n_columns;    /* items and texts */
 	size_t n_pairs;      /* of user and item */
 	size_t multi_users;  /* with two items or more */
 	uint8_t *multi;      /* by user: has two items or more */
@@ -39,6 +43,7 @@ typedef struct UimlColumnNumbers
 	const uint32 *item;
 	const uint32 *text;
 	size_t n_items;
+	size_t n_texts;
 } UimlColumnNumbers;
 
 static inline uint32
