@@ -262,12 +262,12 @@ add_masses(const UimlPassJob *job, const Row *row, UimlPassItem *cell)
 	}
 }
 
-/* gram += z z', both triangles. */
+/* gram += z z', the upper triangle. */
 static void
 add_gram(const UimlKernels *kernels, const float *z, size_t l, double *gram)
 {
 	for (size_t i = 0; i < l; i++)
-		kernels->accumulate_weighted(z, z[i], l, gram + i * l);
+		kernels->accumulate_weighted(z + i, z[i], l - i, gram + i * l + i);
 }
 
 static void

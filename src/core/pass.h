@@ -15,7 +15,7 @@ typedef enum UimlPassKind
 {
 	UIML_PASS_MASSES = 1,  /* by item: entries, largest value, squares, masses; see UimlPassItem */
 	UIML_PASS_PRODUCT = 2, /* A'(A basis), n_items x width floats */
-	UIML_PASS_GRAM = 3,    /* (A basis)'(A basis), width x width doubles */
+	UIML_PASS_GRAM = 3,    /* (A basis)'(A basis), width x width doubles, upper triangle */
 	UIML_PASS_PRIOR = 4    /* width interests: sums of users' distributions */
 } UimlPassKind;
 

@@ -373,7 +373,10 @@ take_gram(void *ctx, const UimlPassState *sum)
 {
 	Matrix *matrix = ctx;
 
-	memcpy(matrix->gram, sum->cell, sum->width * sum->width * sizeof(double));
+	for (size_t i = 0; i < sum->width; i++)
+		for (size_t j = i; j < sum->width; j++)
+			matrix->gram[i * sum->width + j] = matrix->gram[j * sum->width + i] =
+				sum->cell[i * sum->width + j];
 	return UIML_OK;
 }
 

@@ -290,7 +290,7 @@ test_products(void **state)
 					expected += a[u * ITEMS + i] * z[u * WIDTH + j];
 				assert_true(fabs(cell[i * WIDTH + j] - expected) < 1e-4);
 			}
-			for (size_t k = 0; k < WIDTH; k++)
+			for (size_t k = j; k < WIDTH; k++)
 			{
 				double expected = 0;
 
