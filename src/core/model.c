@@ -340,8 +340,8 @@ cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, cons
 
 		kmeans.seed = params->seed;
 		kmeans.spherical = true;
-		status = uiml_kmeans(env, point, weight, model->n_items, model->interest_dims, &kmeans, model->centroid,
-							 model->interest, result, NULL);
+		status = uiml_kmeans(env, point, weight, model->n_items, model->interest_dims, &kmeans,
+							 model->centroid, model->interest, result, NULL);
 		if (status == UIML_OK && params->drop_small && attempt < DROP_ATTEMPTS)
 			status = count_small(env, model, result->k, &small);
 		if (status != UIML_OK || small == 0 || small >= result->k)
