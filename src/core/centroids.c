@@ -4,12 +4,17 @@
  *
  * Which centroid is nearest is decided in float by the fused kernel.  The distance to it is then taken again as
  * a sum of squared differences, and the second as what it exceeds the first by: so a point that is a centroid
- * has distance zero, and near ties apart, no figure suffers from the cancellation in |x|^2 - 2 x'c + |c|^2.
+ * has distance zero.  Where the two are not apart by more than the cancellation in |x|^2 - 2 x'c + |c|^2 can make of
+ * them, all distances of the point are taken that way.  In most data these are some points in ten thousand; where
+ * clusters lie together far from the others, it is all of theirs.
  */
 #include "core/centroids.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define MIDDLE_ROWS 255 /* that a middle is taken of */
 
 static size_t
 padded(const UimlKernels *kernels, size_t k)
@@ -42,19 +47,30 @@ uiml_centroids_init(UimlCentroids *centroids, size_t k, size_t d, bool spherical
 	centroids->offset = centroids->panels + padded(kernels, k) * d;
 }
 
-/* The mean of the centroids, by columns in double. */
-static void
-set_shift(UimlCentroids *centroids, const float *centroid)
+static int
+compare_floats(const void *a, const void *b)
 {
-	size_t k = centroids->k, d = centroids->d;
+	float x = *(const float *) a, y = *(const float *) b;
+
+	return (x > y) - (x < y);
+}
+
+void
+uiml_rows_middle(const float *x, const size_t *row, size_t n, size_t d, float *middle)
+{
+	size_t count = n < MIDDLE_ROWS ? n : MIDDLE_ROWS;
+	float value[MIDDLE_ROWS];
 
 	for (size_t j = 0; j < d; j++)
 	{
-		double sum = 0;
+		for (size_t i = 0; i < count; i++)
+		{
+			size_t at = (size_t) ((double) i / (double) count * (double) n);
 
-		for (size_t c = 0; c < k && !centroids->spherical; c++)
-			sum += (double) centroid[c * d + j];
-		centroids->shift[j] = (float) (sum / (double) k);
+			value[i] = x[(row != NULL ? row[at] : at) * d + j];
+		}
+		qsort(value, count, sizeof(float), compare_floats);
+		middle[j] = value[count / 2];
 	}
 }
 
@@ -82,13 +98,16 @@ uiml_centroids_set(UimlCentroids *centroids, const float *centroid, size_t k)
 	double longest = 0;
 
 	centroids->k = k;
-	set_shift(centroids, centroid);
+	if (centroids->spherical)
+		memset(centroids->shift, 0, d * sizeof(float));
+	else
+		uiml_rows_middle(centroid, NULL, k, d, centroids->shift);
 	for (size_t c = 0; c < k; c++)
 	{
 		kernels->subtract(centroid + c * d, centroids->shift, d, centroids->near + c * d);
 		longest = fmax(longest, kernels->square_sum(centroids->near + c * d, d));
 	}
-	centroids->longest = sqrt(longest);
+	centroids->longest = longest;
 	uiml_panels_pack(kernels, centroids->near, k, d, centroids->panels, centroids->offset);
 }
 
@@ -99,6 +118,23 @@ uiml_centroids_place(const UimlCentroids *centroids, const float *x, double scal
 		centroids->kernels->scale(x, scale, centroids->d, row);
 	else
 		centroids->kernels->subtract(x, centroids->shift, centroids->d, row);
+}
+
+/* Both distances by comparing with every centroid, the lower number of equals. */
+static void
+compare_all(const UimlCentroids *centroids, const float *row, UimlNearest *nearest)
+{
+	*nearest = (UimlNearest){.distance = INFINITY, .second = INFINITY};
+	for (size_t c = 0; c < centroids->k; c++)
+	{
+		double distance =
+			centroids->kernels->l2_squared(row, centroids->near + c * centroids->d, centroids->d);
+
+		if (distance < nearest->distance)
+			*nearest = (UimlNearest){(uint32_t) c, distance, nearest->distance};
+		else if (distance < nearest->second)
+			nearest->second = distance;
+	}
 }
 
 void
@@ -114,25 +150,28 @@ uiml_centroids_nearest(const UimlCentroids *centroids, const float *rows, size_t
 	{
 		const float *near = centroids->near + cluster[i] * d;
 		double distance = centroids->kernels->l2_squared(rows + i * d, near, d);
+		double apart = 2 * ((double) second[i] - (double) best[i]);
 
-		nearest[i] = (UimlNearest){.cluster = cluster[i],
-								   .distance = distance,
-								   .second = distance + 2 * ((double) second[i] - (double) best[i])};
+		nearest[i] = (UimlNearest){.cluster = cluster[i], .distance = distance, .second = distance + apart};
+		if (isfinite(distance) && !(apart > uiml_centroids_error(centroids, &nearest[i])))
+			compare_all(centroids, rows + i * d, &nearest[i]);
 	}
 }
 
 /*
  * A score is a chain of d fused multiply-adds, the last of them with the offset: each rounds by at most 2^-24 of
  * what the sum of absolute products can be, |x| |c| (Higham 2002, section 3.1).  Placing rounds x and c once
- * more.  Two scores, doubled.
+ * more.  Two scores, doubled: 4 (d + 6) 2^-24 times |x| |c| + |c|^2 / 2, which is at most |x|^2 / 4 + 3/2 |c|^2.  x is
+ * no longer than its centroid and the distance to it together; nor is any centroid as near as the second longer than x
+ * and that distance, and farther ones can't be taken for near.
  */
 double
-uiml_centroids_error(const UimlCentroids *centroids, double distance)
+uiml_centroids_error(const UimlCentroids *centroids, const UimlNearest *nearest)
 {
-	double c = centroids->longest;
-	double x = distance + c;
+	double x = 2 * (nearest->distance + 2 * (double) centroids->offset[nearest->cluster]);
+	double c = fmin(centroids->longest, 2 * (x + fmax(nearest->second, nearest->distance)));
 
-	return 4 * ldexp((double) centroids->d + 6, -24) * (x * c + c * c / 2);
+	return 4 * 0x1p-24 * ((double) centroids->d + 6) * (x / 4 + 1.5 * c);
 }
 
 double

@@ -9,7 +9,7 @@
 #include "core/uiml.h"
 
 /*
- * k centroids of d dimensions.  Points and centroids are taken relative to shift, the mean of the centroids:
+ * k centroids of d dimensions.  Points and centroids are taken relative to shift, the middle of the centroids:
  * |c|^2 / 2 - x'c would cancel where the data lie far from the origin.  Directions (spherical) are not shifted.
  */
 typedef struct UimlCentroids
@@ -22,7 +22,7 @@ typedef struct UimlCentroids
 	float *near;    /* k x d: centroid - shift */
 	float *panels;  /* as kernels->nearest takes them */
 	float *offset;  /* k, rounded up to whole panels */
-	double longest; /* norm of the longest row of near */
+	double longest; /* squared norm of the longest row of near */
 } UimlCentroids;
 
 /* Bytes of the arrays for up to k centroids. */
@@ -67,10 +67,19 @@ extern void uiml_centroids_nearest(const UimlCentroids *centroids, const float *
 
 /*
  * uiml_centroids_error
- *		A bound on the rounding error of second - distance, for a point within distance (not squared) of its
- *		centroid.
+ *		A bound on the rounding error of second - distance, as a difference of scores, for a point that nearest
+ *		is about.
  */
-extern double uiml_centroids_error(const UimlCentroids *centroids, double distance);
+extern double uiml_centroids_error(const UimlCentroids *centroids, const UimlNearest *nearest);
+
+/*
+ * uiml_rows_middle
+ *		The median of each column of n > 0 rows of d elements, finite, or of a few hundred of the rows, evenly spaced.
+ *		Near most rows however far away some are, as a mean is not.
+ *
+ * row:		which rows of x; NULL: the first n
+ */
+extern void uiml_rows_middle(const float *x, const size_t *row, size_t n, size_t d, float *middle);
 
 /* 1 / |x|, or 0 for a zero vector: the scale of a direction.  In double, so that denormals have one too. */
 extern double uiml_direction_scale(const float *x, size_t d);

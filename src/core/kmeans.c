@@ -16,7 +16,8 @@
  *
  *		sum w |x - c|^2  =  sum w |x|^2  +  sum over clusters of  mass |c|^2 - 2 c'sum
  *
- * which is good enough to stop by; the one in the result is summed over points.
+ * which is good enough to stop by, unless points lie so far from the origin that nothing but rounding is left of it; the
+ * one in the result is summed over points.
  *
  * A cluster that loses all its weight takes over the point that is farthest from its own centroid, the first
  * of equals, which lowers the inertia; nothing is random after the seeding.
@@ -68,10 +69,11 @@ keeps_cluster(const Assignment *a, size_t i)
 	double others = own == a->mover ? a->second : a->farthest;
 	double upper = ((double) state->upper[i] + (double) state->moved[own]) * ROUND_UP;
 	double lower = ((double) state->lower[i] - others) * ROUND_DOWN;
+	UimlNearest nearest = {own, upper * upper, lower * lower};
 
 	state->upper[i] = (float) upper;
 	state->lower[i] = (float) lower;
-	return lower > upper && (lower - upper) * (lower + upper) > uiml_centroids_error(&state->now, upper);
+	return lower > upper && (lower - upper) * (lower + upper) > uiml_centroids_error(&state->now, &nearest);
 }
 
 /* Finds the nearest centroids of count points. */
@@ -88,7 +90,7 @@ assign_points(const Assignment *a, const size_t *point, size_t count, float *row
 	for (size_t r = 0; r < count; r++)
 	{
 		double distance = sqrt(nearest[r].distance);
-		double second = nearest[r].second - uiml_centroids_error(&state->now, distance);
+		double second = nearest[r].second - uiml_centroids_error(&state->now, &nearest[r]);
 
 		state->cluster[point[r]] = nearest[r].cluster;
 		state->upper[point[r]] = (float) (distance * ROUND_UP);
@@ -417,6 +419,15 @@ refill_empty(Kmeans *state)
 
 /* --- iterations ----------------------------------------------------------------------------------------- */
 
+/* The inertia fell by less than the tolerance, and not by less than what it is known to. */
+static bool
+has_settled(const Kmeans *state, double before, double tolerance)
+{
+	double enough = tolerance * fabs(before);
+
+	return tolerance > 0 && before - state->inertia <= enough && ldexp(state->squares, -50) <= enough;
+}
+
 bool
 uiml_kmeans_centroid(const double *sum, double mass, size_t d, bool spherical, float *centroid)
 {
@@ -477,8 +488,7 @@ uiml_kmeans_lloyd(Kmeans *state, const UimlKmeansParams *params)
 		if (status == UIML_OK)
 			status = update_sums(state, &changed);
 		state->inertia = inertia_of_sums(state);
-		if (changed == 0 ||
-			(params->tolerance > 0 && before - state->inertia <= params->tolerance * fabs(before)))
+		if (changed == 0 || has_settled(state, before, params->tolerance))
 			break;
 	}
 	return status;
@@ -502,6 +512,21 @@ drop_empty(Kmeans *state)
 		return UIML_OK;
 	state->k = kept;
 	return uiml_kmeans_assign(state);
+}
+
+/* The inertia summed over points. */
+static UimlStatus
+measure_inertia(Kmeans *state)
+{
+	Assignment a = {.state = state};
+	UimlStatus status = run_jobs(&a, measure_piece, NULL, NULL);
+	double sum = 0;
+
+	for (size_t i = 0; status == UIML_OK && i < state->n; i++)
+		if (state->cluster[i] != NO_CLUSTER)
+			sum += kmeans_weight(state, i) * (double) state->upper[i] * (double) state->upper[i];
+	state->inertia = state->spherical ? sum / 2 : sum;
+	return status;
 }
 
 static bool
@@ -549,6 +574,8 @@ uiml_kmeans_run(Kmeans *state, const UimlKmeansParams *params, UimlRng *rng)
 			status = uiml_kmeans_lloyd(state, params);
 		if (status == UIML_OK)
 			status = drop_empty(state);
+		if (status == UIML_OK && restarts > 1)
+			status = measure_inertia(state);
 		if (status != UIML_OK || !(state->inertia < best_inertia))
 			continue;
 		best_inertia = state->inertia;

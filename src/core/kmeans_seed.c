@@ -37,7 +37,7 @@ typedef struct Seeding
 	size_t n, d;
 	size_t piece_points;
 	size_t *point;      /* n: index among the state's points */
-	float *shift;       /* d: the mean of the sample; zero for directions */
+	float *shift;       /* d: the middle of the sample; zero for directions */
 	float *row;         /* n, and UIML_NEAREST_POINTS more, x d: x - shift, or directions */
 	double *squares;    /* n: |row|^2 */
 	double *distance;   /* n: squared, to the nearest centroid */
@@ -118,7 +118,7 @@ draw_sample(Seeding *seeding, UimlRng *rng)
 	}
 }
 
-/* The rows of the sample, relative to its mean unless they are directions. */
+/* The rows of the sample, relative to its middle unless they are directions. */
 static void
 place_sample(Seeding *seeding)
 {
@@ -126,15 +126,7 @@ place_sample(Seeding *seeding)
 	size_t n = seeding->n, d = seeding->d;
 
 	if (!state->spherical)
-	{
-		double *sum = state->sum; /* not in use yet */
-
-		memset(sum, 0, d * sizeof(double));
-		for (size_t i = 0; i < n; i++)
-			seeding->kernels->accumulate(state->x + seeding->point[i] * d, d, sum);
-		for (size_t j = 0; j < d; j++)
-			seeding->shift[j] = (float) (sum[j] / (double) n);
-	}
+		uiml_rows_middle(state->x, seeding->point, n, d, seeding->shift);
 	for (size_t i = 0; i < n; i++)
 	{
 		const float *x = state->x + seeding->point[i] * d;

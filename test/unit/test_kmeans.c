@@ -697,6 +697,50 @@ test_euclidean_planted(void **state)
 	free(points), free(label);
 }
 
+/* A few points far away leave the clusters of all others as they are. */
+static void
+test_far(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	double far[] = {1e3, 1e6, 1e9, 1e14};
+	size_t n = 1000, d = 3, *label = malloc(n * sizeof(size_t));
+	float *points = malloc(n * d * sizeof(float));
+	UimlKmeansParams params = uiml_kmeans_defaults(7);
+	UimlKmeansCluster each[7];
+	UimlRng rng;
+
+	(void) state;
+	uiml_rng_init(&rng, 5);
+	for (size_t t = 0; t < 4; t++)
+	{
+		UimlKmeansResult result;
+		float centroid[7 * 3];
+		uint32_t *cluster = malloc(n * sizeof(uint32_t));
+		double inertia = 0;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			label[i] = i % 200 == 3 ? 6 : i % 6;
+			for (size_t j = 0; j < d; j++)
+				points[i * d + j] =
+					label[i] == 6 ? (float) far[t]
+								  : (float) ((double) (label[i] >> j & 1) * 4 +
+											 (j == 0 ? (double) label[i] : 0) + .2 * uiml_rng_normal(&rng));
+		}
+		assert_int_equal(uiml_kmeans(&env, points, NULL, n, d, &params, centroid, cluster, &result, each),
+						 UIML_OK);
+		assert_int_equal(result.k, 7);
+		assert_true(same_partition(n, label, cluster));
+		for (size_t i = 0; i < n * d; i++)
+			inertia += pow((double) points[i] - (double) centroid[cluster[i / d] * d + i % d], 2);
+		assert_true(fabs(result.inertia - inertia) < 1e-5 * inertia);
+		for (size_t c = 0; c < 6; c++)
+			assert_true(each[c].silhouette > .8);
+		free(cluster);
+	}
+	free(points), free(label);
+}
+
 /* What is said to be allocated at the peak is. */
 static void
 test_memory(void **state)
@@ -739,6 +783,7 @@ main(void)
 		cmocka_unit_test(test_lloyd),
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_euclidean_planted),
+		cmocka_unit_test(test_far),
 		cmocka_unit_test(test_memory),
 	};
 
