@@ -124,37 +124,43 @@ row_vector(const UimlEncoderTrainer *trainer, size_t row, const uint32_t *id_of,
 		x[j] = (float) (x[j] / sqrt(squares));
 }
 
-/* Adds the block's rows to the mean (pass 1, cov NULL) or their centred products to cov (pass 2). */
+/* The mean of the rows' vectors, added to trainer->mean. */
 static UimlStatus
-moments_pass(UimlEncoderTrainer *trainer, const uint32_t *id_of, float *x, double *block, double *product,
-			 double *cov)
+mean_of_rows(UimlEncoderTrainer *trainer, const uint32_t *id_of, float *x)
+{
+	for (size_t row = 0; row < trainer->n_rows; row++)
+	{
+		if (row % BLOCK_ROWS == 0 && uiml_interrupted(&trainer->env))
+			return UIML_EINTERRUPTED;
+		row_vector(trainer, row, id_of, x);
+		for (size_t j = 0; j < trainer->dims; j++)
+			trainer->mean[j] += x[j] / (double) trainer->n_rows;
+	}
+	return UIML_OK;
+}
+
+/* Their products about the mean, block by block, added to cov. */
+static UimlStatus
+covariance_of_rows(UimlEncoderTrainer *trainer, const uint32_t *id_of, float *x, double *block,
+				   double *product, double *cov)
 {
 	size_t dims = trainer->dims;
 	size_t filled = 0;
 
 	for (size_t row = 0; row < trainer->n_rows; row++)
 	{
+		UimlStatus status;
+
 		row_vector(trainer, row, id_of, x);
 		for (size_t j = 0; j < dims; j++)
-		{
-			if (cov == NULL)
-				trainer->mean[j] += x[j] / (double) trainer->n_rows;
-			else
-				block[filled * dims + j] = x[j] - trainer->mean[j];
-		}
+			block[filled * dims + j] = x[j] - trainer->mean[j];
 		if (++filled < BLOCK_ROWS && row + 1 < trainer->n_rows)
 			continue;
-		if (uiml_interrupted(&trainer->env))
-			return UIML_EINTERRUPTED;
-		if (cov != NULL)
-		{
-			UimlStatus status = uiml_gram_f64(&trainer->env, filled, dims, block, product);
-
-			if (status != UIML_OK)
-				return status;
-			for (size_t i = 0; i < dims * dims; i++)
-				cov[i] += product[i] / (double) trainer->n_rows;
-		}
+		status = uiml_gram_f64(&trainer->env, filled, dims, block, product);
+		if (status != UIML_OK)
+			return status;
+		for (size_t i = 0; i < dims * dims; i++)
+			cov[i] += product[i] / (double) trainer->n_rows;
 		filled = 0;
 	}
 	return UIML_OK;
@@ -217,9 +223,9 @@ learn_whitening(UimlEncoderTrainer *trainer)
 		trainer->mean != NULL && trainer->whiten != NULL)
 	{
 		invert_numbers(trainer, id_of);
-		status = moments_pass(trainer, id_of, x, NULL, NULL, NULL);
+		status = mean_of_rows(trainer, id_of, x);
 		if (status == UIML_OK)
-			status = moments_pass(trainer, id_of, x, block, product, cov);
+			status = covariance_of_rows(trainer, id_of, x, block, product, cov);
 		if (status == UIML_OK)
 			status = whitening_of(trainer, cov, product);
 	}
