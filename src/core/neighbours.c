@@ -17,10 +17,11 @@
  *
  *		cosine		q'x >= 1 - t - e, for unit vectors
  *		l2			q'x - (1 - e) |x|^2 / 2 >= ((1 - e) |q|^2 - t^2) / 2, with the mean of all x subtracted
- *		product		q'x + e |x|^2 >= -t - e |q|^2, since |q||x| is below |q|^2 + |x|^2
+ *		product		q'x + e |x|^2 >= -t - e (|t| + |q|^2), since |q||x| is below |q|^2 + |x|^2
  *
  * with t the distance of the k-th best so far.  For l2 and the product, vectors are first divided by a power
- * of two that none is longer than: nothing overflows.
+ * of two that none is longer than: nothing overflows.  Products of elements that are no normal floats are off by
+ * half of the smallest one each in the distance that defines the result, which the threshold grants as well.
  */
 #include "core/neighbours.h"
 
@@ -114,7 +115,7 @@ static float
 threshold_of(const UimlNeighbours *search, double square, double t)
 {
 	double e = search->error;
-	double threshold;
+	double threshold, lost;
 
 	switch (search->job.distance)
 	{
@@ -127,7 +128,8 @@ threshold_of(const UimlNeighbours *search, double square, double t)
 			break;
 		default:
 			t = t / search->scale / search->scale;
-			threshold = -t - e * (fabs(t) + square);
+			lost = (double) search->job.d * FLT_TRUE_MIN / search->scale / search->scale;
+			threshold = -t - e * (fabs(t) + square) - lost;
 	}
 	return (float) (threshold - FLT_MIN); /* products may underflow */
 }

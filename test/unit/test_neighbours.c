@@ -22,6 +22,7 @@ typedef enum Kind
 	ALIKE,    /* few different vectors: most distances tie */
 	FAR_AWAY, /* differences are lost beside the distance from the origin */
 	HUGE_ONES,
+	FAINT, /* products of elements keep few bits, or none */
 	TINY,
 	MIXED, /* lengths from 1e-30 to 1e30, and zeros */
 	N_KINDS
@@ -48,6 +49,8 @@ vectors(Kind kind, size_t n, size_t d, uint64_t seed)
 				value = 1e4 + 1e-2 * value;
 			else if (kind == HUGE_ONES)
 				value *= 5e36;
+			else if (kind == FAINT)
+				value *= 1e-22;
 			else if (kind == TINY)
 				value *= 1e-41;
 			x[i * d + j] = (float) (value * length);
