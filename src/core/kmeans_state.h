@@ -18,6 +18,10 @@
 /* Points between two questions whether to stop, where little is done for each. */
 #define STRIDE 65536
 
+/* Distances are floats; bounds are rounded away from each other by more than half of the last digit. */
+#define ROUND_UP   (1 + 0x1p-22)
+#define ROUND_DOWN (1 - 0x1p-22)
+
 typedef struct Kmeans
 {
 	const UimlEnv *env;
@@ -89,6 +93,15 @@ extern UimlStatus uiml_kmeans_refine(Kmeans *state, const UimlKmeansParams *para
 
 /* Points nearer than this, not squared, count as the same: what rounding to float may set apart. */
 extern double uiml_kmeans_same(const Kmeans *state, size_t i);
+
+/*
+ * Assigns points by the centroids as they are now; where bounded, the bounds hold for the centroids before, and
+ * moved says how they got here since.
+ */
+extern UimlStatus uiml_kmeans_reassign(Kmeans *state, bool bounded);
+
+/* Makes upper the distance to the own centroid. */
+extern UimlStatus uiml_kmeans_measure(Kmeans *state);
 
 /* Assigns every point to its nearest centroid, and brings the clusters' sums and the inertia up to date. */
 extern UimlStatus uiml_kmeans_assign(Kmeans *state);
