@@ -28,58 +28,14 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-#include "core/behaviour.h"
-#include "core/half_life.h"
 #include "pg/encoder.h"
-#include "pg/env.h"
-#include "pg/passes.h"
-#include "pg/phases.h"
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
-#include "pg/textspace.h"
 #include "pg/trainargs.h"
+#include "pg/training.h"
 #include "pg/trainstore.h"
 
-/* A user's history that has decayed below this share of its weight is as good as gone. */
-#define FADED .01
-
-/* A larger share of users has not gone by itself under a half-life that users chose. */
-#define NEARLY_ALL .97
-
 #define METRICS_K 20
-
-#define INTERRUPT_EVERY 0xfffff
-
-typedef struct Training
-{
-	UimlDomain *domain;
-	MemoryContext context; /* "uiml training" */
-	TimestampTz started;
-	UimlBudget budget;
-	UimlPhases phases;
-	UimlPgEnv pg;
-	UimlEnv inner;
-	UimlEnv env; /* inner, watched by budget */
-	UimlBehaviourParams params;
-	uint64 seed;
-	UimlSource *source;
-	double needed; /* bytes, without text vectors */
-	UimlSplitKeys keys;
-	UimlInteractions interactions; /* empty where the events are in a work table */
-	UimlPasses passes;
-	UimlRows rows;        /* of either */
-	double half_life;     /* seconds, INFINITY for no decay */
-	UimlTextSpace *texts; /* NULL: features are those of behaviour */
-	uint32 *item_users;
-	uint32 *user_events;
-	double *user_last;
-	UimlModel model;
-	size_t n_figures;
-	UimlFigure *figure;
-	MemoryContext labels_context; /* "uiml titles and labels" */
-	UimlLabels *labels;
-	UimlVersionRow row;
-} Training;
 
 /* --- before the work ------------------------------------------------------------------------------------ */
 
@@ -131,54 +87,6 @@ note_rls(Training *training)
 					   "relation.")));
 }
 
-static void
-memory_exceeded(const Training *training, double needed)
-{
-	const UimlSource *source = training->source;
-
-	uiml_budget_exceeded(
-		&training->budget,
-		psprintf("%zu events of %zu users and %zu items", source->n_events, source->users.n, source->items.n),
-		needed);
-}
-
-/* As uiml_check, but for memory that maintenance_work_mem does not allow. */
-static void
-check_status(const Training *training, UimlStatus status, const char *what)
-{
-	if (status == UIML_ENOMEM && training->budget.refused)
-		memory_exceeded(training, 1.5 * (double) training->budget.peak);
-	uiml_check(status, what);
-}
-
-static double
-needed_memory(const Training *training, const UimlSource *source, size_t pairs)
-{
-	return (double) MemoryContextMemAllocated(training->context, true) +
-		   (source->work != NULL ? uiml_passes_training_memory : uiml_training_memory)(
-			   training->domain, source->users.n, source->items.n, pairs, source->n_events, source->has_time,
-			   &training->params);
-}
-
-static void
-check_memory(Training *training, size_t pairs)
-{
-	training->needed = needed_memory(training, training->source, pairs);
-	if (training->needed > (double) training->budget.limit)
-		memory_exceeded(training, training->needed);
-}
-
-/* Would a training fit beside these events? */
-static bool
-training_fits(void *ctx, const UimlSource *source)
-{
-	const Training *training = ctx;
-	size_t multi_users;
-	size_t pairs = uiml_source_pairs(source, &multi_users);
-
-	return needed_memory(training, source, pairs) <= (double) training->budget.limit;
-}
-
 /* What a fit may take: more dimensions are tried only where they fit. */
 static void
 bound_fit(Training *training)
@@ -195,211 +103,6 @@ bound_fit(Training *training)
 }
 
 /* --- the work ------------------------------------------------------------------------------------------- */
-
-/* What the events tell beside their sums. */
-static void
-count_events(Training *training)
-{
-	const UimlSource *source = training->source;
-
-	training->user_events = MemoryContextAllocExtended(training->context, source->users.n * sizeof(uint32),
-													   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	training->user_last = MemoryContextAllocHuge(training->context, source->users.n * sizeof(double));
-	for (size_t u = 0; u < source->users.n; u++)
-		training->user_last[u] = -INFINITY;
-	for (size_t i = 0; i < source->n_events; i++)
-	{
-		const UimlEvent *event = &source->events[i];
-
-		if ((i & INTERRUPT_EVERY) == 0)
-			CHECK_FOR_INTERRUPTS();
-		training->user_events[event->user]++;
-		training->user_last[event->user] = Max(training->user_last[event->user], event->at);
-	}
-	if (!source->has_time)
-	{
-		pfree(training->user_last);
-		training->user_last = NULL;
-	}
-}
-
-static void
-count_item_users(Training *training)
-{
-	const UimlInteractions *x = &training->interactions;
-
-	training->item_users = MemoryContextAllocExtended(training->context, x->n_items * sizeof(uint32),
-													  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (size_t i = 0; i < x->n_entries; i++)
-	{
-		if ((i & INTERRUPT_EVERY) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (x->item[i] < x->n_items)
-			training->item_users[x->item[i]]++;
-	}
-}
-
-/*
- * Tells where nothing is left of most users' history: a half-life of days was given, on a history of years;
- * or a single event of a wrong time, years ahead, makes all others look old.
- */
-static void
-note_decay(const Training *training)
-{
-	const UimlSource *source = training->source;
-	bool chosen = training->domain->half_life == 0;
-	double faded = 0;
-
-	if (isinf(training->half_life))
-		return;
-	for (size_t u = 0; u < source->users.n; u++)
-		faded += exp2((training->user_last[u] - source->until) / training->half_life) < FADED;
-	faded /= (double) source->users.n;
-	if (faded > (chosen ? NEARLY_ALL : .5))
-		ereport(
-			NOTICE,
-			(errmsg("the history of %.0f %% of the users has decayed to less than %.0f %% of its weight",
-					100 * faded, 100 * FADED),
-			 errdetail("The half-life is %g days, counted from the newest event, which is of %s. Predictions "
-					   "for these users are little more than what the domain's users do in general.",
-					   training->half_life / SECS_PER_DAY, timestamptz_to_str(source->data_until)),
-			 chosen
-				 ? errhint("If that time is wrong, correct the event or leave it out, and train again.")
-				 : errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
-}
-
-/* The half-life that tuning users tell, from all events or from theirs. */
-static void
-ask_half_life(Training *training, const uint8_t *role)
-{
-	const UimlSource *source = training->source;
-	UimlEvent *events = source->events;
-	size_t n = source->n_events;
-
-	if (source->work != NULL)
-		events = uiml_work_load(source->work, role, UIML_TUNE, training->context, &n);
-	check_status(training,
-				 uiml_half_life_choose(&training->env, events, n, INFINITY, &training->rows, role,
-									   training->seed, &training->half_life),
-				 "half-life");
-	if (source->work != NULL)
-		pfree(events);
-}
-
-/* How fast interests age, where the domain doesn't say: masses follow. */
-static void
-choose_half_life(Training *training)
-{
-	const UimlSource *source = training->source;
-	size_t n_users = source->users.n;
-	size_t held_out = uiml_split_size(n_users, training->params.max_users);
-	uint8_t *role = MemoryContextAllocHuge(training->context, n_users);
-
-	uiml_phases_enter(&training->phases, "half-life");
-	uiml_blas_begin();
-	check_status(training,
-				 uiml_split_roles(&training->env, &training->keys, n_users, NULL, held_out, held_out, role),
-				 "split");
-	ask_half_life(training, role);
-	training->passes.window.half_life = training->half_life;
-	if (source->work == NULL)
-		check_status(training,
-					 uiml_interactions_decay(&training->env, source->events, source->n_events, -INFINITY,
-											 INFINITY, source->until, training->half_life,
-											 &training->interactions),
-					 "interactions");
-	uiml_blas_end();
-	pfree(role);
-}
-
-/* Rows in memory, whose counts are taken while the events are there, or in the work table, which has counted them. */
-static void
-open_rows(Training *training)
-{
-	UimlSource *source = training->source;
-
-	if (source->work != NULL)
-	{
-		training->passes = (UimlPasses){.work = source->work,
-										.budget = &training->budget,
-										.n_items = source->items.n,
-										.n_texts = source->texts.n,
-										.window = {-INFINITY, INFINITY, source->until, training->half_life}};
-		training->rows = uiml_passes_rows(&training->passes);
-		training->user_events = source->work->user_events;
-		training->user_last = source->work->user_last;
-		training->item_users = source->work->item_users;
-		return;
-	}
-	count_events(training);
-	check_status(training,
-				 uiml_interactions_build(&training->env, source->events, source->n_events, source->users.n,
-										 source->items.n, source->texts.n, -INFINITY, INFINITY, source->until,
-										 training->half_life, &training->interactions),
-				 "interactions");
-	training->rows = uiml_rows_in_memory(&training->interactions);
-}
-
-/* The work table is named for the version to come. */
-static char *
-work_suffix(const Training *training)
-{
-	UimlActing caller;
-	int32 version;
-
-	uiml_act_as_owner(training->domain, &caller);
-	version = uiml_version_next(training->domain->domain_id);
-	uiml_act_as_self(&caller);
-	return psprintf("v%d", version);
-}
-
-static void
-read_source(Training *training)
-{
-	const UimlDomain *domain = training->domain;
-	UimlReading reading = {.suffix = work_suffix(training),
-						   .fits = training_fits,
-						   .ctx = training,
-						   .progress = uiml_phases_progress,
-						   .progress_ctx = &training->phases};
-	UimlSource *source;
-	bool choose;
-
-	uiml_phases_enter(&training->phases, "reading");
-	source = training->source = uiml_source_read_mode(domain, training->seed, training->context, &reading);
-	check_memory(training, uiml_source_check(domain, source));
-	uiml_source_texts_check(domain, source);
-	choose = source->has_time && domain->half_life == 0;
-	training->half_life = source->has_time && !choose ? domain->half_life : INFINITY;
-	training->keys = uiml_source_split_keys(source, training->context);
-	open_rows(training);
-	if (choose)
-		choose_half_life(training);
-	if (source->work == NULL)
-	{
-		pfree(source->events);
-		source->events = NULL;
-		count_item_users(training);
-	}
-	note_decay(training);
-}
-
-/* Text vectors, where features want them. */
-static void
-read_texts(Training *training)
-{
-	const UimlSource *source = training->source;
-	double reserved = training->needed - (double) uiml_budget_used(&training->budget);
-
-	if (!uiml_text_space_wanted(training->domain, source))
-		return;
-	uiml_phases_enter(&training->phases, "text vectors");
-	uiml_blas_begin();
-	training->texts = uiml_text_space(training->domain, source, training->seed, reserved, &training->env,
-									  &training->budget, training->context);
-	uiml_blas_end();
-	uiml_text_space_params(training->domain, training->texts, &training->params.model);
-}
 
 /* Items without events that have a place. */
 static size_t
@@ -442,10 +145,10 @@ fit_model(Training *training)
 	uiml_phases_enter(&training->phases, "split");
 	bound_fit(training);
 	uiml_blas_begin();
-	check_status(training,
-				 uiml_behaviour_train(&training->env, &training->rows, &training->keys, &training->params,
-									  &training->model, &judgement),
-				 "item space and interests");
+	uiml_training_check(training,
+						uiml_behaviour_train(&training->env, &training->rows, &training->keys,
+											 &training->params, &training->model, &judgement),
+						"item space and interests");
 	uiml_blas_end();
 	training->n_figures = uiml_judgement_n_figures(&judgement);
 	training->figure =
@@ -668,8 +371,8 @@ run_training(Training *training)
 	training->env = uiml_budget_env(&training->budget, &training->inner);
 	read_options(training);
 	note_rls(training);
-	read_source(training);
-	read_texts(training);
+	uiml_training_read(training);
+	uiml_training_texts(training);
 	fit_model(training);
 	uiml_phases_enter(&training->phases, "texts");
 	training->labels_context =
