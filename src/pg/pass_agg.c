@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "core/pass.h"
+#include "pg/compat.h"
 #include "pg/env.h"
 
 StaticAssertDecl(offsetof(UimlPassState, length_word) == 0, "the length word is the varlena header");

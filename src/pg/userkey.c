@@ -116,7 +116,7 @@ parse_uuid(const char *text, Datum *result)
 static bool
 input_key(char *text, Oid to, Datum *result)
 {
-	ErrorSaveContext escontext = {T_ErrorSaveContext};
+	ErrorSaveContext escontext = {.type = T_ErrorSaveContext};
 	FmgrInfo flinfo;
 	Oid input;
 	Oid ioparam;
