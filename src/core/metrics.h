@@ -72,7 +72,8 @@ extern double uiml_metric_quantile(const double *ascending, size_t n, double p);
 /*
  * uiml_metric_gini
  *		Gini coefficient of n values, finite and >= 0: 0 where all are the same, (n - 1) / n where one has
- *		everything.  gini receives NaN when they add up to 0.  Returns UIML_OK or UIML_ENOMEM.  O(n log n).
+ *		everything.  gini receives NaN when they add up to 0.  Returns UIML_OK, UIML_ENOMEM or UIML_EINTERRUPTED.
+ *		O(n log n).
  */
 extern UimlStatus uiml_metric_gini(const UimlEnv *env, const double *value, size_t n, double *gini);
 

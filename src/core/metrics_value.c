@@ -4,9 +4,13 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/metrics.h"
 #include "core/vector.h"
+
+/* Values between two questions after interruption; runs of so many are sorted at once. */
+#define CHECK_VALUES 65536
 
 double
 uiml_metric_graded_ndcg(const double *gain, size_t n, const double *best, size_t n_best, size_t k)
@@ -39,6 +43,58 @@ void
 uiml_metric_sort(double *value, size_t n)
 {
 	qsort(value, n, sizeof(double), compare_value);
+}
+
+/* Merges two ascending runs, from .. middle - 1 and middle .. end - 1, into the same places of out. */
+static UimlStatus
+merge_runs(const UimlEnv *env, const double *value, size_t from, size_t middle, size_t end, double *out)
+{
+	size_t a = from;
+	size_t b = middle;
+
+	for (size_t i = from; i < end; i++)
+	{
+		if (i % CHECK_VALUES == 0 && uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		out[i] = a < middle && (b == end || value[a] <= value[b]) ? value[a++] : value[b++];
+	}
+	return UIML_OK;
+}
+
+/* As uiml_metric_sort, of as many as a caller likes: by runs that are merged, with questions after interruption. */
+static UimlStatus
+sort_many(const UimlEnv *env, double *value, size_t n)
+{
+	double *from = value;
+	double *to;
+	double *spare;
+	UimlStatus status = UIML_OK;
+
+	for (size_t i = 0; i < n; i += CHECK_VALUES)
+	{
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		uiml_metric_sort(value + i, n - i < CHECK_VALUES ? n - i : CHECK_VALUES);
+	}
+	if (n <= CHECK_VALUES)
+		return UIML_OK;
+	spare = to = uiml_alloc(env, n, sizeof(double));
+	if (spare == NULL)
+		return UIML_ENOMEM;
+	for (size_t run = CHECK_VALUES; status == UIML_OK && run < n; run *= 2)
+	{
+		double *sorted = to;
+
+		for (size_t i = 0; status == UIML_OK && i < n; i += 2 * run)
+			status =
+				merge_runs(env, from, i, n - i < run ? n : i + run, n - i < 2 * run ? n : i + 2 * run, to);
+		to = from;
+		from = sorted;
+	}
+	if (from == spare)
+		memcpy(value, spare, n * sizeof(double));
+	uiml_free(env, spare);
+	return status;
 }
 
 /* How many of n ascending values are less than x, or at most x. */
@@ -81,6 +137,7 @@ uiml_metric_auc(const UimlEnv *env, const double *score, const bool *positive, s
 	double *ascending = uiml_alloc(env, n, sizeof(double));
 	size_t positives = 0;
 	double wins = 0;
+	UimlStatus status;
 
 	*auc = NAN;
 	if (ascending == NULL)
@@ -88,14 +145,18 @@ uiml_metric_auc(const UimlEnv *env, const double *score, const bool *positive, s
 	for (size_t i = 0; i < n; i++)
 		if (positive[i])
 			ascending[positives++] = score[i];
-	uiml_metric_sort(ascending, positives);
-	for (size_t i = 0; i < n; i++)
-		if (!positive[i])
+	status = sort_many(env, ascending, positives);
+	for (size_t i = 0; status == UIML_OK && i < n; i++)
+	{
+		if (i % CHECK_VALUES == 0 && uiml_interrupted(env))
+			status = UIML_EINTERRUPTED;
+		else if (!positive[i])
 			wins += uiml_metric_above(ascending, positives, score[i]);
-	if (positives > 0 && positives < n)
+	}
+	if (status == UIML_OK && positives > 0 && positives < n)
 		*auc = wins / ((double) positives * (double) (n - positives));
 	uiml_free(env, ascending);
-	return UIML_OK;
+	return status;
 }
 
 UimlStatus
@@ -105,17 +166,18 @@ uiml_metric_gini(const UimlEnv *env, const double *value, size_t n, double *gini
 	double largest;
 	double sum = 0;
 	double weighted = 0;
+	UimlStatus status;
 
 	*gini = NAN;
 	if (sorted == NULL)
 		return UIML_ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = value[i];
-	uiml_metric_sort(sorted, n);
+	status = sort_many(env, sorted, n);
 
 	/* in units of the largest: the sum of finite values may be infinite */
 	largest = n > 0 ? sorted[n - 1] : 0;
-	for (size_t i = 0; largest > 0 && i < n; i++)
+	for (size_t i = 0; status == UIML_OK && largest > 0 && i < n; i++)
 	{
 		sum += sorted[i] / largest;
 		weighted += (2 * (double) i + 1 - (double) n) * (sorted[i] / largest);
@@ -123,7 +185,7 @@ uiml_metric_gini(const UimlEnv *env, const double *value, size_t n, double *gini
 	if (sum > 0)
 		*gini = weighted / ((double) n * sum);
 	uiml_free(env, sorted);
-	return UIML_OK;
+	return status;
 }
 
 double

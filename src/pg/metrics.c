@@ -127,9 +127,12 @@ set_slot(const KeySet *set, Datum key, uint32 hash)
 {
 	size_t at = hash & (set->n_slots - 1);
 
-	for (;; at = (at + 1) & (set->n_slots - 1))
+	/* keys can be chosen so that all of them have the same hash */
+	for (size_t probe = 1;; at = (at + 1) & (set->n_slots - 1), probe++)
 	{
 		uint32 number = set->slot[at];
+
+		check_interrupts(probe);
 
 		if (number == NO_KEY)
 			return &set->slot[at];
@@ -262,11 +265,12 @@ ranking_metric(FunctionCallInfo fcinfo, UimlMetric metric)
 /* ---------- NDCG with gains ---------- */
 
 static int
-compare_gains(const void *a, const void *b)
+compare_gains(const void *a, const void *b, void *compared)
 {
 	double x = *(const double *) a;
 	double y = *(const double *) b;
 
+	check_interrupts(++*(size_t *) compared);
 	return (x < y) - (x > y);
 }
 
@@ -302,10 +306,11 @@ static double
 graded_ndcg(const Ranking *ranking, double *gain)
 {
 	double *of_rank = palloc(sizeof(double) * Max(ranking->n, 1));
+	size_t compared = 0;
 
 	for (size_t i = 0; i < ranking->n; i++)
 		of_rank[i] = ranking->hit[i] != NO_KEY ? gain[ranking->hit[i]] : 0;
-	qsort(gain, ranking->relevant.n, sizeof(double), compare_gains);
+	qsort_arg(gain, ranking->relevant.n, sizeof(double), compare_gains, &compared);
 	return uiml_metric_graded_ndcg(of_rank, ranking->n, gain, ranking->relevant.n, ranking->k);
 }
 

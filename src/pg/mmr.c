@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -141,7 +142,11 @@ cosines(void *ctx, size_t chosen, double *similarity)
 	const InterestVector *other = vectors->vector[chosen];
 
 	for (size_t i = 0; i < vectors->n; i++)
+	{
+		if (i % 64 == 0)
+			CHECK_FOR_INTERRUPTS();
 		similarity[i] = 1 - uiml_vector_cosine_distance(vectors->vector[i]->x, other->x, (size_t) other->dim);
+	}
 }
 
 /* uiml_mmr(relevance, vectors, lambda, k) */

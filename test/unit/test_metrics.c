@@ -262,6 +262,50 @@ values_fail_cleanly(void **state)
 	}
 }
 
+/* More values than are sorted at once: the figures are those of all, and each question can stop the work. */
+static void
+many_values(void **state)
+{
+	enum
+	{
+		N = 300000
+	};
+	UimlEnv plain = uiml_env_malloc();
+	double *value = malloc(N * sizeof(double));
+	bool *positive = malloc(N);
+	double gini, auc;
+	UimlStatus status = UIML_EINTERRUPTED;
+
+	(void) state;
+	for (size_t i = 0; i < N; i++)
+	{
+		value[i] = (double) (i * 7919 % N); /* each number below N once */
+		positive[i] = value[i] >= N / 3;
+	}
+	assert_int_equal(uiml_metric_gini(&plain, value, N, &gini), UIML_OK);
+	assert_near(gini, ((double) N + 1) / (3 * (double) N), 1e-12);
+	assert_int_equal(uiml_metric_auc(&plain, value, positive, N, &auc), UIML_OK);
+	assert_near(auc, 1, 1e-15);
+	for (int which = 0; which < 2; which++)
+	{
+		long question = 0;
+
+		for (status = UIML_EINTERRUPTED; status == UIML_EINTERRUPTED && question < 100;)
+		{
+			long countdown = ++question;
+			UimlEnv env = test_env_interrupting(&countdown);
+
+			status = which == 0 ? uiml_metric_gini(&env, value, N, &gini)
+								: uiml_metric_auc(&env, value, positive, N, &auc);
+			assert_int_equal(test_env_live(), 0);
+		}
+		assert_int_equal(status, UIML_OK);
+		assert_true(question > 10);
+	}
+	free(positive);
+	free(value);
+}
+
 static void
 quantiles(void **state)
 {
@@ -371,6 +415,7 @@ main(void)
 		cmocka_unit_test(novelty_in_bits),
 		cmocka_unit_test(similarity_of_pairs),
 		cmocka_unit_test(values_fail_cleanly),
+		cmocka_unit_test(many_values),
 		cmocka_unit_test(quantiles),
 		cmocka_unit_test(bootstrap_normal),
 		cmocka_unit_test(bootstrap_edges),
