@@ -37,7 +37,7 @@ static void
 project_row(const Projection *p, size_t row)
 {
 	const UimlSparse *x = p->x;
-	size_t end = x->row_start[row + 1];
+	size_t end = uiml_row_end(x, row);
 	double divisor = pow((double) (end - x->row_start[row]), p->row_scale) * p->sigma[0];
 	float *u = p->u + row * p->d;
 	float scaled[CHUNK];
@@ -76,7 +76,7 @@ cut_rows(Projection *p, size_t row)
 		size_t operations = 0;
 
 		for (; row < p->x->n_rows && operations < PIECE_OPERATIONS; row++)
-			operations += (p->x->row_start[row + 1] - p->x->row_start[row] + 1) * p->d;
+			operations += (uiml_row_end(p->x, row) - p->x->row_start[row] + 1) * p->d;
 		p->first[++n_pieces] = row;
 	}
 	return n_pieces;

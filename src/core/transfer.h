@@ -87,8 +87,9 @@ extern UimlStatus uiml_transfer_add_f64(const UimlEnv *env, UimlTransferStats *s
 
 /*
  * uiml_transfer_merge, uiml_transfer_subtract
- *		stats plus, or minus, other, both of the same p and q; relative error below 1e-12 where what is left is
- *		not small beside what was subtracted.
+ *		stats plus, or minus, other, both of the same p and q; relative error of co-moments below 1e-12 where means
+ *		lie within a thousand deviations of zero (beyond, 1e-16 for each) and what is left is not small beside what
+ *		was subtracted.
  *
  * Return UIML_OK; UIML_EINVALID for different p or q, or where other holds more rows, or more weight, than
  * stats.  O((p + q)^2).

@@ -251,6 +251,32 @@ test_pieces(void **state)
 	free(dense);
 }
 
+/* What a row has behind its end is no part of it. */
+static void
+test_row_end(void **state)
+{
+	size_t m = 30, n = 8, end[30];
+	double dense[30 * 8], trimmed[30 * 8];
+	UimlEnv env = uiml_env_malloc();
+	Case a, b;
+
+	(void) state;
+	for (size_t i = 0; i < m * n; i++)
+	{
+		dense[i] = (double) (i * 7 % 11 + 1);
+		trimmed[i] = i % n < n - 2 ? dense[i] : 0;
+	}
+	a = case_of(m, n, trimmed, plain(4));
+	b = case_of(m, n, dense, plain(4));
+	for (size_t i = 0; i < m; i++)
+		end[i] = b.x.row_start[i + 1] - 2;
+	b.x.row_end = end;
+	assert_int_equal(run(&env, &a), UIML_OK);
+	assert_int_equal(run(&env, &b), UIML_OK);
+	assert_memory_equal(a.u, b.u, m * 4 * sizeof(float));
+	case_free(&a), case_free(&b);
+}
+
 static void
 test_failures(void **state)
 {
@@ -285,8 +311,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),  cmocka_unit_test(test_rebuilt),  cmocka_unit_test(test_low_rank),
-		cmocka_unit_test(test_pieces), cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_known),  cmocka_unit_test(test_rebuilt), cmocka_unit_test(test_low_rank),
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_row_end), cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("svd_rows", tests, NULL, NULL);
