@@ -3,7 +3,8 @@
  *	  The texts of a domain as vectors.
  *
  * The texts are read once to train an encoder, where none is named, and once to embed them; they are never held.
- * Vectors are floats of a row per item and text, so dimensions are halved until they fit.
+ * Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once more, reading the texts
+ * again, where an encoder of so many finds no room for enough features.
  *
  * Whitening and dimensions of the encoder that is trained here, by NDCG@100 of 450 cold items of movielens-1m
  * (three splits, titles and genres): the ridge of hybrid features has .379 with 128 dimensions and no whitening,
@@ -113,8 +114,8 @@ train_text(void *ctx, uint32 item, const char *title, const char *text)
 	MemoryContextReset(work->row_context);
 }
 
-/* An encoder of the domain's texts; false where these have no words. */
-static bool
+/* An encoder of the domain's texts.  UIML_EEMPTY where these have no words, UIML_ELIMIT where the dims need more memory. */
+static UimlStatus
 train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 {
 	UimlEncoderParams params = uiml_encoder_defaults(UIML_ENCODER_LSA);
@@ -131,11 +132,11 @@ train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 	uiml_source_texts(work->domain, work->source, train_text, work);
 	status = uiml_encoder_train_finish(work->trainer, &space->bytes, &space->length);
 	uiml_encoder_train_destroy(work->trainer);
-	if (status == UIML_EEMPTY)
-		return false;
+	if (status == UIML_EEMPTY || status == UIML_ELIMIT)
+		return status;
 	uiml_check(status, "encoder");
 	uiml_check(uiml_encoder_open(space->bytes, space->length, false, encoder), "encoder");
-	return true;
+	return UIML_OK;
 }
 
 /* --- vectors -------------------------------------------------------------------------------------------- */
@@ -195,7 +196,8 @@ report_memory(const UimlDomain *domain, const UimlSource *source, const UimlBudg
 	ereport(NOTICE,
 			(errmsg("features are \"behaviour\": the text vectors of %zu items and texts do not fit in "
 					"maintenance_work_mem",
-					n_rows(source))));
+					n_rows(source)),
+			 errhint("Set maintenance_work_mem higher to place items and searches by their texts.")));
 }
 
 /* The encoder that is named, or that is trained; false where vectors don't fit or texts have no words. */
@@ -205,6 +207,7 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 	const UimlDomain *domain = work->domain;
 	char *name = uiml_domain_option_text(domain, "encoder");
 	size_t wanted, affordable;
+	UimlStatus status = UIML_ELIMIT;
 
 	if (name != NULL)
 		work->encoder = uiml_encoder_get(name, false);
@@ -221,7 +224,11 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 	if (name != NULL)
 		return true;
 	work->encoder = trained;
-	return train_encoder(work, affordable, seed, trained);
+	for (; status == UIML_ELIMIT && affordable >= FEWEST_DIMS; affordable /= 2)
+		status = train_encoder(work, affordable, seed, trained);
+	if (status == UIML_ELIMIT)
+		report_memory(domain, work->source, work->budget, FEWEST_DIMS);
+	return status == UIML_OK;
 }
 
 UimlTextSpace *

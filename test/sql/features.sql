@@ -79,8 +79,27 @@ SELECT users, items, events FROM uiml_train('news');
 SELECT settings->>'placed' AS placed, settings->>'texts' AS texts FROM uiml.version WHERE active;
 RESET uiml.memory_mode;
 
--- What can't be.
+-- An encoder takes a quarter of the memory, of fewer dimensions where features need the room.
 SET client_min_messages = warning;
+CREATE TABLE works (item_id integer PRIMARY KEY, title text);
+INSERT INTO works
+SELECT i, (SELECT string_agg('w' || (hashint8(i * 10 + j) & 2047), ' ') FROM generate_series(1, 5) j)
+FROM generate_series(1, 1000) i;
+CREATE TABLE uses AS
+SELECT u AS user_id, 1 + (hashint8(u * 100 + e) & 511) AS item_id FROM generate_series(1, 100) u, generate_series(1, 8) e;
+SET maintenance_work_mem = '16MB';
+SELECT items FROM uiml_train('works', 'uses', items => 'works', dims => 8, interests => 2);
+SELECT (settings->>'text_dims')::integer BETWEEN 32 AND 128 AS dims
+FROM uiml.version WHERE settings->>'encoder' = 'works';
+SET client_min_messages = notice;
+SET maintenance_work_mem = '8MB';
+SELECT items FROM uiml_train('works');
+SET client_min_messages = warning;
+RESET maintenance_work_mem;
+SELECT uiml_drop_domain('works');
+DROP TABLE works, uses;
+
+-- What can't be.
 SELECT uiml_alter_domain('news', options => '{"encoder": "missing"}');
 SELECT FROM uiml_train('news'); \echo :SQLSTATE
 CREATE VIEW plain AS SELECT user_id, article_id FROM reads;
