@@ -16,6 +16,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -130,9 +131,16 @@ note_texts(const Training *training)
 	if (training->source->n_new > 0)
 		appendStringInfo(&found, "placed %zu of %zu items without events by their texts", placed,
 						 training->source->n_new);
-	if (n_texts > 0)
-		appendStringInfo(&found, "%s%zu texts without an item count %g times as much as items",
-						 found.len > 0 ? "; " : "", n_texts, training->model.text_weight);
+	if (found.len > 0 && n_texts > 0)
+		appendStringInfoString(&found, "; ");
+	if (n_texts > 0 && training->model.text_weight > 0)
+		appendStringInfo(&found, "%zu texts without an item count %g times as much as items", n_texts,
+						 training->model.text_weight);
+	else if (n_texts > 0)
+		appendStringInfo(
+			&found,
+			"%zu texts without an item count nothing: held-out users are predicted no better with them",
+			n_texts);
 	if (found.len > 0)
 		ereport(NOTICE, (errmsg("%s", found.data)));
 }
@@ -171,7 +179,10 @@ fit_model(Training *training)
 static void
 add_number(StringInfo json, const char *name, double value)
 {
-	appendStringInfo(json, "%s\"%s\": %.17g", json->len > 1 ? ", " : "", name, value);
+	char number[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(value, number);
+	appendStringInfo(json, "%s\"%s\": %s", json->len > 1 ? ", " : "", name, number);
 }
 
 static void
