@@ -74,6 +74,9 @@ typedef struct UimlKernels
 	/* score = score * own + (popularity * common + even). */
 	void (*mix_scores)(float *score, size_t n, const float *popularity, float own, float common, float even);
 
+	/* depth = -log2(score * scale) where score * scale, 1 at most, is above 1e-30, else infinite. */
+	void (*score_depths)(const float *score, size_t n, float scale, float *depth);
+
 	/*
 	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum of
 	 * value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.

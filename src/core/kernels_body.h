@@ -34,6 +34,7 @@ const UimlKernels TABLE = {
 	.survey_scores = survey_scores,
 	.raise_scores = raise_scores,
 	.mix_scores = mix_scores,
+	.score_depths = score_depths,
 
 	.gather_rows = gather_rows,
 	.scatter_rows = scatter_rows,

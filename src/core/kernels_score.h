@@ -252,6 +252,31 @@ raise_scores(float *score, size_t n, float scale, float power)
 	return sum + (double) lanes_sum(block);
 }
 
+/* -log2(x scale) for x scale above 1e-30, else infinite. */
+INLINE Lanes
+lanes_depth(Lanes x, float scale)
+{
+	Lanes y = x * scale;
+	IntLanes positive = y >= 1e-30f;
+
+	return lanes_choose(0.0f - lanes_log2(lanes_choose(y, positive, 1.0f)), positive, __builtin_inff());
+}
+
+static void
+score_depths(const float *score, size_t n, float scale, float *depth)
+{
+	size_t i = 0;
+	Lanes x = {0};
+
+	for (; n - i >= LANES; i += LANES)
+		*(LooseLanes *) (depth + i) = lanes_depth(LOAD(score + i), scale);
+	for (size_t j = 0; i + j < n; j++)
+		x[j] = score[i + j];
+	x = lanes_depth(x, scale);
+	for (size_t j = 0; i + j < n; j++)
+		depth[i + j] = x[j];
+}
+
 static void
 mix_scores(float *score, size_t n, const float *popularity, float own, float common, float even)
 {

@@ -14,11 +14,16 @@
 #include <string.h>
 
 #include "core/blend.h"
+#include "core/kernels.h"
 #include "core/minimise.h"
 #include "core/topk.h"
 
 #define BINS_PER_OCTAVE 32
 #define BINS            (16 * BINS_PER_OCTAVE)
+#define BLOCK           1024 /* items whose depths are computed at a time */
+
+/* Users of a batch that a thread takes at a time. */
+#define PIECE_USERS 4
 
 /* Bounds of the searches, and users looked at: more would not change the choice. */
 #define LOW_TEMPERATURE  .1
@@ -96,13 +101,9 @@ list_prefixes(size_t d, size_t prefix[7])
 	return n;
 }
 
-/*
- * The next users, from *at on in steps, that have both seen and hidden items, or seen texts, too; folded in, with
- * scores begun.
- */
+/* The next users, from *at on in steps, that have both seen and hidden items, or seen texts, too. */
 static void
-batch_fill(UimlBatch *batch, const UimlModel *model, const UimlHoldout *tuning, size_t step, bool with_texts,
-		   size_t *at)
+batch_fill(UimlBatch *batch, const UimlHoldout *tuning, size_t step, bool with_texts, size_t *at)
 {
 	batch->n = 0;
 	for (; *at < tuning->seen.n_users && batch->n < batch->most; *at += step)
@@ -113,7 +114,41 @@ batch_fill(UimlBatch *batch, const UimlModel *model, const UimlHoldout *tuning, 
 			(texts || !with_texts))
 			batch->user[batch->n++] = (uint32_t) *at;
 	}
-	uiml_batch_start(model, &tuning->seen, batch, 0, batch->n);
+}
+
+static inline size_t
+n_pieces(const UimlBatch *batch)
+{
+	return (batch->n + PIECE_USERS - 1) / PIECE_USERS;
+}
+
+static inline size_t
+piece_end(const UimlBatch *batch, size_t piece)
+{
+	return piece + 1 < n_pieces(batch) ? (piece + 1) * PIECE_USERS : batch->n;
+}
+
+/* Scores of a batch that grow with the prefix of dimensions. */
+typedef struct Growth
+{
+	const UimlModel *model;
+	const UimlHoldout *tuning;
+	UimlBatch *batch;
+	size_t first; /* dimensions to add */
+	size_t end;
+} Growth;
+
+/* A UimlTaskFn: adds to the scores of a piece of the batch; they begin with the first dimension. */
+static void
+grow_piece(void *arg, size_t piece)
+{
+	const Growth *g = arg;
+	size_t from = piece * PIECE_USERS;
+	size_t to = piece_end(g->batch, piece);
+
+	if (g->first == 0)
+		uiml_batch_start(g->model, &g->tuning->seen, g->batch, from, to);
+	uiml_batch_add(g->model, g->first, g->end, g->batch, from, to);
 }
 
 UimlStatus
@@ -128,17 +163,20 @@ uiml_model_choose_dims(const UimlEnv *env, const UimlModel *model, const UimlHol
 	double most;
 	UimlBatch batch;
 	uint8_t *relevant = uiml_alloc0(env, model->n_items, 1);
+	Growth growth = {.model = model, .tuning = tuning, .batch = &batch};
 	UimlStatus status = uiml_batch_create(env, model, &batch);
 
 	if (relevant == NULL)
 		status = UIML_ENOMEM;
 	for (size_t at = 0; status == UIML_OK && at < tuning->seen.n_users;)
 	{
-		batch_fill(&batch, model, tuning, step, false, &at);
+		batch_fill(&batch, tuning, step, false, &at);
 		for (size_t p = 0; status == UIML_OK && p < n_prefix; p++)
 		{
 			/* Prefixes are nested: each adds the dimensions that the one before lacks. */
-			uiml_batch_add(model, p > 0 ? prefix[p - 1] : 0, prefix[p], &batch, 0, batch.n);
+			growth.first = p > 0 ? prefix[p - 1] : 0;
+			growth.end = prefix[p];
+			uiml_parallel(env, n_pieces(&batch), grow_piece, &growth);
 			for (size_t b = 0; b < batch.n; b++)
 				sum[p] += user_ndcg(batch.score + b * model->n_items, tuning, batch.user[b], model->n_items,
 									relevant);
@@ -170,10 +208,11 @@ typedef struct HiddenItem
 typedef struct ShareSample
 {
 	size_t n_users;
-	uint32_t *user; /* n_users: rows of the holdout */
-	double *total;  /* n_users: number of items seen */
-	float *bin;     /* n_users x BINS: items per bin of log2(score / best) */
-	size_t *start;  /* n_users + 1: hidden items of each user */
+	uint32_t *user;   /* n_users: rows of the holdout */
+	double *total;    /* n_users: number of items seen */
+	float *bin;       /* n_users x BINS: items per bin of log2(score / best) */
+	size_t *start;    /* n_users: hidden items of each user, */
+	size_t *n_hidden; /* n_users: and how many */
 	HiddenItem *hidden;
 } ShareSample;
 
@@ -184,35 +223,40 @@ share_sample_free(const UimlEnv *env, ShareSample *sample)
 	uiml_free(env, sample->total);
 	uiml_free(env, sample->bin);
 	uiml_free(env, sample->start);
+	uiml_free(env, sample->n_hidden);
 	uiml_free(env, sample->hidden);
 }
 
-/* Bins the positive scores and the hidden items of one user; false when he tells nothing. */
-static bool
-sample_user(const UimlModel *model, const UimlInteractions *hidden, size_t u, const float *score, float *bin,
-			HiddenItem *list, size_t *n_list)
+/* How many items lie in each bin of log2(score / best). */
+static void
+bin_scores(const float *score, size_t n, float best, float *bin)
 {
-	float best = 0;
-	double popularity = 0;
+	float depth[BLOCK];
 
-	for (size_t i = 0; i < model->n_items; i++)
-	{
-		if (score[i] == -INFINITY)
-			continue;
-		best = score[i] > best ? score[i] : best;
-		popularity += model->popularity[i];
-	}
-	if (!(best >= 1e-30f) || !(popularity > 0))
-		return false;
 	memset(bin, 0, BINS * sizeof(float));
-	for (size_t i = 0; i < model->n_items; i++)
+	for (size_t from = 0; from < n; from += BLOCK)
 	{
-		float depth = score[i] > 0 ? -log2f(score[i] / best) * BINS_PER_OCTAVE : BINS;
+		size_t m = n - from < BLOCK ? n - from : BLOCK;
 
-		if (depth < BINS)
-			bin[(size_t) depth]++;
+		uiml_kernels()->score_depths(score + from, m, 1 / best, depth);
+		for (size_t i = 0; i < m; i++)
+			if (depth[i] * BINS_PER_OCTAVE < BINS)
+				bin[depth[i] > 0 ? (size_t) (depth[i] * BINS_PER_OCTAVE) : 0]++;
 	}
-	*n_list = 0;
+}
+
+/* Bins the positive scores of one user, and lists his hidden items; how many, 0 when he tells nothing. */
+static size_t
+sample_user(const UimlModel *model, const UimlInteractions *hidden, size_t u, const float *score, float *bin,
+			HiddenItem *list)
+{
+	float best, popularity, items;
+	size_t n = 0;
+
+	uiml_kernels()->survey_scores(score, model->popularity, model->n_items, &best, &popularity, &items);
+	if (!(best >= 1e-30f) || !(popularity > 0))
+		return 0;
+	bin_scores(score, model->n_items, best, bin);
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 	{
 		uint32_t i = hidden->item[e];
@@ -220,10 +264,10 @@ sample_user(const UimlModel *model, const UimlInteractions *hidden, size_t u, co
 		/* An item that training did not see has no share under any parameters. */
 		if (!(model->popularity[i] > 0))
 			continue;
-		list[*n_list].log_ratio = score[i] > 0 ? log2f(score[i] / best) : -INFINITY;
-		list[(*n_list)++].popularity = (float) (model->popularity[i] / popularity);
+		list[n].log_ratio = score[i] > 0 ? log2f(score[i] / best) : -INFINITY;
+		list[n++].popularity = model->popularity[i] / popularity;
 	}
-	return *n_list > 0;
+	return n;
 }
 
 static UimlStatus
@@ -233,11 +277,75 @@ sample_create(const UimlEnv *env, size_t n_users, size_t n_hidden, ShareSample *
 	s->user = uiml_alloc(env, n_users, sizeof(uint32_t));
 	s->total = uiml_alloc(env, n_users, sizeof(double));
 	s->bin = uiml_alloc(env, n_users, BINS * sizeof(float));
-	s->start = uiml_alloc0(env, n_users + 1, sizeof(size_t));
+	s->start = uiml_alloc(env, n_users, sizeof(size_t));
+	s->n_hidden = uiml_alloc(env, n_users, sizeof(size_t));
 	s->hidden = uiml_alloc(env, n_hidden, sizeof(HiddenItem));
-	if (s->user == NULL || s->total == NULL || s->bin == NULL || s->start == NULL || s->hidden == NULL)
+	if (s->user == NULL || s->total == NULL || s->bin == NULL || s->start == NULL || s->n_hidden == NULL ||
+		s->hidden == NULL)
 		return UIML_ENOMEM;
 	return UIML_OK;
+}
+
+/* A batch of users on their way into a sample, behind those who are in it. */
+typedef struct Sampling
+{
+	const UimlModel *model;
+	const UimlHoldout *tuning;
+	UimlBatch batch;
+	ShareSample *sample;
+} Sampling;
+
+/* A UimlTaskFn: scores and samples a piece of the batch. */
+static void
+sample_piece(void *arg, size_t piece)
+{
+	Sampling *g = arg;
+	ShareSample *s = g->sample;
+	size_t from = piece * PIECE_USERS;
+	size_t to = piece_end(&g->batch, piece);
+
+	uiml_batch_start(g->model, &g->tuning->seen, &g->batch, from, to);
+	uiml_batch_add(g->model, 0, g->model->dims, &g->batch, from, to);
+	for (size_t b = from; b < to; b++)
+	{
+		size_t at = s->n_users + b;
+
+		s->user[at] = g->batch.user[b];
+		s->total[at] = g->batch.total[b];
+		s->n_hidden[at] =
+			sample_user(g->model, &g->tuning->hidden, s->user[at], g->batch.score + b * g->model->n_items,
+						s->bin + at * BINS, s->hidden + s->start[at]);
+	}
+}
+
+/* Samples the batch and closes up the users who tell something; room for hidden items is used from *hidden on. */
+static void
+sample_batch(const UimlEnv *env, Sampling *g, size_t *hidden)
+{
+	ShareSample *s = g->sample;
+	size_t first = s->n_users;
+
+	for (size_t b = 0; b < g->batch.n; b++)
+	{
+		s->start[first + b] = *hidden;
+		*hidden += row_length(&g->tuning->hidden, g->batch.user[b]);
+	}
+	uiml_parallel(env, n_pieces(&g->batch), sample_piece, g);
+	for (size_t at = first; at < first + g->batch.n; at++)
+	{
+		size_t to = s->n_users;
+
+		if (s->n_hidden[at] == 0)
+			continue;
+		s->n_users++;
+		if (to == at)
+			continue;
+		s->user[to] = s->user[at];
+		s->total[to] = s->total[at];
+		s->start[to] = s->start[at];
+		s->n_hidden[to] = s->n_hidden[at];
+		memcpy(s->bin + to * BINS, s->bin + at * BINS, BINS * sizeof(float));
+	}
 }
 
 /* Of every step-th user, or of those among them who wrote texts. */
@@ -246,29 +354,19 @@ sample_build(const UimlEnv *env, const UimlModel *model, const UimlHoldout *tuni
 			 bool with_texts, ShareSample *s)
 {
 	size_t n_users = tuning->seen.n_users;
-	UimlBatch batch;
-	UimlStatus status = uiml_batch_create(env, model, &batch);
+	size_t hidden = 0;
+	Sampling sampling = {.model = model, .tuning = tuning, .sample = s};
+	UimlStatus status = uiml_batch_create(env, model, &sampling.batch);
 
 	if (sample_create(env, n_users / step + 1, tuning->hidden.n_entries, s) != UIML_OK)
 		status = UIML_ENOMEM;
 	for (size_t at = 0; status == UIML_OK && at < n_users;)
 	{
-		batch_fill(&batch, model, tuning, step, with_texts, &at);
-		uiml_batch_add(model, 0, model->dims, &batch, 0, batch.n);
-		for (size_t b = 0; b < batch.n; b++)
-		{
-			size_t hidden_at = s->start[s->n_users];
-			size_t n_list;
-
-			s->user[s->n_users] = batch.user[b];
-			s->total[s->n_users] = batch.total[b];
-			if (sample_user(model, &tuning->hidden, batch.user[b], batch.score + b * model->n_items,
-							s->bin + s->n_users * BINS, s->hidden + hidden_at, &n_list))
-				s->start[++s->n_users] = hidden_at + n_list;
-		}
+		batch_fill(&sampling.batch, tuning, step, with_texts, &at);
+		sample_batch(env, &sampling, &hidden);
 		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 	}
-	uiml_batch_free(env, &batch);
+	uiml_batch_free(env, &sampling.batch);
 	return status;
 }
 
@@ -291,14 +389,14 @@ user_loss(const ShareSample *s, size_t u, const float *power, double temperature
 
 	for (int b = 0; b < BINS; b++)
 		sum += (double) bin[b] * power[b];
-	for (size_t h = s->start[u]; h < s->start[u + 1]; h++)
+	for (size_t h = s->start[u]; h < s->start[u] + s->n_hidden[u]; h++)
 	{
 		double own = exp2(s->hidden[h].log_ratio / temperature) / sum;
 		double share = weight * own + (1 - weight) * s->hidden[h].popularity;
 
 		loss -= log(share > 1e-12 ? share : 1e-12);
 	}
-	return loss / (double) (s->start[u + 1] - s->start[u]);
+	return loss / (double) s->n_hidden[u];
 }
 
 /* Mean of that over users. */

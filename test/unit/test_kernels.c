@@ -364,22 +364,27 @@ fill_items(UimlRng *rng, float *score, float *popularity, size_t n)
 	}
 }
 
-/* What raise_scores and mix_scores make of each score. */
+/* What raise_scores, mix_scores and score_depths make of each score. */
 static void
 check_raised(const UimlKernels *kernels, const float *score, const float *popularity, size_t n, float best,
 			 double power)
 {
-	static float raised[MAX_DIM], mixed[MAX_DIM];
+	static float raised[MAX_DIM], mixed[MAX_DIM], depth[MAX_DIM];
 	double sum = 0, got;
 
 	memcpy(raised, score, n * sizeof(float));
 	memcpy(mixed, score, n * sizeof(float));
 	got = kernels->raise_scores(raised, n, 1 / best, (float) power);
 	kernels->mix_scores(mixed, n, popularity, 2, 3, -1);
+	kernels->score_depths(score, n, 1 / best, depth);
 	for (size_t i = 0; i < n; i++)
 	{
 		double x = (double) score[i];
 
+		if (x > 0)
+			assert_near(kernels, "score_depths", n, (double) depth[i], -log2(x / (double) best), 1e-5);
+		else
+			assert_true(depth[i] == INFINITY);
 		if (isinf(x))
 		{
 			assert_true(raised[i] == -INFINITY && mixed[i] == -INFINITY);
