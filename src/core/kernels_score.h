@@ -6,7 +6,7 @@
  * rows of one vector, or four of two, where each load of a row serves twice.  Lanes are added up four rows
  * at a time by transposing.
  */
-#define SUM_BLOCK 1024 /* items of a float sum of powers; such sums are added up in double */
+#define SUM_BLOCK 1024 /* items of a float sum of powers or popularities; such sums are added up in double */
 
 /* The sums of four quads. */
 INLINE Quad
@@ -195,10 +195,18 @@ survey_scores(const float *score, const float *popularity, size_t n, float *best
 {
 	Survey survey = {{0}, {0}, {0}};
 	Lanes s = (Lanes){0} - __builtin_inff(), p = {0};
+	double sum = 0;
 	size_t i = 0;
 
-	for (; n - i >= LANES; i += LANES)
-		survey_lanes(&survey, LOAD(score + i), LOAD(popularity + i));
+	while (n - i >= LANES)
+	{
+		size_t end = n - i < SUM_BLOCK ? n : i + SUM_BLOCK;
+
+		for (; end - i >= LANES; i += LANES)
+			survey_lanes(&survey, LOAD(score + i), LOAD(popularity + i));
+		sum += (double) lanes_sum(survey.popularity);
+		survey.popularity = (Lanes){0};
+	}
 	for (size_t j = 0; i + j < n; j++)
 	{
 		s[j] = score[i + j];
@@ -208,7 +216,7 @@ survey_scores(const float *score, const float *popularity, size_t n, float *best
 	*best = 0;
 	for (int j = 0; j < LANES; j++)
 		*best = survey.best[j] > *best ? survey.best[j] : *best;
-	*mass = lanes_sum(survey.popularity);
+	*mass = (float) (sum + (double) lanes_sum(survey.popularity));
 	*items = lanes_sum(survey.items);
 }
 

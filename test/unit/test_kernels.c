@@ -428,11 +428,28 @@ check_shares(const UimlKernels *kernels)
 		}
 }
 
+/* As many equal popularities as make a sum in float go wrong. */
+static void
+check_long_survey(const UimlKernels *kernels)
+{
+	size_t n = 1000003;
+	float *score = calloc(n, sizeof(float)), *popularity = malloc(n * sizeof(float));
+	float best, mass, items;
+
+	for (size_t i = 0; i < n; i++)
+		popularity[i] = 1 / (float) n;
+	kernels->survey_scores(score, popularity, n, &best, &mass, &items);
+	assert_near(kernels, "survey_scores", n, (double) mass, (double) popularity[0] * (double) n, 1e-5);
+	assert_true((size_t) items == n);
+	free(score), free(popularity);
+}
+
 static void
 test_shares(void **state)
 {
 	(void) state;
 	for_each_variant(check_shares);
+	for_each_variant(check_long_survey);
 }
 
 /* ---------- sparse products ---------- */
