@@ -209,9 +209,13 @@ batch_add(const UimlEncoder *encoder, RowBatch *batch, size_t row, float value, 
 	batch->n = 0;
 }
 
-/* Adds the features to x, in the dimensions before the whitening of hash; returns the squared length of t. */
-static double
-add_features(const UimlEncoder *encoder, const UimlFeatures *features, float *x)
+/*
+ * Adds the features to x, in the dimensions before the whitening of hash; *length receives the squared length of t.
+ * Slots may be damaged so that each search goes through all of them.
+ */
+static UimlStatus
+add_features(const UimlEnv *env, const UimlEncoder *encoder, const UimlFeatures *features, float *x,
+			 double *length)
 {
 	double squares = 0;
 	RowBatch batch;
@@ -225,6 +229,8 @@ add_features(const UimlEncoder *encoder, const UimlFeatures *features, float *x)
 
 		if (feature->count == 0)
 			continue;
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
 		row = row_of(encoder, feature->id);
 		value = feature->weight *
 				(row != SIZE_MAX ? encoder_load_float(encoder->idf + row * sizeof(float)) : encoder->unknown);
@@ -236,7 +242,8 @@ add_features(const UimlEncoder *encoder, const UimlFeatures *features, float *x)
 	}
 	if (batch.n > 0)
 		add_rows(x, encoder->dims, encoder->matrix, batch.col, batch.value, batch.n);
-	return squares;
+	*length = squares;
+	return UIML_OK;
 }
 
 static void
@@ -282,12 +289,13 @@ uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *t
 {
 	UimlFeatures features;
 	UimlStatus status;
-	double squares;
+	double squares = 0;
 
 	memset(x, 0, encoder->dims * sizeof(float));
 	uiml_features_init(&features, env, encoder->bits);
 	status = uiml_features_of(&features, text, length);
-	squares = status == UIML_OK ? add_features(encoder, &features, x) : 0;
+	if (status == UIML_OK)
+		status = add_features(env, encoder, &features, x, &squares);
 	uiml_features_free(&features);
 	if (!(squares > 0 && squares <= DBL_MAX))
 	{

@@ -208,7 +208,8 @@ encoder_build(const void *ctx, MemoryContext context, Size *size)
 	UimlSqlParams params = {0};
 	UimlEncoder encoder;
 
-	if (wanted->row->bytes < 1 || (uint64) wanted->row->bytes > MaxAllocHugeSize)
+	/* no encoder that was stored by us is larger */
+	if (wanted->row->bytes < 1 || wanted->row->bytes > PG_INT32_MAX)
 		encoder_corrupt(wanted->row);
 	reader.bytes = MemoryContextAllocHuge(context, (Size) wanted->row->bytes);
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(wanted->row->encoder_id), false);

@@ -148,6 +148,7 @@ uiml_pass_accum(PG_FUNCTION_ARGS)
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
 	UimlPass pass;
+	UimlStatus status;
 	bytea *events;
 
 	check_aggregate_context(fcinfo);
@@ -169,9 +170,12 @@ uiml_pass_accum(PG_FUNCTION_ARGS)
 		check_shape(state, pass.job.kind, pass.job.n_items, pass.job.width);
 	}
 	events = PG_GETARG_BYTEA_PP(2);
-	uiml_check(uiml_pass_add(&env, &pass, (uint32) PG_GETARG_INT32(1), VARDATA_ANY(events),
-							 VARSIZE_ANY_EXHDR(events), state),
-			   "events of a user");
+	status = uiml_pass_add(&env, &pass, (uint32) PG_GETARG_INT32(1), VARDATA_ANY(events),
+						   VARSIZE_ANY_EXHDR(events), state);
+	if (status == UIML_ECORRUPT)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("invalid representation of the events of a user")));
+	uiml_check(status, "events of a user");
 	PG_RETURN_POINTER(state);
 }
 

@@ -127,6 +127,11 @@ SELECT uiml_embed('guitar', 'forged'); \echo :SQLSTATE
 INSERT INTO uiml.encoder_part SELECT encoder_id, owner, 0, 'forged' FROM uiml.encoder WHERE name = 'forged';
 SELECT uiml_embed('guitar', 'forged'); \echo :SQLSTATE
 SELECT uiml_drop_encoder('forged');
+-- Nor does a row make the server allocate what it claims to have
+INSERT INTO uiml.encoder (owner, name, kind, dims, whitening, texts, features, bytes, digest)
+VALUES ('regress_uiml_bob', 'giant', 'lsa', 4, 'none', 1, 1, 1099511627776, 1);
+SELECT uiml_embed('guitar', 'giant'); \echo :SQLSTATE
+SELECT uiml_drop_encoder('giant');
 SET ROLE regress_uiml_alice;
 SELECT uiml_grant('shop', 'regress_uiml_bob', 'train');
 SET ROLE regress_uiml_bob;
