@@ -109,6 +109,8 @@ train_text(void *ctx, uint32 item, const char *title, const char *text)
 	size_t length;
 	const char *utf8 = uiml_utf8_from_server(text, strlen(text), &length);
 
+	(void) item;
+	(void) title;
 	MemoryContextSwitchTo(old);
 	uiml_check(uiml_encoder_train_add(work->trainer, utf8, length), "encoder");
 	MemoryContextReset(work->row_context);
@@ -160,6 +162,7 @@ embed_item(void *ctx, uint32 item, const char *title, const char *text)
 {
 	TextWork *work = ctx;
 
+	(void) title;
 	embed(work, item, text, strlen(text));
 	work->embedded++;
 }
