@@ -35,6 +35,19 @@ CREATE AGGREGATE state(interest_vector, float8) (SFUNC = interest_vector_weighte
 CREATE AGGREGATE state(interest_vector, float8, timestamptz, interval) (SFUNC = interest_vector_decay_accum, STYPE = uiml_vector_state);
 -- transition functions as aggregates, so that they get past the check of their context
 CREATE AGGREGATE combine(uiml_vector_state) (SFUNC = interest_vector_combine, STYPE = uiml_vector_state);
+CREATE AGGREGATE combine(uiml_pass_state) (SFUNC = uiml_pass_combine, STYPE = uiml_pass_state);
+CREATE AGGREGATE combine(uiml_kmeans_state) (SFUNC = uiml_kmeans_combine, STYPE = uiml_kmeans_state);
+CREATE AGGREGATE combine(uiml_ward_state) (SFUNC = uiml_ward_combine, STYPE = uiml_ward_state, FINALFUNC = uiml_ward_final);
+CREATE AGGREGATE ward_state(interest_vector, float8, float8) (SFUNC = uiml_ward_accum, STYPE = uiml_ward_state);
+-- bytes in the machine's order, and as the core packs them: a user with an event of an item, and jobs of passes
+CREATE FUNCTION le(bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT string_agg(substr(bytes, i, 1), '' ORDER BY i DESC) FROM generate_series(1, length(bytes)) i $$;
+CREATE FUNCTION packed(item bigint, weight real DEFAULT 1) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT '\x75766576010000001800000001000000'::bytea || le(substr(int8send(item), 5)) || le(float4send(weight)) $$;
+CREATE FUNCTION job(kind int, n_items bigint, width bigint, floats real[] DEFAULT '{}', scale float8 DEFAULT 1) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+	SELECT '\x6d767031'::bytea || le(int4send(kind)) || le(int8send(n_items)) || le(int8send(width)) || le(int8send(0))
+		|| le(float8send('-Infinity')) || le(float8send('Infinity')) || le(float8send(0)) || le(float8send(1)) || le(float8send(0)) || le(float8send(scale))
+		|| coalesce((SELECT string_agg(le(float4send(f)), '' ORDER BY n) FROM unnest(floats) WITH ORDINALITY u (f, n)), '') $$;
 CREATE DOMAIN small AS int CHECK (VALUE < 10);
 SELECT FROM uiml_train('shop', 'events', dims => 4, interests => 2);
 
@@ -43,7 +56,8 @@ CREATE TABLE extreme (type regtype, n serial, value text);
 INSERT INTO extreme (type, value)
 SELECT t::regtype, v FROM (VALUES
 	('text', ARRAY[$$'shop'$$, $$''$$, $$'users'$$, $$'time'$$, $$'predict'$$, $$'no such'$$, $$'.'$$, $$'somebody.shop'$$, $$'a.b.c'$$, $$'public'$$,
-		$$'quo"te''s \'$$, $$E'line\nend %s %n'$$, $$repeat('x', 63)$$, $$repeat(U&'\00e9', 20)$$, $$repeat('9', 100000)$$, $$'-2147483649'$$, $$'behaviour'$$]),
+		$$'quo"te''s \'$$, $$E'line\nend %s %n'$$, $$repeat('x', 63)$$, $$repeat(U&'\00e9', 20)$$, $$repeat('9', 100000)$$, $$'-2147483649'$$, $$'behaviour'$$, $$'cosine'$$, $$'l2'$$, $$'lsa'$$, $$'hash'$$,
+		$$'relaxed'$$, $$'text'$$]),
 	('name', ARRAY[$$'user_id'$$, $$''$$, $$'item_id'$$, $$'ts'$$, $$'ctid'$$, $$'xmin'$$, $$'no such'$$, $$'public'$$, $$'somebody'$$, $$'pg_catalog'$$, $$'quo"te''s \'$$,
 		$$repeat('x', 63)$$]),
 	('integer', ARRAY['1', '0', '-1', '2', '20', '2147483647', '-2147483648']),
@@ -52,12 +66,26 @@ SELECT t::regtype, v FROM (VALUES
 	('double precision', ARRAY['0.5', '0', '-0.0', '-1', '1', '1e308', '-1e308', '5e-324', $$'NaN'$$, $$'Infinity'$$, $$'-Infinity'$$]),
 	('oid', ARRAY['0', '4294967295', '23']),
 	('cstring', ARRAY[$$'[1,2,3]'$$, $$''$$, $$'['$$, $$'[1e39]'$$, $$'[nan]'$$, $$repeat('[', 100000)::cstring$$, $$('[' || repeat('1,', 16000) || '1]')::cstring$$,
-		$$(SELECT uiml_vector_state_out(state('[1,2]'::interest_vector)))$$]),
+		$$(SELECT uiml_vector_state_out(state('[1,2]'::interest_vector)))$$, $$(SELECT uiml_pass_state_out(uiml_pass(1, packed(0), job(2, 1, 2, ARRAY[1, 2]))))$$,
+		$$(SELECT uiml_kmeans_state_out(uiml_kmeans_pass('[1,2]', 1, '{"[1,2]"}', 'l2')))$$, $$(SELECT uiml_ward_state_out(ward_state('[1,2]', 1, 1)))$$]),
 	('cstring[]', ARRAY[$$'{3}'$$, $$'{}'$$, $$'{0}'$$, $$'{NULL}'$$, $$'{1,2}'$$, $$'{99999999999}'$$, $$'{{1},{2}}'$$]),
 	('interest_vector', ARRAY[$$'[1,2,3]'$$, $$'[0,0,0]'$$, $$'[3e38,3e38,3e38]'$$, $$'[-3e38,3e38,1e-45]'$$, $$'[1]'$$, $$array_fill(1::real, '{16000}')::interest_vector$$]),
 	('uiml_vector_state', ARRAY[$$(SELECT state('[1,2,3]'::interest_vector))$$, $$(SELECT state('[3e38,3e38,3e38]'::interest_vector))$$, $$(SELECT state('[1]'::interest_vector))$$,
 		$$(SELECT state('[1,2,3]'::interest_vector, 1e308))$$, $$(SELECT state('[1,2,3]'::interest_vector, 1, '4713-01-01 BC', '1 day'))$$,
 		$$(SELECT state('[1,2,3]'::interest_vector, 1, '2000-01-01', '1 microsecond'))$$, $$(SELECT state(NULL::interest_vector))$$]),
+	('bytea', ARRAY['packed(0)', 'job(1, 3, 0)', 'packed(2)', 'packed(4294967295)', $$packed(0, 'NaN')$$, 'packed(0, 3e38)', $$'\x'$$, $$'\x75766576'$$, 'job(1, 4294967295, 0)',
+		'job(1, 9223372036854775807, 0)', 'job(2, 1, 2, ARRAY[1, 2])', 'job(2, 1, 2, ARRAY[3e38, -3e38], 1e-300)', $$job(2, 1, 2, ARRAY['NaN'::real, 'Infinity'])$$, 'job(2, 1, 3, ARRAY[1, 2])',
+		'job(3, 1, 2, ARRAY[1, 2])', 'job(3, 0, 4294967296)', 'job(3, 0, 0)', 'job(4, 1, 3, ARRAY[0])', 'job(4, 0, 9223372036854775807)', 'job(5, 1, 1)', $$job(1, 3, 0, scale => 'NaN')$$, 'job(1, 3, 0, scale => 0)']),
+	('uiml_pass_state', ARRAY['(SELECT uiml_pass(1, packed(0), job(1, 3, 0)))', '(SELECT uiml_pass(1, packed(0), job(1, 1, 0)))', '(SELECT uiml_pass(1, packed(0), job(2, 1, 2, ARRAY[3e38, 1])))',
+		'(SELECT uiml_pass(1, packed(0), job(3, 1, 2, ARRAY[1, 2])))', '(SELECT uiml_pass(1, packed(0), job(4, 1, 3, ARRAY[0])))', 'NULL']),
+	('uiml_kmeans_state', ARRAY[$$(SELECT uiml_kmeans_pass('[1,2]', 1, '{"[1,2]","[3,4]"}', 'l2'))$$, $$(SELECT uiml_kmeans_pass('[1,2]', 1e308, '{"[1,2]","[3,4]"}', 'l2'))$$,
+		$$(SELECT uiml_kmeans_pass('[1,2]', 1, '{"[1,2]","[3,4]"}', 'cosine'))$$, $$(SELECT uiml_kmeans_pass('[1]', 1, '{"[1e18]"}', 'l2'))$$, $$(SELECT uiml_kmeans_pass(NULL, 1, '{"[1]"}', 'l2'))$$]),
+	('uiml_ward_state', ARRAY[$$(SELECT ward_state('[1,2]', 1, 1))$$, $$(SELECT ward_state('[1,2]', 1e308, 1))$$, $$(SELECT ward_state('[3e38,-3e38]', 1, 1))$$, $$(SELECT ward_state('[1]', 1, 'Infinity'))$$,
+		$$(SELECT ward_state('[1,2]', 1, 1) FROM generate_series(1, 600))$$, $$(SELECT ward_state(ARRAY[i, i % 7]::real[]::interest_vector, i, 1) FROM generate_series(1, 600) i)$$]),
+	('interest_vector[]', ARRAY[$$'{"[1,2,3]","[3,2,1]"}'$$, $$'{}'$$, $$'{NULL}'$$, $$'{"[1,2,3]",NULL}'$$, $$'{"[1]","[1,2]"}'$$, $$'{{"[1,2,3]"},{"[3,2,1]"}}'$$, $$'[5:6]={"[1,2,3]","[0,0,0]"}'$$,
+		$$'{"[3e38,3e38,3e38]","[-3e38,-3e38,-3e38]"}'$$, $$'{"[1e-45,1e-45,1e-45]"}'$$, $$(SELECT array_agg(ARRAY[i, i % 7, 1]::real[]::interest_vector) FROM generate_series(1, 5000) i)$$,
+		$$ARRAY[array_fill(1::real, '{16000}')::interest_vector, array_fill(2::real, '{16000}')::interest_vector]$$]),
+	('boolean[]', ARRAY[$$'{t,f}'$$, $$'{}'$$, $$'{NULL}'$$, $$'{t}'$$, $$'{{t,f}}'$$, $$'{t,NULL}'$$, $$(SELECT array_agg(i % 2 = 0) FROM generate_series(1, 20000) i)$$]),
 	('interval', ARRAY[$$'1 day'$$, $$'0'$$, $$'-1 day'$$, $$'178000000 years'$$, $$'-178000000 years'$$, $$'1 microsecond'$$, $$'1 month -30 days'$$]),
 	('timestamptz', ARRAY[$$'2026-01-01'$$, $$'infinity'$$, $$'-infinity'$$, $$'294276-12-31'$$, $$'4713-01-01 BC'$$]),
 	('jsonb', ARRAY[$$'{}'$$, $$'null'$$, $$'[]'$$, $$'1'$$, $$'"x"'$$, $$'{"view": 1e400}'$$, $$'{"view": 1e39}'$$, $$'{"view": -1}'$$, $$'{"view": {"a": [1]}}'$$, $$'{"": 0}'$$, $$'{"view": 0}'$$,
@@ -137,6 +165,13 @@ WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'uiml')
 UNION ALL SELECT p.oid || ' ' || p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'try'::regnamespace AND p.prokind = 'a'
 ORDER BY 1
+SQL
+
+is( $node->safe_psql('postgres', <<'SQL'), '', 'there are extremes of all types of arguments');
+SELECT DISTINCT t::regtype FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e', unnest(p.proargtypes::oid[]) t
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'uiml') AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[])
+	AND NOT EXISTS (SELECT FROM try.extreme e WHERE e.type = t)
 SQL
 
 my $calls = 0;
