@@ -192,12 +192,14 @@ uiml_kmeans_accum(PG_FUNCTION_ARGS)
 	UimlCentroidCache *cache;
 	UimlKmeansPass *pass;
 	double weight;
+	bool spherical;
 
 	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		return uiml_aggregate_skip(fcinfo);
 	weight = uiml_aggregate_weight(PG_GETARG_FLOAT8(2));
-	cache = uiml_centroid_cache(fcinfo, 3, uiml_arg_spherical(fcinfo, 4));
+	spherical = uiml_arg_spherical(fcinfo, 4);
+	cache = uiml_centroid_cache(fcinfo, 3, spherical);
 	vector = PG_GETARG_INTEREST_VECTOR_P(1);
 	uiml_centroid_check_dim(cache, vector);
 	if (!cache->spherical &&
@@ -210,6 +212,9 @@ uiml_kmeans_accum(PG_FUNCTION_ARGS)
 	}
 	else
 		pass = PG_GETARG_PASS(0);
+	if (pass->spherical != (uint32) spherical)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("distance must be the same for all rows of an aggregate")));
 	if (pass->k != cache->k || pass->d != cache->d ||
 		(!cache->constant &&
 		 memcmp(uiml_kmeans_pass_centroid(pass), cache->centroid, cache->k * cache->d * sizeof(float)) != 0))

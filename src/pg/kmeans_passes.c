@@ -328,9 +328,9 @@ uiml_clustering_by_passes(UimlClustering *c)
 
 	passes.vector = uiml_relation_vector(c->relation, c->vector_col);
 	/* float, as weights in memory are */
-	passes.weight = c->weight_col != NULL
-						? psprintf("%s::pg_catalog.float4", uiml_relation_column(c->relation, c->weight_col))
-						: "1";
+	passes.weight = c->weight_col != NULL ? psprintf("%s::pg_catalog.float4::pg_catalog.float8",
+													 uiml_relation_column(c->relation, c->weight_col))
+										  : "1::pg_catalog.float8";
 	passes.scratch = AllocSetContextCreate(c->context, "uiml k-means pass", ALLOCSET_DEFAULT_SIZES);
 	if (c->params.initial != NULL)
 		start_from_initial(&passes);

@@ -68,6 +68,14 @@ END
 $$;
 SELECT d, w, both_modes.* FROM unnest('{l2,cosine}'::text[]) d, unnest('{NULL,w}'::name[]) w, both_modes(d, w);
 
+-- A row that fills an empty cluster leaves its own, with its weight
+CREATE TABLE far AS SELECT v::interest_vector, w FROM (VALUES ('[0]', 1), ('[2]', 1), ('[10]', 3)) x (v, w);
+SET uiml.memory_mode = passes;
+SELECT cluster, centroid, size FROM uiml_kmeans('far', 'v', 2, weight_col => 'w', init => '{"[0]","[1000]"}', max_iterations => 1, tolerance => 0);
+RESET uiml.memory_mode;
+SELECT uiml_kmeans_pass(v, w, '{"[1]"}', CASE w WHEN 1 THEN 'l2' ELSE 'cosine' END) IS NULL FROM far WHERE v <> '[0]';
+DROP TABLE far;
+
 -- Groups are found, by their number or without it; the numbers are those of uiml_assign
 SELECT count(*), sum(size), avg(silhouette) > .6 AS apart FROM uiml_kmeans('cloud', 'v', 17, seed => 5);
 SELECT count(*) BETWEEN 12 AND 24 FROM uiml_kmeans('cloud', 'v', NULL);
