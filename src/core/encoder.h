@@ -115,7 +115,7 @@ extern UimlStatus uiml_encoder_open(const void *bytes, size_t length, bool verif
  *		The vector of a text, dims floats of length 1; all zero for a text without a known feature.
  *
  * Invalid UTF-8 separates words; of a text beyond 256 KiB only the beginning counts.  Returns UIML_OK,
- * UIML_ENOMEM.  Some microseconds for a title.
+ * UIML_ENOMEM.  Some tens of microseconds for a title.
  */
 extern UimlStatus uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *text,
 									 size_t length, float *x);

@@ -10,12 +10,12 @@
  * Then the features that most texts share are chosen, by document frequency, as many as the memory has room
  * for.  encoder_fit.c does the rest.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/encoder_train.h"
 #include "core/svd.h"
+#include "core/tfidf.h"
 
 #define DEFAULT_BYTES ((size_t) 64 * 1024 * 1024)
 #define MAX_SAMPLE    ((size_t) 262144) /* texts: more of them change the singular vectors no more */
@@ -355,7 +355,7 @@ number_features(UimlEncoderTrainer *trainer, uint32_t threshold, size_t below)
 			below--;
 		}
 		if (chosen && trainer->params.kind == UIML_ENCODER_LSA)
-			trainer->idf[row++] = (float) (1 + log((1.0 + (double) trainer->n_texts) / (1.0 + count)));
+			trainer->idf[row++] = (float) uiml_idf(trainer->n_texts, count);
 		else if (chosen)
 			trainer->idf[row++] = 1;
 		trainer->count[id] = chosen ? (uint32_t) row : 0;
