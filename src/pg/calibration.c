@@ -11,6 +11,7 @@
 #include "core/calibration.h"
 #include "pg/evaluation.h"
 #include "pg/prediction.h"
+#include "pg/toolargs.h"
 
 #define RESULT_COLUMNS 10
 
@@ -44,20 +45,6 @@ put_bin(UimlResult *result, const UimlCalibrationBin *bin, int number)
 	uiml_result_put(result, value, null);
 }
 
-static size_t
-bins_arg(FunctionCallInfo fcinfo, int argument)
-{
-	int bins;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("bins must not be null"));
-	bins = PG_GETARG_INT32(argument);
-	if (bins < 1 || bins > UIML_MAX_BINS)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("bins must be between 1 and %d", UIML_MAX_BINS));
-	return (size_t) bins;
-}
-
 /* Not STRICT: dims, interests, half_life and features may be NULL. */
 PG_FUNCTION_INFO_V1(uiml_calibration);
 Datum
@@ -73,7 +60,7 @@ uiml_calibration(PG_FUNCTION_ARGS)
 											.interests = 7,
 											.half_life = 8,
 											.features = 9};
-	size_t n_bins = bins_arg(fcinfo, 1);
+	size_t n_bins = (size_t) uiml_arg_int(fcinfo, 1, "bins", 1, UIML_MAX_BINS);
 	UimlResult result;
 	UimlEvaluation *e;
 	UimlCalibrationBin *bin;

@@ -24,6 +24,7 @@
 #include "pg/source.h"
 #include "pg/sql.h"
 #include "pg/storage.h"
+#include "pg/toolargs.h"
 #include "pg/utf8.h"
 
 PG_FUNCTION_INFO_V1(uiml_train_encoder);
@@ -287,8 +288,8 @@ kind_arg(const char *kind)
 		return UIML_ENCODER_LSA;
 	if (strcmp(kind, "hash") == 0)
 		return UIML_ENCODER_HASH;
-	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid kind of encoder: \"%s\"", kind),
-			errhint("Use lsa or hash."));
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("unrecognized kind of encoder: \"%s\"", kind), errhint("Use \"lsa\" or \"hash\"."));
 }
 
 static UimlWhitening
@@ -297,8 +298,9 @@ whitening_arg(const char *name)
 	UimlWhitening whitening;
 
 	if (!uiml_whitening_named(name, &whitening))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid whitening: \"%s\"", name),
-				errhint("Use none, relaxed or full."));
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("unrecognized whitening: \"%s\"", name),
+				errhint("Use \"none\", \"relaxed\" or \"full\"."));
 	return whitening;
 }
 
@@ -307,25 +309,14 @@ params_of_args(FunctionCallInfo fcinfo)
 {
 	UimlEncoderParams params;
 
-	for (int i = 0; i < 6; i++)
-	{
-		static const char *const name[] = {"domain", "kind", NULL, "whitening", NULL, "seed"};
-
-		if (PG_ARGISNULL(i) && name[i] != NULL)
-			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name[i]));
-	}
+	uiml_arg_required(fcinfo, 0, "domain");
+	uiml_arg_required(fcinfo, 1, "kind");
+	uiml_arg_required(fcinfo, 3, "whitening");
 	params = uiml_encoder_defaults(kind_arg(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 	if (!PG_ARGISNULL(2))
-	{
-		int32 dims = PG_GETARG_INT32(2);
-
-		if (dims < 1 || dims > UIML_ENCODER_MAX_DIMS)
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("dims must be between 1 and %d", UIML_ENCODER_MAX_DIMS));
-		params.dims = (size_t) dims;
-	}
+		params.dims = (size_t) uiml_arg_int(fcinfo, 2, "dims", 1, UIML_ENCODER_MAX_DIMS);
 	params.whitening = whitening_arg(text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	params.seed = (uint64) PG_GETARG_INT64(5);
+	params.seed = uiml_arg_seed(fcinfo, 5);
 	return params;
 }
 

@@ -14,34 +14,19 @@
 
 #include "pg/domain.h"
 #include "pg/evaluation.h"
+#include "pg/toolargs.h"
 
 #define MAX_CUT_OFFS   100
 #define MAX_CUT_OFF    10000
 #define MAX_TEST_USERS 1000000
 
-static void
-check_not_null(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (argument >= 0 && PG_ARGISNULL(argument))
-		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name));
-}
-
-static int
-count_arg(FunctionCallInfo fcinfo, int argument, const char *name, int max)
-{
-	int value = PG_GETARG_INT32(argument);
-
-	if (value < 1 || value > max)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("%s must be between 1 and %d", name, max));
-	return value;
-}
-
 static bool
 holdout_arg(FunctionCallInfo fcinfo, int argument)
 {
-	char *holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	char *holdout;
 
+	uiml_arg_required(fcinfo, argument, "holdout");
+	holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 	if (strcmp(holdout, "users") != 0 && strcmp(holdout, "time") != 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("unrecognized holdout: \"%s\"", holdout),
@@ -52,11 +37,13 @@ holdout_arg(FunctionCallInfo fcinfo, int argument)
 static void
 cut_offs_arg(FunctionCallInfo fcinfo, int argument, UimlEvaluation *e)
 {
-	ArrayType *array = PG_GETARG_ARRAYTYPE_P(argument);
+	ArrayType *array;
 	Datum *element;
 	bool *null;
 	int n;
 
+	uiml_arg_required(fcinfo, argument, "at");
+	array = PG_GETARG_ARRAYTYPE_P(argument);
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("at must be a one-dimensional array"));
 	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &element, &null, &n);
@@ -85,9 +72,9 @@ static void
 change_domain(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlDomain *domain)
 {
 	if (given(fcinfo, args->dims))
-		domain->dims = count_arg(fcinfo, args->dims, "dims", UIML_MAX_DIMS);
+		domain->dims = uiml_arg_int(fcinfo, args->dims, "dims", 1, UIML_MAX_DIMS);
 	if (given(fcinfo, args->interests))
-		domain->interests = count_arg(fcinfo, args->interests, "interests", UIML_MAX_INTERESTS);
+		domain->interests = uiml_arg_int(fcinfo, args->interests, "interests", 1, UIML_MAX_INTERESTS);
 	if (given(fcinfo, args->half_life))
 		domain->half_life = uiml_half_life_seconds(PG_GETARG_INTERVAL_P(args->half_life));
 	if (given(fcinfo, args->features))
@@ -100,21 +87,17 @@ change_domain(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlDomai
 static void
 read_arguments(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEvaluation *e)
 {
-	check_not_null(fcinfo, args->domain, "domain");
-	check_not_null(fcinfo, args->holdout, "holdout");
-	check_not_null(fcinfo, args->at, "at");
-	check_not_null(fcinfo, args->fold_in, "fold_in");
-	check_not_null(fcinfo, args->users, "users");
-	check_not_null(fcinfo, args->seed, "seed");
+	uiml_arg_required(fcinfo, args->domain, "domain");
 	e->by_time = holdout_arg(fcinfo, args->holdout);
 	if (args->at >= 0)
 		cut_offs_arg(fcinfo, args->at, e);
+	uiml_arg_required(fcinfo, args->fold_in, "fold_in");
 	e->fold_in = PG_GETARG_FLOAT8(args->fold_in);
 	if (!(e->fold_in > 0 && e->fold_in < 1))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("fold_in must be greater than 0 and less than 1"));
-	e->users = (size_t) count_arg(fcinfo, args->users, "users", MAX_TEST_USERS);
-	e->seed = (uint64) PG_GETARG_INT64(args->seed);
+	e->users = (size_t) uiml_arg_int(fcinfo, args->users, "users", 1, MAX_TEST_USERS);
+	e->seed = uiml_arg_seed(fcinfo, args->seed);
 	e->train_seed = e->seed;
 	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(args->domain)), UIML_PREDICT);
 	change_domain(fcinfo, args, e->domain);

@@ -42,16 +42,15 @@ uiml_arg_spherical(FunctionCallInfo fcinfo, int argument)
 {
 	const text *name;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("distance must not be null")));
+	uiml_arg_required(fcinfo, argument, "distance");
 	name = PG_GETARG_TEXT_PP(argument);
 	if (is_name(name, "l2"))
 		return false;
 	if (is_name(name, "cosine"))
 		return true;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("distance \"%s\" does not exist", text_to_cstring(name)),
-					errhint("Distances are \"l2\" and \"cosine\".")));
+					errmsg("unrecognized distance: \"%s\"", text_to_cstring(name)),
+					errhint("Use \"l2\" or \"cosine\".")));
 }
 
 /* The centroids to start from, as rows; there are as many as k says, or k is as many as there are. */
@@ -88,8 +87,7 @@ tolerance_argument(FunctionCallInfo fcinfo, int argument)
 {
 	double tolerance;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tolerance must not be null")));
+	uiml_arg_required(fcinfo, argument, "tolerance");
 	tolerance = PG_GETARG_FLOAT8(argument);
 	if (!(tolerance >= 0) || isinf(tolerance))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

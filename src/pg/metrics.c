@@ -20,6 +20,7 @@
 #include "core/metrics.h"
 #include "pg/env.h"
 #include "pg/interest_vector.h"
+#include "pg/toolargs.h"
 
 #define NO_KEY PG_UINT32_MAX
 
@@ -176,18 +177,6 @@ typedef struct Ranking
 	uint32 *hit; /* n: the number of the relevant item at this rank, or NO_KEY */
 } Ranking;
 
-static size_t
-ranking_k(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(2))
-		return SIZE_MAX;
-	if (PG_GETARG_INT32(2) < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be greater than zero"),
-				 errdetail("k is %d.", PG_GETARG_INT32(2)), errhint("Pass NULL to look at the whole list.")));
-	return (size_t) PG_GETARG_INT32(2);
-}
-
 /* An item hits at its first rank only. */
 static void
 ranking_match(Ranking *ranking, const Elements *ranked)
@@ -222,7 +211,7 @@ ranking_read(FunctionCallInfo fcinfo, Ranking *ranking, uint32 **number)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return false;
-	ranking->k = ranking_k(fcinfo);
+	ranking->k = uiml_arg_limit(fcinfo, 2, "Pass NULL to look at the whole list.");
 	array = PG_GETARG_ARRAYTYPE_P(0);
 	ranked = elements_read(array, "ranked", false);
 	relevant = elements_read(PG_GETARG_ARRAYTYPE_P(1), "relevant", false);

@@ -15,6 +15,7 @@
 #include "core/vector.h"
 #include "pg/env.h"
 #include "pg/interest_vector.h"
+#include "pg/toolargs.h"
 
 /* ---------- arguments ---------- */
 
@@ -45,41 +46,15 @@ relevance_argument(FunctionCallInfo fcinfo, size_t *n)
 	return finite_numbers(array, "relevance");
 }
 
-static double
-lambda_argument(FunctionCallInfo fcinfo)
-{
-	double lambda;
-
-	if (PG_ARGISNULL(2))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("lambda must not be null")));
-	lambda = PG_GETARG_FLOAT8(2);
-	if (!(lambda >= 0 && lambda <= 1))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("lambda must be between zero and one"), errdetail("lambda is %g.", lambda),
-						errhint("1 is the order of relevance, 0 looks at similarity alone.")));
-	return lambda;
-}
-
-static size_t
-k_argument(FunctionCallInfo fcinfo, size_t n)
-{
-	if (PG_ARGISNULL(3))
-		return n;
-	if (PG_GETARG_INT32(3) < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be greater than zero"),
-				 errdetail("k is %d.", PG_GETARG_INT32(3)), errhint("Pass NULL to order the whole list.")));
-	return Min((size_t) PG_GETARG_INT32(3), n);
-}
-
 /* ---------- selection ---------- */
 
 static Datum
 select_positions(FunctionCallInfo fcinfo, const double *relevance, size_t n, UimlSimilarityFn similar,
 				 void *ctx)
 {
-	double lambda = lambda_argument(fcinfo);
-	size_t k = k_argument(fcinfo, n);
+	double lambda =
+		uiml_arg_share(fcinfo, 2, "lambda", "1 is the order of relevance, 0 looks at similarity alone.");
+	size_t k = Min(uiml_arg_limit(fcinfo, 3, "Pass NULL to order the whole list."), n);
 	size_t *chosen = palloc(sizeof(size_t) * Max(k, 1));
 	Datum *position = palloc(sizeof(Datum) * Max(k, 1));
 	UimlPgEnv pg;

@@ -58,14 +58,13 @@ distance_argument(FunctionCallInfo fcinfo, int argument)
 {
 	char *name;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("distance must not be null")));
+	uiml_arg_required(fcinfo, argument, "distance");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 	for (size_t i = 0; i < lengthof(distances); i++)
 		if (strcmp(name, distances[i].name) == 0)
 			return (int) i;
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("distance \"%s\" does not exist", name),
-					errhint("Distances are \"cosine\", \"l2\" and \"inner_product\".")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized distance: \"%s\"", name),
+					errhint("Use \"cosine\", \"l2\" or \"inner_product\".")));
 }
 
 /* --- each of many --------------------------------------------------------------------------------------- */

@@ -9,11 +9,10 @@
 #include "postgres.h"
 
 #include "libpq/pqformat.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "core/pass.h"
+#include "pg/aggregate.h"
 #include "pg/compat.h"
 #include "pg/env.h"
 
@@ -44,15 +43,6 @@ state_detoast(Datum d)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type uiml_pass_state"),
 						errdetail("The value has %zu bytes.", size)));
 	return state;
-}
-
-static void
-check_aggregate_context(FunctionCallInfo fcinfo)
-{
-	/* outside, the state may lie in a table's page and must not be changed */
-	if (!AggCheckCallContext(fcinfo, NULL))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("transition function called outside an aggregate")));
 }
 
 static void
@@ -90,12 +80,11 @@ state_to_bytes(const UimlPassState *state)
 	return bytes;
 }
 
-/* The text of a state is its binary form in hexadecimal: exact, and with one reader to trust. */
 PG_FUNCTION_INFO_V1(uiml_pass_state_in);
 Datum
 uiml_pass_state_in(PG_FUNCTION_ARGS)
 {
-	bytea *bytes = DatumGetByteaPP(DirectFunctionCall1(byteain, PG_GETARG_DATUM(0)));
+	bytea *bytes = uiml_state_from_text(PG_GETARG_DATUM(0));
 
 	PG_RETURN_POINTER(state_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 }
@@ -104,9 +93,7 @@ PG_FUNCTION_INFO_V1(uiml_pass_state_out);
 Datum
 uiml_pass_state_out(PG_FUNCTION_ARGS)
 {
-	bytea *bytes = state_to_bytes(state_detoast(PG_GETARG_DATUM(0)));
-
-	PG_RETURN_DATUM(DirectFunctionCall1(byteaout, PointerGetDatum(bytes)));
+	PG_RETURN_CSTRING(uiml_state_to_text(state_to_bytes(state_detoast(PG_GETARG_DATUM(0)))));
 }
 
 PG_FUNCTION_INFO_V1(uiml_pass_state_recv);
@@ -151,13 +138,9 @@ uiml_pass_accum(PG_FUNCTION_ARGS)
 	UimlStatus status;
 	bytea *events;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
+		return uiml_aggregate_skip(fcinfo);
 	open_job(fcinfo, 3, &pass);
 	if (PG_ARGISNULL(0))
 	{
@@ -188,13 +171,9 @@ uiml_pass_combine(PG_FUNCTION_ARGS)
 	UimlPassState *state;
 	UimlPassState *other;
 
-	check_aggregate_context(fcinfo);
+	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
+		return uiml_aggregate_skip(fcinfo);
 	other = state_detoast(PG_GETARG_DATUM(1));
 
 	/* returned as it is: the executor copies it into the aggregate's context */

@@ -26,6 +26,7 @@
 #include "pg/attempt.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
+#include "pg/toolargs.h"
 #include "pg/userkey.h"
 
 #define MAX_K 10000
@@ -190,8 +191,7 @@ uiml_arg_k(FunctionCallInfo fcinfo, int argument)
 {
 	int k;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("k must not be null")));
+	uiml_arg_required(fcinfo, argument, "k");
 	k = PG_GETARG_INT32(argument);
 	if (k <= 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be greater than zero"),

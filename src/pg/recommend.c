@@ -31,6 +31,7 @@
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/sql.h"
+#include "pg/toolargs.h"
 
 /* Products between two looks for a cancel: some milliseconds. */
 #define SCORE_BLOCK ((size_t) 1 << 22)
@@ -65,30 +66,13 @@ typedef struct Recommendation
 
 /* ---------- arguments ---------- */
 
-static double
-diversity_argument(FunctionCallInfo fcinfo, int argument)
-{
-	double diversity;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("diversity must not be null")));
-	diversity = PG_GETARG_FLOAT8(argument);
-	if (!(diversity >= 0 && diversity <= 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("diversity must be between zero and one"),
-				 errdetail("diversity is %g.", diversity),
-				 errhint("0 is the order of the scores, 1 the list of the least similar items.")));
-	return diversity;
-}
-
 /* The arguments k, exclude_seen, candidates, candidates_from and diversity. */
 static Request
 request_read(FunctionCallInfo fcinfo, int exclude_argument)
 {
 	Request request = {.k = uiml_arg_k(fcinfo, 2), .named = !PG_ARGISNULL(1)};
 
-	if (PG_ARGISNULL(exclude_argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("exclude_seen must not be null")));
+	uiml_arg_required(fcinfo, exclude_argument, "exclude_seen");
 	request.exclude_seen = PG_GETARG_BOOL(exclude_argument);
 	if (!PG_ARGISNULL(exclude_argument + 1))
 		request.candidates = PG_GETARG_ARRAYTYPE_P(exclude_argument + 1);
@@ -98,7 +82,9 @@ request_read(FunctionCallInfo fcinfo, int exclude_argument)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("candidates and candidates_from cannot be used together"),
 						errhint("Pass one of them.")));
-	request.diversity = diversity_argument(fcinfo, exclude_argument + 3);
+	request.diversity =
+		uiml_arg_share(fcinfo, exclude_argument + 3, "diversity",
+					   "0 is the order of the scores, 1 the list of the least similar items.");
 	return request;
 }
 

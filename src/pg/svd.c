@@ -278,8 +278,8 @@ uiml_svd(PG_FUNCTION_ARGS)
 
 	begin(&svd, "singular value decomposition");
 	svd.params = uiml_svd_defaults((size_t) uiml_arg_int(fcinfo, 4, "dims", 1, UIML_VECTOR_MAX_DIM));
-	svd.params.row_scale = uiml_arg_share(fcinfo, 5, "row_scale");
-	svd.params.col_scale = uiml_arg_share(fcinfo, 6, "column_scale");
+	svd.params.row_scale = uiml_arg_share(fcinfo, 5, "row_scale", NULL);
+	svd.params.col_scale = uiml_arg_share(fcinfo, 6, "column_scale", NULL);
 	svd.params.iterations = (size_t) uiml_arg_int(fcinfo, 7, "iterations", 1, MAX_ITERATIONS);
 	svd.params.seed = uiml_arg_seed(fcinfo, 8);
 	uiml_result_begin(fcinfo, 3, &result);

@@ -190,7 +190,7 @@ uiml_ctfidf(PG_FUNCTION_ARGS)
 	char *class_col = uiml_arg_column(fcinfo, 1, "class_col");
 	char *term_col = uiml_arg_column(fcinfo, 2, "term_col");
 	char *count_col = uiml_arg_column_or_null(fcinfo, 3);
-	size_t k = PG_ARGISNULL(4) ? SIZE_MAX : (size_t) uiml_arg_int(fcinfo, 4, "k", 1, PG_INT32_MAX);
+	size_t k = uiml_arg_limit(fcinfo, 4, "Pass NULL for all terms.");
 	UimlResult result;
 	Classes classes = {0};
 

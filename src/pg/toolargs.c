@@ -1,13 +1,13 @@
 /*
  * toolargs.c
- *	  Arguments of the functions over any relation, checked.
+ *	  Arguments of SQL functions, checked.
  */
 #include "postgres.h"
 
 #include "pg/toolargs.h"
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int argument, const char *name)
+void
+uiml_arg_required(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
@@ -16,14 +16,14 @@ refuse_null(FunctionCallInfo fcinfo, int argument, const char *name)
 Oid
 uiml_arg_relation(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	refuse_null(fcinfo, argument, name);
+	uiml_arg_required(fcinfo, argument, name);
 	return PG_GETARG_OID(argument);
 }
 
 char *
 uiml_arg_column(FunctionCallInfo fcinfo, int argument, const char *name)
 {
-	refuse_null(fcinfo, argument, name);
+	uiml_arg_required(fcinfo, argument, name);
 	return pstrdup(NameStr(*PG_GETARG_NAME(argument)));
 }
 
@@ -38,7 +38,7 @@ uiml_arg_int(FunctionCallInfo fcinfo, int argument, const char *name, int32 low,
 {
 	int32 value;
 
-	refuse_null(fcinfo, argument, name);
+	uiml_arg_required(fcinfo, argument, name);
 	value = PG_GETARG_INT32(argument);
 	if (value < low || value > high)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -48,22 +48,36 @@ uiml_arg_int(FunctionCallInfo fcinfo, int argument, const char *name, int32 low,
 }
 
 double
-uiml_arg_share(FunctionCallInfo fcinfo, int argument, const char *name)
+uiml_arg_share(FunctionCallInfo fcinfo, int argument, const char *name, const char *hint)
 {
 	double value;
 
-	refuse_null(fcinfo, argument, name);
+	uiml_arg_required(fcinfo, argument, name);
 	value = PG_GETARG_FLOAT8(argument);
 	if (!(value >= 0 && value <= 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be between zero and one", name),
-				 errdetail("%s is %g.", name, value)));
+				 errdetail("%s is %g.", name, value), hint != NULL ? errhint("%s", hint) : 0));
 	return value;
 }
 
 uint64
 uiml_arg_seed(FunctionCallInfo fcinfo, int argument)
 {
-	refuse_null(fcinfo, argument, "seed");
+	uiml_arg_required(fcinfo, argument, "seed");
 	return (uint64) PG_GETARG_INT64(argument);
+}
+
+size_t
+uiml_arg_limit(FunctionCallInfo fcinfo, int argument, const char *hint)
+{
+	int32 k;
+
+	if (PG_ARGISNULL(argument))
+		return SIZE_MAX;
+	k = PG_GETARG_INT32(argument);
+	if (k < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be greater than zero"),
+						errdetail("k is %d.", k), errhint("%s", hint)));
+	return (size_t) k;
 }

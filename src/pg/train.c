@@ -32,6 +32,7 @@
 #include "pg/encoder.h"
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
+#include "pg/toolargs.h"
 #include "pg/trainargs.h"
 #include "pg/training.h"
 #include "pg/trainstore.h"
@@ -412,8 +413,7 @@ uiml_train(PG_FUNCTION_ARGS)
 		call = SRF_FIRSTCALL_INIT();
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
-		if (PG_ARGISNULL(0))
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("domain must not be null")));
+		uiml_arg_required(fcinfo, 0, "domain");
 		context = AllocSetContextCreate(CurrentMemoryContext, "uiml training", ALLOCSET_DEFAULT_SIZES);
 		old = MemoryContextSwitchTo(context);
 		training = palloc0(sizeof(Training));

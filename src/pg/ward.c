@@ -22,6 +22,7 @@
 #include "pg/aggregate.h"
 #include "pg/env.h"
 #include "pg/interest_vector.h"
+#include "pg/toolargs.h"
 
 /* Events that a new state has room for; doubled until it has room for all. */
 #define FIRST_EVENTS 8
@@ -154,8 +155,7 @@ cut_argument(FunctionCallInfo fcinfo, int argument)
 {
 	double cut;
 
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("cut must not be null")));
+	uiml_arg_required(fcinfo, argument, "cut");
 	cut = PG_GETARG_FLOAT8(argument);
 	if (!(cut >= 0))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
