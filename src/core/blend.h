@@ -34,8 +34,8 @@ extern double uiml_blend_loss(const float *mass, const float *held, const float 
  *		The alpha with the lowest uiml_blend_loss: a grid of log-spaced values in 1e-2 .. 1e4, then golden
  *		section.
  *
- * spread: standard deviation of a normal prior of log alpha about log k, beside which each held-out event counts as one
- * observation; INFINITY for none.
+ * spread: standard deviation of a normal prior of log alpha about log k, beside which each held-out event
+ * counts as one observation; INFINITY for none.
  *
  * Returns UIML_OK, UIML_EEMPTY (no held-out event: alpha is set to k), UIML_EINTERRUPTED.
  */

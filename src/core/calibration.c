@@ -2,9 +2,9 @@
  * calibration.c
  *	  Do predicted interest shares come true?  Held-out users' shares, by what was predicted.
  *
- * A user's shares add up to one whatever is predicted, and so do those of his events: over all pairs the means
- * are equal, and what can be wrong is where the shares are.  A prediction that is too sure of itself shows more
- * than is observed in high bins and less in low ones.
+ * A user's shares add up to one whatever is predicted, and so do those of his events: over all pairs the
+ * means are equal, and what can be wrong is where the shares are.  A prediction that is too sure of itself
+ * shows more than is observed in high bins and less in low ones.
  *
  * The mean of a bin is a ratio of sums over users, who have different numbers of pairs in it.  The bootstrap
  * therefore resamples users with their sums, not pairs: those of one user depend on each other.

@@ -9,7 +9,10 @@
 
 #define UIML_MAX_BINS 1000
 
-/* The pairs of a user and an interest whose predicted share is in low .. high, high itself in the last bin only. */
+/*
+ * The pairs of a user and an interest whose predicted share is in low .. high, high itself in the last bin
+ * only.
+ */
 typedef struct UimlCalibrationBin
 {
 	double low;

@@ -2,11 +2,11 @@
  * centroids.c
  *	  Centroids laid out for speed, and the nearest of them to a point.
  *
- * Which centroid is nearest is decided in float by the fused kernel.  The distance to it is then taken again as
- * a sum of squared differences, and the second as what it exceeds the first by: so a point that is a centroid
- * has distance zero.  Where the two are not apart by more than the cancellation in |x|^2 - 2 x'c + |c|^2 can make of
- * them, all distances of the point are taken that way.  In most data these are some points in ten thousand; where
- * clusters lie together far from the others, it is all of theirs.
+ * Which centroid is nearest is decided in float by the fused kernel.  The distance to it is then taken again
+ * as a sum of squared differences, and the second as what it exceeds the first by: so a point that is a
+ * centroid has distance zero.  Where the two are not apart by more than the cancellation in |x|^2 - 2 x'c +
+ * |c|^2 can make of them, all distances of the point are taken that way.  In most data these are some points
+ * in ten thousand; where clusters lie together far from the others, it is all of theirs.
  */
 #include "core/centroids.h"
 
@@ -159,11 +159,11 @@ uiml_centroids_nearest(const UimlCentroids *centroids, const float *rows, size_t
 }
 
 /*
- * A score is a chain of d fused multiply-adds, the last of them with the offset: each rounds by at most 2^-24 of
- * what the sum of absolute products can be, |x| |c| (Higham 2002, section 3.1).  Placing rounds x and c once
- * more.  Two scores, doubled: 4 (d + 6) 2^-24 times |x| |c| + |c|^2 / 2, which is at most |x|^2 / 4 + 3/2 |c|^2.  x is
- * no longer than its centroid and the distance to it together; nor is any centroid as near as the second longer than x
- * and that distance, and farther ones can't be taken for near.
+ * A score is a chain of d fused multiply-adds, the last of them with the offset: each rounds by at most 2^-24
+ * of what the sum of absolute products can be, |x| |c| (Higham 2002, section 3.1).  Placing rounds x and c
+ * once more.  Two scores, doubled: 4 (d + 6) 2^-24 times |x| |c| + |c|^2 / 2, which is at most |x|^2 / 4 +
+ * 3/2 |c|^2.  x is no longer than its centroid and the distance to it together; nor is any centroid as near
+ * as the second longer than x and that distance, and farther ones can't be taken for near.
  */
 double
 uiml_centroids_error(const UimlCentroids *centroids, const UimlNearest *nearest)

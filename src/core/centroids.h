@@ -9,8 +9,9 @@
 #include "core/uiml.h"
 
 /*
- * k centroids of d dimensions.  Points and centroids are taken relative to shift, the middle of the centroids:
- * |c|^2 / 2 - x'c would cancel where the data lie far from the origin.  Directions (spherical) are not shifted.
+ * k centroids of d dimensions.  Points and centroids are taken relative to shift, the middle of the
+ * centroids: |c|^2 / 2 - x'c would cancel where the data lie far from the origin.  Directions (spherical) are
+ * not shifted.
  */
 typedef struct UimlCentroids
 {
@@ -30,15 +31,15 @@ extern size_t uiml_centroids_memory(size_t k, size_t d);
 
 /*
  * uiml_centroids_init
- *		Prepares for up to k centroids; memory, of uiml_centroids_memory(k, d) bytes aligned for doubles, stays the
- *		caller's.
+ *		Prepares for up to k centroids; memory, of uiml_centroids_memory(k, d) bytes aligned for doubles,
+ *		stays the caller's.
  */
 extern void uiml_centroids_init(UimlCentroids *centroids, size_t k, size_t d, bool spherical, void *memory);
 
 /*
  * uiml_panels_pack
- *		Lays rows (k x d) out as kernels->nearest and kernels->scores take them.  panels and offset have room for k
- *		rounded up to whole panels.
+ *		Lays rows (k x d) out as kernels->nearest and kernels->scores take them.  panels and offset have room
+ *		for k rounded up to whole panels.
  */
 extern void uiml_panels_pack(const UimlKernels *kernels, const float *row, size_t k, size_t d, float *panels,
 							 float *offset);
@@ -48,8 +49,8 @@ extern void uiml_centroids_set(UimlCentroids *centroids, const float *centroid, 
 
 /*
  * uiml_centroids_place
- *		Writes x * scale - shift, rounded to float, to row: what uiml_centroids_nearest takes.  scale must be 1
- *		unless centroids are spherical, where it is 1 / |x|.
+ *		Writes x * scale - shift, rounded to float, to row: what uiml_centroids_nearest takes.  scale must be
+ *		1 unless centroids are spherical, where it is 1 / |x|.
  */
 extern void uiml_centroids_place(const UimlCentroids *centroids, const float *x, double scale, float *row);
 
@@ -61,21 +62,23 @@ typedef struct UimlNearest
 	double second;   /* squared, to the second nearest; infinite for k = 1 */
 } UimlNearest;
 
-/* The nearest for n <= UIML_NEAREST_POINTS placed rows; there must be UIML_NEAREST_POINTS rows, all finite. */
+/*
+ * The nearest for n <= UIML_NEAREST_POINTS placed rows; there must be UIML_NEAREST_POINTS rows, all finite.
+ */
 extern void uiml_centroids_nearest(const UimlCentroids *centroids, const float *rows, size_t n,
 								   UimlNearest *nearest);
 
 /*
  * uiml_centroids_error
- *		A bound on the rounding error of second - distance, as a difference of scores, for a point that nearest
- *		is about.
+ *		A bound on the rounding error of second - distance, as a difference of scores, for a point that
+ *		nearest is about.
  */
 extern double uiml_centroids_error(const UimlCentroids *centroids, const UimlNearest *nearest);
 
 /*
  * uiml_rows_middle
- *		The median of each column of n > 0 rows of d elements, finite, or of a few hundred of the rows, evenly spaced.
- *		Near most rows however far away some are, as a mean is not.
+ *		The median of each column of n > 0 rows of d elements, finite, or of a few hundred of the rows, evenly
+ *		spaced.  Near most rows however far away some are, as a mean is not.
  *
  * row:		which rows of x; NULL: the first n
  */

@@ -2,9 +2,9 @@
  * checksum.h
  *	  A checksum of flat bytes, some gigabytes a second.
  *
- * It guards against torn writes and rotting disks, not against forgery.  Each step is a bijection of the state
- * and of the word read, so a change within one 8-byte word is always noticed.  Multiplication alone would
- * carry differences upwards only, and two flipped sign bits could cancel: hence the rotation.
+ * It guards against torn writes and rotting disks, not against forgery.  Each step is a bijection of the
+ * state and of the word read, so a change within one 8-byte word is always noticed.  Multiplication alone
+ * would carry differences upwards only, and two flipped sign bits could cancel: hence the rotation.
  */
 #ifndef UIML_CHECKSUM_H
 #define UIML_CHECKSUM_H

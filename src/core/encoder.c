@@ -9,9 +9,10 @@
  *
  * and x is scaled to length 1.  The matrix of lsa holds V W, so that whitening costs nothing at a look-up.
  *
- * Defaults were chosen by neighbours: of 12,928 Chinese headlines, the share of the ten nearest that are in the
- * same of 15 categories; of 3,018 films by title and genres, the mean cosine of the users of a film and of its ten
- * nearest (test/bench/text; scikit-learn: TF-IDF of character n-grams of 1 to 3 and truncated SVD).
+ * Defaults were chosen by neighbours: of 12,928 Chinese headlines, the share of the ten nearest that are in
+ * the same of 15 categories; of 3,018 films by title and genres, the mean cosine of the users of a film and
+ * of its ten nearest (test/bench/text; scikit-learn: TF-IDF of character n-grams of 1 to 3 and truncated
+ * SVD).
  *
  *		encoder        dims  whitening   headlines   films
  *		built-in hash   256  none            .187    .110
@@ -27,10 +28,10 @@
  *		scikit-learn    128  none            .279    .110
  *		random                               .077    .046
  *
- * Whitening, which helps vectors of language models, costs here: the small directions of these spaces are noise.
- * The numbers of features (32,768 for lsa), weights of their kinds and the powers of idf were chosen the same way:
- * runs of 2 to 4 characters gave films .110, of 3 to 5 .107, and leaving out numbers (years) .095; idf in hash
- * .20 of headlines where none gave .24.
+ * Whitening, which helps vectors of language models, costs here: the small directions of these spaces are
+ * noise.  The numbers of features (32,768 for lsa), weights of their kinds and the powers of idf were chosen
+ * the same way: runs of 2 to 4 characters gave films .110, of 3 to 5 .107, and leaving out numbers (years)
+ * .095; idf in hash .20 of headlines where none gave .24.
  */
 #include <float.h>
 #include <math.h>
@@ -210,8 +211,8 @@ batch_add(const UimlEncoder *encoder, RowBatch *batch, size_t row, float value, 
 }
 
 /*
- * Adds the features to x, in the dimensions before the whitening of hash; *length receives the squared length of t.
- * Slots may be damaged so that each search goes through all of them.
+ * Adds the features to x, in the dimensions before the whitening of hash; *length receives the squared length
+ * of t.  Slots may be damaged so that each search goes through all of them.
  */
 static UimlStatus
 add_features(const UimlEnv *env, const UimlEncoder *encoder, const UimlFeatures *features, float *x,

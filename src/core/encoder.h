@@ -5,8 +5,9 @@
  * A feature is a word (core/terms.h) or a run of characters within one, so that forms of a word share most of
  * their features, and Chinese needs no dictionary.  Encoder "hash" adds each feature, with a sign, to the
  * dimensions its hash names (Weinberger et al. 2009); where it was trained, features that no two texts shared
- * are left out.  Encoder "lsa" multiplies the TF-IDF vector of a text with the right singular vectors of a training
- * collection (Deerwester et al. 1990).  Either may end in a whitening, learned from the same collection.
+ * are left out.  Encoder "lsa" multiplies the TF-IDF vector of a text with the right singular vectors of a
+ * training collection (Deerwester et al. 1990).  Either may end in a whitening, learned from the same
+ * collection.
  *
  * An encoder is one flat, immutable, position-independent run of bytes, checked when it is opened: it can be
  * mapped from a file that all backends share.
@@ -103,8 +104,8 @@ typedef struct UimlEncoder
 
 /*
  * uiml_encoder_open
- *		Checks bytes of unknown origin, at any address, and opens them: UIML_ECORRUPT, or an encoder that no text
- *		makes read outside them.
+ *		Checks bytes of unknown origin, at any address, and opens them: UIML_ECORRUPT, or an encoder that no
+ *		text makes read outside them.
  *
  * verify: also compares the checksum, which reads all bytes.
  */
@@ -122,7 +123,8 @@ extern UimlStatus uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *enco
 
 /*
  * uiml_encoder_builtin
- *		The encoder "hash" of some dims, which no texts have trained: it has no bytes.  UIML_OK, UIML_EINVALID.
+ *		The encoder "hash" of some dims, which no texts have trained: it has no bytes.  UIML_OK,
+ *		UIML_EINVALID.
  */
 extern UimlStatus uiml_encoder_builtin(size_t dims, UimlEncoder *encoder);
 

@@ -123,8 +123,8 @@ sample_entries(const UimlEncoderTrainer *trainer)
 }
 
 /*
- * Keeps the texts whose hash is within half the limit, or one with the smallest hash where that would leave none:
- * a text that comes very often comes with the same hash each time.
+ * Keeps the texts whose hash is within half the limit, or one with the smallest hash where that would leave
+ * none: a text that comes very often comes with the same hash each time.
  */
 static void
 sample_halve(UimlEncoderTrainer *trainer)
@@ -335,8 +335,9 @@ count_threshold(const UimlEncoderTrainer *trainer, size_t n, size_t *below)
 }
 
 /*
- * Numbers the chosen features in the order of their ids: count becomes row + 1, idf is filled.  In the few dimensions of
- * hash, rare features that meet by chance would drown the frequent ones, so that all weigh the same.
+ * Numbers the chosen features in the order of their ids: count becomes row + 1, idf is filled.  In the few
+ * dimensions of hash, rare features that meet by chance would drown the frequent ones, so that all weigh the
+ * same.
  */
 static void
 number_features(UimlEncoderTrainer *trainer, uint32_t threshold, size_t below)

@@ -24,12 +24,12 @@ uiml_entry(uint32_t row, uint32_t column, double value)
 
 /*
  * uiml_entries_build
- *		Sorts entries in place and adds up those of the same row and column, in double precision and in an order
- *		that does not depend on how they arrived.  Sums of zero are no entries of the matrix.
+ *		Sorts entries in place and adds up those of the same row and column, in double precision and in an
+ *		order that does not depend on how they arrived.  Sums of zero are no entries of the matrix.
  *
  * Free x with uiml_sparse_free.  Returns UIML_OK; UIML_EINVALID for a row or column out of range or a value
- * that is not finite; UIML_ENOTFINITE where a sum exceeds a float; UIML_ENOMEM; UIML_EINTERRUPTED.  8 bytes an
- * entry and 8 a row, beside 16 a row while sorting.
+ * that is not finite; UIML_ENOTFINITE where a sum exceeds a float; UIML_ENOMEM; UIML_EINTERRUPTED.  8 bytes
+ * an entry and 8 a row, beside 16 a row while sorting.
  */
 extern UimlStatus uiml_entries_build(const UimlEnv *env, UimlEntry *entries, size_t n, size_t n_rows,
 									 size_t n_cols, UimlSparse *x);

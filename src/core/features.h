@@ -3,8 +3,8 @@
  *	  Text into hashed features: words, and the runs of characters within them.
  *
  * A word of a script with spaces gives itself and its runs of 2 to 4 characters, with its boundaries as
- * characters (Bojanowski et al. 2017), so that forms of a word, compounds and misspellings share most of their
- * features.  A script without spaces gives single characters, pairs and triples.  Words are those of
+ * characters (Bojanowski et al. 2017), so that forms of a word, compounds and misspellings share most of
+ * their features.  A script without spaces gives single characters, pairs and triples.  Words are those of
  * core/terms.h: folded, without function words.
  *
  * A feature is known by the first bits of its hash only: no text of it is kept anywhere, and two features

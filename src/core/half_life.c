@@ -249,7 +249,8 @@ saturated(double bytes)
 }
 
 /*
- * The events of tuning users, and their interactions before and after the cut-off, as they are and as a holdout.
+ * The events of tuning users, and their interactions before and after the cut-off, as they are and as a
+ * holdout.
  */
 size_t
 uiml_half_life_tuning_memory(size_t n_users, size_t n_events, size_t n_tuning)

@@ -17,8 +17,8 @@
  *
  * events:	sorted by uiml_events_sort, of the tuning users at least; those with at < before count
  * rows:	what all users did before, with any half-life
- * role:	rows->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE takes
- *			no part
+ * role:	rows->n_users values of UimlRole: the space is fitted on UIML_FIT, UIML_TUNE tells, UIML_JUDGE
+ *			takes no part
  * seed:	of the space
  * chosen:	receives seconds, INFINITY for no decay
  *

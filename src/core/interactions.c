@@ -7,8 +7,9 @@
  * by themselves.  The order is total, so sums are taken in one order however the rows arrived, and the same
  * rows give the same bytes.
  *
- * Masses decay towards each user's newest event: weight * 2^((at - last) / half_life).  From there to any later
- * instant all masses of a user shrink by one factor (his fade, and what as_of adds), so none needs a rescan.
+ * Masses decay towards each user's newest event: weight * 2^((at - last) / half_life).  From there to any
+ * later instant all masses of a user shrink by one factor (his fade, and what as_of adds), so none needs a
+ * rescan.
  */
 #include "core/interactions.h"
 

@@ -8,8 +8,8 @@
  * clock of his own, because a prediction is made when somebody is there: models are fitted and judged at that
  * moment.  What decays further, until a common instant, is one factor per user, his fade.
  *
- * A text that somebody wrote without an item (a search, a comment) is a column behind those of the items: it says
- * what the user is interested in, but it is nothing that could be recommended, hidden or ranked.
+ * A text that somebody wrote without an item (a search, a comment) is a column behind those of the items: it
+ * says what the user is interested in, but it is nothing that could be recommended, hidden or ranked.
  */
 #ifndef UIML_INTERACTIONS_H
 #define UIML_INTERACTIONS_H
@@ -25,8 +25,8 @@ typedef struct UimlEvent
 } UimlEvent;
 
 /*
- * Entries of user u are row_start[u] .. row_start[u + 1] - 1, items strictly ascending: first those of items, up to
- * uiml_items_end, then those of texts.
+ * Entries of user u are row_start[u] .. row_start[u + 1] - 1, items strictly ascending: first those of items,
+ * up to uiml_items_end, then those of texts.
  */
 typedef struct UimlInteractions
 {

@@ -122,8 +122,9 @@ typedef struct UimlDifference
  * a, b:	judgements of the same users in the same order, at the same cut-offs
  *
  * Both means and the difference are of the users that have the quantity in both, so difference is b - a; what
- * is resampled are users with their pairs of values, so what two models have in common cancels.  Deterministic
- * for the seed.  Returns UIML_OK, UIML_EINVALID (other users or cut-offs), UIML_ENOMEM, UIML_EINTERRUPTED.
+ * is resampled are users with their pairs of values, so what two models have in common cancels.
+ * Deterministic for the seed.  Returns UIML_OK, UIML_EINVALID (other users or cut-offs), UIML_ENOMEM,
+ * UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_judgement_compare(const UimlEnv *env, const UimlJudgement *a, const UimlJudgement *b,
 										 uint64_t seed, UimlDifference *difference);

@@ -8,12 +8,13 @@
  *		x86-64-v3	eight, AVX2 with FMA
  *		x86-64-v4	sixteen, AVX-512
  *
- * and uiml_kernels() gives the best that this processor runs.  There are no ifunc resolvers (musl lacks them, and
- * they run before a sanitizer is ready) and no pointer to set up: the tables are constants.
+ * and uiml_kernels() gives the best that this processor runs.  There are no ifunc resolvers (musl lacks them,
+ * and they run before a sanitizer is ready) and no pointer to set up: the tables are constants.
  *
  * The order in which a sum is added up is fixed by the source and the width.  So results of two processors
- * differ in their last digits if their widths do, or if one fuses multiply and add; on one processor they are always
- * the same.  Kernels allocate nothing, know no errors and need nothing of libc.  Pointers to floats need no alignment.
+ * differ in their last digits if their widths do, or if one fuses multiply and add; on one processor they are
+ * always the same.  Kernels allocate nothing, know no errors and need nothing of libc.  Pointers to floats
+ * need no alignment.
  */
 #ifndef UIML_KERNELS_H
 #define UIML_KERNELS_H
@@ -31,9 +32,9 @@ typedef struct UimlKernels
 	const char *name;
 
 	/*
-	 * Sums over dim elements of finite a and b.  Lanes of float are added up in double every few hundred elements;
-	 * they may overflow, and l2_squared and cosine may underflow: see vector.c, which then sums in double.
-	 * cosine writes a'b, a'a and b'b.
+	 * Sums over dim elements of finite a and b.  Lanes of float are added up in double every few hundred
+	 * elements; they may overflow, and l2_squared and cosine may underflow: see vector.c, which then sums in
+	 * double.  cosine writes a'b, a'a and b'b.
 	 */
 	double (*dot)(const float *a, const float *b, size_t dim);
 	double (*l2_squared)(const float *a, const float *b, size_t dim);
@@ -68,7 +69,10 @@ typedef struct UimlKernels
 	void (*survey_scores)(const float *score, const float *popularity, size_t n, float *best, float *mass,
 						  float *items);
 
-	/* score = (score * scale)^power where score * scale, 1 at most, is above 1e-30, else 0.  Returns their sum. */
+	/*
+	 * score = (score * scale)^power where score * scale, 1 at most, is above 1e-30, else 0.  Returns their
+	 * sum.
+	 */
 	double (*raise_scores)(float *score, size_t n, float scale, float power);
 
 	/* score = score * own + (popularity * common + even). */
@@ -78,8 +82,8 @@ typedef struct UimlKernels
 	void (*score_depths)(const float *score, size_t n, float scale, float *depth);
 
 	/*
-	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum of
-	 * value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
+	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum
+	 * of value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
 	 */
 	void (*gather_rows)(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
 						float *z);
@@ -90,11 +94,12 @@ typedef struct UimlKernels
 	size_t (*find_above)(const float *score, const float *offset, float threshold, size_t n);
 
 	/*
-	 * The nearest of k centroids for each of n <= UIML_NEAREST_POINTS points x (n x d; all UIML_NEAREST_POINTS
-	 * rows are there, and finite).  Centroids lie in panels of so many, dimension by dimension: element j of
-	 * centroid c is panels[(c / panel * d + j) * panel + c % panel]; offset[c] is half its squared norm, and
-	 * infinite for those that fill the last panel.  best receives the lowest offset - x'c, cluster its number
-	 * (the first of equals), second the second lowest.  |x|^2 + 2 best is the squared distance.
+	 * The nearest of k centroids for each of n <= UIML_NEAREST_POINTS points x (n x d; all
+	 * UIML_NEAREST_POINTS rows are there, and finite).  Centroids lie in panels of so many, dimension by
+	 * dimension: element j of centroid c is panels[(c / panel * d + j) * panel + c % panel]; offset[c] is
+	 * half its squared norm, and infinite for those that fill the last panel.  best receives the lowest
+	 * offset - x'c, cluster its number (the first of equals), second the second lowest.  |x|^2 + 2 best is
+	 * the squared distance.
 	 */
 	size_t panel;
 	void (*nearest)(const float *x, size_t n, size_t d, const float *panels, const float *offset, size_t k,

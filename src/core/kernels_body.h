@@ -2,7 +2,8 @@
  * kernels_body.h
  *	  One table of kernels: included by a file that has defined LANES, TABLE and TABLE_NAME.
  *
- * A new kernel takes a member of UimlKernels, its code in a file included here, and its name in the table below.
+ * A new kernel takes a member of UimlKernels, its code in a file included here, and its name in the table
+ * below.
  */
 #include "core/kernels_lanes.h"
 

@@ -2,8 +2,8 @@
  * kernels_lanes.h
  *	  Vectors of LANES floats, by GNU vector types; included once by each table of kernels.
  *
- * They are as wide as the registers: wider ones would be lowered to what there is, but not well.  Helpers are always
- * inlined, as a call would pass vectors through memory.
+ * They are as wide as the registers: wider ones would be lowered to what there is, but not well.  Helpers are
+ * always inlined, as a call would pass vectors through memory.
  */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -54,7 +54,8 @@ lanes_fold(Lanes lanes)
 }
 
 /*
- * The sum of all lanes, as a tree: converting each to double first would take longer than a short vector does.
+ * The sum of all lanes, as a tree: converting each to double first would take longer than a short vector
+ *			does.
  */
 INLINE float
 lanes_sum(Lanes lanes)

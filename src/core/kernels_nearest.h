@@ -2,11 +2,11 @@
  * kernels_nearest.h
  *	  The nearest of many centroids for a block of points, without a matrix of distances.
  *
- * |x - c|^2 is |x|^2 - 2 (x'c - |c|^2 / 2), so the nearest centroid is that of the lowest |c|^2 / 2 - x'c.  These
- * scores are computed as in a product of matrices, for ROWS points and PANEL centroids at a time, all sums in
- * registers: in one step of the inner loop two loads of centroids and ROWS broadcast elements feed 2 * ROWS fused
- * multiply-adds.  From there they go straight into each point's standing: per lane the lowest score, whose it is, and
- * the second lowest.
+ * |x - c|^2 is |x|^2 - 2 (x'c - |c|^2 / 2), so the nearest centroid is that of the lowest |c|^2 / 2 - x'c.
+ * These scores are computed as in a product of matrices, for ROWS points and PANEL centroids at a time, all
+ * sums in registers: in one step of the inner loop two loads of centroids and ROWS broadcast elements feed 2
+ * * ROWS fused multiply-adds.  From there they go straight into each point's standing: per lane the lowest
+ * score, whose it is, and the second lowest.
  */
 #define PANEL (2 * LANES)
 #define ROWS  6 /* 12 sums, 2 loads, 1 element and 1 to spare: the 16 registers of AVX2 */

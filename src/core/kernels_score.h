@@ -2,9 +2,9 @@
  * kernels_score.h
  *	  Kernels of scores: rows of items times the vectors of users, and the distribution made of them.
  *
- * A block of rows and vectors has eight sums in registers, as many as hide the latency of fused multiply-add: eight
- * rows of one vector, or four of two, where each load of a row serves twice.  Lanes are added up four rows
- * at a time by transposing.
+ * A block of rows and vectors has eight sums in registers, as many as hide the latency of fused multiply-add:
+ * eight rows of one vector, or four of two, where each load of a row serves twice.  Lanes are added up four
+ * rows at a time by transposing.
  */
 #define SUM_BLOCK 1024 /* items of a float sum of powers or popularities; such sums are added up in double */
 
@@ -34,7 +34,9 @@ score_rest(const float *rows, size_t stride, const float *vector, size_t j, size
 	return sum;
 }
 
-/* Of four rows times quads (rows) and vectors, both constants where this is inlined, with a product of two. */
+/*
+ * Of four rows times quads (rows) and vectors, both constants where this is inlined, with a product of two.
+ */
 INLINE void
 score_block(size_t quads, size_t vectors, const float *rows, size_t stride, const float *const *vector,
 			size_t d, float *const *score)

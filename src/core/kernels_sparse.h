@@ -3,8 +3,8 @@
  *	  Kernels of a sparse-times-panel product: sums of panel rows, in registers.
  *
  * A user's z of 80 floats is ten AVX registers: it is loaded once, all the user's items are added, and it is
- * stored once, so that each entry costs one load per register instead of two loads and a store.  Panels wider than
- * STRIP_VECTORS registers are taken in strips of equal width.
+ * stored once, so that each entry costs one load per register instead of two loads and a store.  Panels wider
+ * than STRIP_VECTORS registers are taken in strips of equal width.
  */
 #define STRIP_VECTORS 12
 #define PREFETCH      6 /* entries ahead */

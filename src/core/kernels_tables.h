@@ -19,8 +19,8 @@ UIML_KERNELS_TABLE uiml_kernels_v4;
 #endif
 
 /*
- * Between these, functions are compiled for a list of features.  By pragmas and not by compiler flags: then no build
- * of these files, here or in another build system, can leave them out.
+ * Between these, functions are compiled for a list of features.  By pragmas and not by compiler flags: then
+ * no build of these files, here or in another build system, can leave them out.
  */
 #define UIML_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__

@@ -2,8 +2,9 @@
  * kernels_vector.h
  *	  Kernels of dense vectors: products, distances, element-wise arithmetic, sums.
  *
- * Reductions name their lanes instead of leaving them to -fassociative-math: so the order of a sum is fixed.  Lanes
- * are float; every BLOCK elements their sum is added to a double, so the error does not grow with the dimensions.
+ * Reductions name their lanes instead of leaving them to -fassociative-math: so the order of a sum is fixed.
+ * Lanes are float; every BLOCK elements their sum is added to a double, so the error does not grow with the
+ * dimensions.
  */
 #define STEP  (4 * LANES) /* four independent sums hide the latency of fused multiply-add */
 #define BLOCK 512

@@ -2,12 +2,13 @@
  * kmeans.c
  *	  K-means by Lloyd's iterations, Euclidean and spherical.
  *
- * Spherical k-means is the Euclidean one on points of unit length, with centroids brought to unit length (Dhillon &
- * Modha 2001): 1 - cosine is half the squared distance there.  So both share everything but the scale of a point
- * and what a sum becomes as a centroid.  Points are scaled as they are read; no copy of them is made.
+ * Spherical k-means is the Euclidean one on points of unit length, with centroids brought to unit length
+ * (Dhillon & Modha 2001): 1 - cosine is half the squared distance there.  So both share everything but the
+ * scale of a point and what a sum becomes as a centroid.  Points are scaled as they are read; no copy of them
+ * is made.
  *
- * Here are restarts and the result; kmeans_seed.c chooses the centroids to start from, kmeans_lloyd.c iterates,
- * kmeans_nearest.c assigns points.
+ * Here are restarts and the result; kmeans_seed.c chooses the centroids to start from, kmeans_lloyd.c
+ * iterates, kmeans_nearest.c assigns points.
  */
 #include "core/kmeans.h"
 

@@ -1,6 +1,7 @@
 /*
  * kmeans.h
- *	  K-means, Euclidean and spherical, with greedy k-means++ seeding, and the choice of k by simplified silhouette.
+ *	  K-means, Euclidean and spherical, with greedy k-means++ seeding, and the choice of k by simplified
+ *	  silhouette.
  */
 #ifndef UIML_KMEANS_H
 #define UIML_KMEANS_H
@@ -53,8 +54,9 @@ extern UimlKmeansParams uiml_kmeans_defaults(size_t k);
  * uiml_kmeans
  *		Clusters n points.
  *
- * points:	n x d row-major, finite; not changed.  Euclidean ones are no longer than UIML_KMEANS_LARGEST, and differences
- *			below 1e-19 count as none.  All-zero points have no direction and belong to no spherical cluster.
+ * points:	n x d row-major, finite; not changed.  Euclidean ones are no longer than UIML_KMEANS_LARGEST, and
+ *			differences below 1e-19 count as none.  All-zero points have no direction and belong to no
+ *			spherical cluster.
  * weight:	n weights >= 0, or NULL for 1
  * centroid: receives k x d row-major centroids, unit vectors if spherical; clusters are numbered by falling
  *			total weight (ties by their first different element, the lower first), so that numbers depend
@@ -73,12 +75,15 @@ extern UimlStatus uiml_kmeans(const UimlEnv *env, const float *points, const flo
 
 /*
  * uiml_kmeans_centroid
- *		The mean of a cluster (d) from its weighted sum and its mass, or the direction of the sum.  False, and centroid
+ *		The mean of a cluster (d) from its weighted sum and its mass, or the direction of the sum.  False, and
+ *		centroid
  *		is left as it is, where there is none: no mass, or opposite points that cancel.
  */
 extern bool uiml_kmeans_centroid(const double *sum, double mass, size_t d, bool spherical, float *centroid);
 
-/* The simplified silhouette of a point, of squared distances to its own and to the second nearest centroid. */
+/*
+ * The simplified silhouette of a point, of squared distances to its own and to the second nearest centroid.
+ */
 extern double uiml_kmeans_point_silhouette(bool spherical, double distance, double second);
 
 /* The number of each of k clusters in a result; UIML_OK or UIML_ENOMEM. */
@@ -90,10 +95,11 @@ extern UimlStatus uiml_kmeans_number(const UimlEnv *env, const float *centroid, 
  *		The number of clusters: the smallest k of a grid whose simplified silhouette (Hruschka et al. 2004) is
  *		near the highest.  The rule and the evidence for it are at the top of kmeans_choose.c.
  *
- * Runs on at most UIML_KMEANS_CHOOSE_POINTS points drawn with the seed.  The grid is {4, 6, 8, 12, 16, 24, 32, 48,
- * 64, 96, 128} up to max_k (>= 1), which is itself tried where it is below 4; with fewer distinct points than a
- * value, the number of distinct points is tried and the grid ends.  k beyond 32 is chosen only where it is clearly
- * better.  silhouette may be NULL; it receives that of the chosen k.  Statuses as uiml_kmeans.
+ * Runs on at most UIML_KMEANS_CHOOSE_POINTS points drawn with the seed.  The grid is {4, 6, 8, 12, 16, 24,
+ * 32, 48, 64, 96, 128} up to max_k (>= 1), which is itself tried where it is below 4; with fewer distinct
+ * points than a value, the number of distinct points is tried and the grid ends.  k beyond 32 is chosen only
+ * where it is clearly better.  silhouette may be NULL; it receives that of the chosen k.  Statuses as
+ * uiml_kmeans.
  */
 #define UIML_KMEANS_CHOOSE_POINTS 20000
 extern UimlStatus uiml_kmeans_choose(const UimlEnv *env, const float *points, const float *weight, size_t n,

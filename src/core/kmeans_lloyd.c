@@ -2,13 +2,13 @@
  * kmeans_lloyd.c
  *	  Lloyd's iterations.
  *
- * Sums of clusters are doubles, changed by the points that change; each column of the sums is added up by one thread,
- * in the order of the points.  The inertia of an iteration follows from the sums:
+ * Sums of clusters are doubles, changed by the points that change; each column of the sums is added up by one
+ * thread, in the order of the points.  The inertia of an iteration follows from the sums:
  *
  *		sum w |x - c|^2  =  sum w |x|^2  +  sum over clusters of  mass |c|^2 - 2 c'sum
  *
- * which is good enough to stop by, unless points lie so far from the origin that nothing but rounding is left of it; the
- * one in the result is summed over points.
+ * which is good enough to stop by, unless points lie so far from the origin that nothing but rounding is left
+ * of it; the one in the result is summed over points.
  *
  * A cluster that loses all its weight takes over the point that is farthest from its own centroid, the first
  * of equals, which lowers the inertia; nothing is random after the seeding.
@@ -29,7 +29,9 @@ typedef struct Summation
 	size_t first, end;
 } Summation;
 
-/* Takes points out of the sums of the cluster they have left and adds them to the new one's, in some columns. */
+/*
+ * Takes points out of the sums of the cluster they have left and adds them to the new one's, in some columns.
+ */
 static void
 sum_columns(void *arg, size_t piece)
 {

@@ -2,10 +2,11 @@
  * kmeans_nearest.c
  *	  K-means over the points: who is nearest to which centroid, and how near.
  *
- * A point whose own centroid is nearer than any other can be is not looked at (Hamerly 2010): upper bounds the
- * distance to the own centroid, lower that to all others, and when centroids move, so do the bounds.  A point keeps
- * its cluster only where the bounds are apart by more than rounding can make of the comparison, so assignments are
- * those of the full computation.  After some iterations most points keep theirs, and nothing of them is read.
+ * A point whose own centroid is nearer than any other can be is not looked at (Hamerly 2010): upper bounds
+ * the distance to the own centroid, lower that to all others, and when centroids move, so do the bounds.  A
+ * point keeps its cluster only where the bounds are apart by more than rounding can make of the comparison,
+ * so assignments are those of the full computation.  After some iterations most points keep theirs, and
+ * nothing of them is read.
  *
  * Points are taken a job at a time, each of which threads may share in pieces.
  */

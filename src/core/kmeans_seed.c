@@ -2,17 +2,17 @@
  * kmeans_seed.c
  *	  Greedy k-means++: where Lloyd's iterations start.
  *
- * Centroids are points, drawn one after another with probability proportional to weight times squared distance
- * to the nearest centroid so far (Arthur & Vassilvitskii 2007), each the best of 2 + log k draws (section 7
- * there).  A plain draw often puts two centroids into one cluster and none into another, which no iteration
- * mends.
+ * Centroids are points, drawn one after another with probability proportional to weight times squared
+ * distance to the nearest centroid so far (Arthur & Vassilvitskii 2007), each the best of 2 + log k draws
+ * (section 7 there).  A plain draw often puts two centroids into one cluster and none into another, which no
+ * iteration mends.
  *
- * Seeding walks over its points k times; a sample is enough to seed from.  All candidates of a round are compared in
- * one walk by the blocked kernel.
+ * Seeding walks over its points k times; a sample is enough to seed from.  All candidates of a round are
+ * compared in one walk by the blocked kernel.
  *
- * Where there are many points, a larger sample is clustered first, several times, and the best of these clusterings
- * is where all points start from (Bradley & Fayyad 1998): for little time that is better than one seeding
- * from all points, and fewer iterations over all of them follow.
+ * Where there are many points, a larger sample is clustered first, several times, and the best of these
+ * clusterings is where all points start from (Bradley & Fayyad 1998): for little time that is better than one
+ * seeding from all points, and fewer iterations over all of them follow.
  */
 #include "core/kmeans_state.h"
 

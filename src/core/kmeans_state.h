@@ -67,13 +67,16 @@ kmeans_scale(const Kmeans *state, size_t i)
 }
 
 /*
- * Refuses numbers that are not finite or out of range and weights below zero; counts the points that can be in a
- * cluster, and tells whether one of them has weight.
+ * Refuses numbers that are not finite or out of range and weights below zero; counts the points that can be
+ * in a cluster, and tells whether one of them has weight.
  */
 extern UimlStatus uiml_kmeans_check(const UimlEnv *env, const float *points, const float *weight, size_t n,
 									size_t d, bool spherical, size_t *usable, bool *has_weight);
 
-/* Allocates for n points, owned ones if they are a sample, and up to k clusters; release it whatever the status. */
+/*
+ * Allocates for n points, owned ones if they are a sample, and up to k clusters; release it whatever the
+ * status.
+ */
 extern UimlStatus uiml_kmeans_allocate(Kmeans *state, const UimlEnv *env, size_t n, size_t d, bool spherical,
 									   size_t k, bool sample);
 extern void uiml_kmeans_release(Kmeans *state);
@@ -95,8 +98,8 @@ extern UimlStatus uiml_kmeans_refine(Kmeans *state, const UimlKmeansParams *para
 extern double uiml_kmeans_same(const Kmeans *state, size_t i);
 
 /*
- * Assigns points by the centroids as they are now; where bounded, the bounds hold for the centroids before, and
- * moved says how they got here since.
+ * Assigns points by the centroids as they are now; where bounded, the bounds hold for the centroids before,
+ * and moved says how they got here since.
  */
 extern UimlStatus uiml_kmeans_reassign(Kmeans *state, bool bounded);
 

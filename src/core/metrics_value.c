@@ -61,7 +61,10 @@ merge_runs(const UimlEnv *env, const double *value, size_t from, size_t middle, 
 	return UIML_OK;
 }
 
-/* As uiml_metric_sort, of as many as a caller likes: by runs that are merged, with questions after interruption. */
+/*
+ * As uiml_metric_sort, of as many as a caller likes: by runs that are merged, with questions after
+ * interruption.
+ */
 static UimlStatus
 sort_many(const UimlEnv *env, double *value, size_t n)
 {

@@ -2,8 +2,8 @@
  * mmr.c
  *	  Maximal marginal relevance, greedily.
  *
- * For each candidate we keep its highest similarity to what has been chosen, so a step costs one comparison per
- * candidate.
+ * For each candidate we keep its highest similarity to what has been chosen, so a step costs one comparison
+ * per candidate.
  */
 #include "core/mmr.h"
 

@@ -502,7 +502,10 @@ uiml_model_truncate(UimlModel *model, size_t dims)
 	model->interest_dims = dims < model->interest_dims ? dims : model->interest_dims;
 }
 
-/* What clustering takes, and the choice of k before it: of a sample, for up to 128 clusters (kmeans_choose.c). */
+/*
+ * What clustering takes, and the choice of k before it: of a sample, for up to 128 clusters
+ * (kmeans_choose.c).
+ */
 static double
 clustering_memory(size_t n_items, size_t c, size_t k, bool choose)
 {

@@ -3,8 +3,8 @@
  *	  The behaviour model of a domain: item space, interests, prior, and how they are fitted and judged.
  *
  * Fitting takes users in three roles: those the space, the interests and the priors are fitted on, those that
- * tune (dims, alpha, item_alpha, temperature), and those that only judge.  Tuning and judging users are folded in from
- * a part of their items, the rest is hidden and ranked or predicted.
+ * tune (dims, alpha, item_alpha, temperature), and those that only judge.  Tuning and judging users are
+ * folded in from a part of their items, the rest is hidden and ranked or predicted.
  */
 #ifndef UIML_MODEL_H
 #define UIML_MODEL_H
@@ -40,8 +40,8 @@ typedef struct UimlModelParams
 #define UIML_NEUTRAL_TEMPERATURE .6
 
 /*
- * A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest, unless it was
- * placed by its text (core/place.h).
+ * A fitted model.  Rows are row-major; an item never seen in training has zero vectors and no interest,
+ * unless it was placed by its text (core/place.h).
  */
 typedef struct UimlModel
 {
@@ -149,9 +149,9 @@ extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *mo
 /*
  * uiml_model_tune
  *		Sets alpha, item_alpha and temperature to the values with the highest likelihood of the hidden items,
- *		each user with the same say.  Without a usable tuning user they stay what they are.  text_weight is set
- *		where the model has texts and they make the hidden items of who wrote them more likely, by more than a
- *		standard error, and interests no less likely.
+ *		each user with the same say.  Without a usable tuning user they stay what they are.  text_weight is
+ *		set where the model has texts and they make the hidden items of who wrote them more likely, by more
+ *		than a standard error, and interests no less likely.
  */
 extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
 

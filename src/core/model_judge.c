@@ -213,7 +213,10 @@ judge_auc(const Bench *b, const float *score, size_t n_items)
 	return negatives > 0 ? wins / ((double) positives * (double) negatives) : NAN;
 }
 
-/* Ranks by score and writes all figures of the ranking of user b of the batch; relevant flags his hidden items. */
+/*
+ * Ranks by score and writes all figures of the ranking of user b of the batch; relevant flags his hidden
+ * items.
+ */
 static void
 judge_ranking(const Judging *g, Bench *b, const float *score, size_t n_relevant, size_t in_batch, Side side)
 {

@@ -182,7 +182,10 @@ uiml_batch_start(const UimlModel *model, const UimlInteractions *seen, UimlBatch
 	}
 }
 
-/* Scores of rows first_row .. first_row + n - 1 of out, over dimensions first .. end - 1, for the users from .. to - 1. */
+/*
+ * Scores of rows first_row .. first_row + n - 1 of out, over dimensions first .. end - 1, for the users from
+ * .. to - 1.
+ */
 static void
 score_panel(const UimlModel *model, size_t first_row, size_t n, size_t first, size_t end, UimlBatch *batch,
 			size_t from, size_t to)

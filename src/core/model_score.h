@@ -41,16 +41,16 @@ extern void uiml_batch_add(const UimlModel *model, size_t first, size_t end, Uim
 
 /*
  * uiml_item_direction
- *		The unit vector along v * sigma, v an item's row of the singular vectors: how alike two items are is the
- *		product of their directions.
+ *		The unit vector along v * sigma, v an item's row of the singular vectors: how alike two items are is
+ *		the product of their directions.
  *
  * vector:	the item's in- or out-vector, d; both are v times a positive factor
  * sigma:	d
  *
  * A = U sigma V' makes that product the cosine, over users, of two items' columns of the matrix that the
- * dimensions keep.  Cosines of in- or out-vectors themselves weigh a dimension that hardly any user shows like
- * the first one, and change with every scaling of the dimensions between the two.  An item without a vector
- * has direction 0.
+ * dimensions keep.  Cosines of in- or out-vectors themselves weigh a dimension that hardly any user shows
+ * like the first one, and change with every scaling of the dimensions between the two.  An item without a
+ * vector has direction 0.
  */
 extern void uiml_item_direction(const float *vector, const double *sigma, size_t d, float *direction);
 

@@ -34,9 +34,9 @@
 #define SEARCH_ACCURACY  1e-3 /* of the logarithm */
 
 /*
- * A domain of ten users has one to tune on, whose single hidden item is best told by the end of every range: no doubt at all,
- * or no history.  So logarithms of parameters have a normal prior of this deviation about the neutral values, worth one
- * user or less: with a hundred users it is not noticed.
+ * A domain of ten users has one to tune on, whose single hidden item is best told by the end of every range:
+ * no doubt at all, or no history.  So logarithms of parameters have a normal prior of this deviation about
+ * the neutral values, worth one user or less: with a hundred users it is not noticed.
  */
 #define SPREAD 1.5
 
@@ -318,7 +318,10 @@ sample_piece(void *arg, size_t piece)
 	}
 }
 
-/* Samples the batch and closes up the users who tell something; room for hidden items is used from *hidden on. */
+/*
+ * Samples the batch and closes up the users who tell something; room for hidden items is used from *hidden
+ * on.
+ */
 static void
 sample_batch(const UimlEnv *env, Sampling *g, size_t *hidden)
 {
@@ -596,8 +599,8 @@ choose_text_weight(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuni
 }
 
 /*
- * What texts count, and all else anew with them; everything stays as it is without them where interests are then
- * told worse.
+ * What texts count, and all else anew with them; everything stays as it is without them where interests are
+ * then told worse.
  */
 static UimlStatus
 tune_texts(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double interest_loss)

@@ -20,8 +20,9 @@
  *		product		q'x + e |x|^2 >= -t - e (|t| + |q|^2), since |q||x| is below |q|^2 + |x|^2
  *
  * with t the distance of the k-th best so far.  For l2 and the product, vectors are first divided by a power
- * of two that none is longer than: nothing overflows.  Products of elements that are no normal floats are off by
- * half of the smallest one each in the distance that defines the result, which the threshold grants as well.
+ * of two that none is longer than: nothing overflows.  Products of elements that are no normal floats are off
+ * by half of the smallest one each in the distance that defines the result, which the threshold grants as
+ * well.
  */
 #include "core/neighbours.h"
 

@@ -44,7 +44,8 @@ extern UimlStatus uiml_neighbours_begin(const UimlEnv *env, const UimlNeighbours
 
 /*
  * uiml_neighbours_next
- *		The neighbours of the next block of queries, *first .. *first + *count - 1; *count is 0 behind the last.
+ *		The neighbours of the next block of queries, *first .. *first + *count - 1; *count is 0 behind the
+ *		last.
  *
  * Results are those of computing every distance: distances are what the functions of vector.h give, nearest
  * first, ties in order of index.  They don't depend on the number of threads.  Returns UIML_OK, UIML_ELIMIT,

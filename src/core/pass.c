@@ -2,9 +2,9 @@
  * pass.c
  *	  A pass over packed users whose partial results add up.
  *
- * The matrix is A = X with x = log2(1 + strength) / (count of the row's items)^a / scale; what divides columns is
- * in the basis, whose rows were divided before the pass as those of the product are after it.  So workers need
- * neither counts nor factors of columns.
+ * The matrix is A = X with x = log2(1 + strength) / (count of the row's items)^a / scale; what divides
+ * columns is in the basis, whose rows were divided before the pass as those of the product are after it.  So
+ * workers need neither counts nor factors of columns.
  */
 #include "core/pass.h"
 

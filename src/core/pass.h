@@ -2,9 +2,9 @@
  * pass.h
  *	  A pass over packed users whose partial results add up: what an aggregate over a work table computes.
  *
- * A job says what to sum and brings what that needs, as bytes that a statement passes to all of its processes.
- * Each process adds users to a state of its own, and states of any partition of the users add up to that of
- * one pass (sums of floats and doubles, so to rounding).
+ * A job says what to sum and brings what that needs, as bytes that a statement passes to all of its
+ * processes.  Each process adds users to a state of its own, and states of any partition of the users add up
+ * to that of one pass (sums of floats and doubles, so to rounding).
  */
 #ifndef UIML_PASS_H
 #define UIML_PASS_H
@@ -30,9 +30,10 @@ typedef struct UimlPassItem
 } UimlPassItem;
 
 /*
- * The head of a job.  In the bytes it is followed by the payload, and that by the numbers of the users to leave out,
- * ascending uint32: n_items x width floats of the basis (PRODUCT and GRAM), row-major, or an interest of each item as
- * uint32, UINT32_MAX for none (PRIOR), or nothing (MASSES).  All in the machine's own order: jobs never leave it.
+ * The head of a job.  In the bytes it is followed by the payload, and that by the numbers of the users to
+ * leave out, ascending uint32: n_items x width floats of the basis (PRODUCT and GRAM), row-major, or an
+ * interest of each item as uint32, UINT32_MAX for none (PRIOR), or nothing (MASSES).  All in the machine's
+ * own order: jobs never leave it.
  */
 typedef struct UimlPassJob
 {
@@ -63,8 +64,8 @@ extern size_t uiml_pass_payload_size(const UimlPassJob *job);
 
 /*
  * uiml_pass_open
- *		Checks bytes (aligned to 4) and points into them.  UIML_ECORRUPT where they are no job.  O(1): what the
- *		payload holds is checked when it is used.
+ *		Checks bytes (aligned to 4) and points into them.  UIML_ECORRUPT where they are no job.  O(1): what
+ *		the payload holds is checked when it is used.
  */
 extern UimlStatus uiml_pass_open(const void *bytes, size_t length, UimlPass *pass);
 
@@ -100,8 +101,8 @@ extern UimlStatus uiml_pass_add(const UimlEnv *env, const UimlPass *pass, uint32
 extern void uiml_pass_merge(UimlPassState *state, const UimlPassState *other);
 
 /*
- * The binary form of a state, little-endian: magic "uvps", uint16 version 1, uint16 zero, uint32 kind, uint32 zero,
- * uint64 n_items, uint64 width, float8 users, cells.
+ * The binary form of a state, little-endian: magic "uvps", uint16 version 1, uint16 zero, uint32 kind, uint32
+ * zero, uint64 n_items, uint64 width, float8 users, cells.
  */
 #define UIML_PASS_STATE_HEADER 40
 extern size_t uiml_pass_state_binary_size(const UimlPassState *state);

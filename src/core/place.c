@@ -2,14 +2,14 @@
  * place.c
  *	  Places in the item space for what has a text but no history.
  *
- * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a power of
- * its number of users.  Ridge regression (core/ridge.h) predicts v from the text; the scale of an item that
- * nobody has met is taken to be the geometric mean of the others'.  Its prediction is shorter than the v of an item with
- * history, by the share that its text can't tell, so among items of its scale it ranks where as much as is known
- * of it puts it.
+ * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a
+ * power of its number of users.  Ridge regression (core/ridge.h) predicts v from the text; the scale of an
+ * item that nobody has met is taken to be the geometric mean of the others'.  Its prediction is shorter than
+ * the v of an item with history, by the share that its text can't tell, so among items of its scale it ranks
+ * where as much as is known of it puts it.
  *
- * 450 cold items of movielens-1m (titles and genres by TF-IDF and SVD, 256 dimensions, 64 of behaviour) beside the
- * others: what they cost, and what they get, by scale; two splits.
+ * 450 cold items of movielens-1m (titles and genres by TF-IDF and SVD, 256 dimensions, 64 of behaviour)
+ * beside the others: what they cost, and what they get, by scale; two splits.
  *
  *	scale of cold items		NDCG@100 of warm	NDCG@100 of all		share of cold in top 100
  *	0 (left out)				.454				.317				0
@@ -18,10 +18,10 @@
  *	mean over events			.445				.336				.059
  *	twice the geometric mean	.422				.358				.168
  *
- * What is predicted hardly matters: NDCG@100 of the cold items alone is .383 for out-vectors and .384 for v, three
- * splits, and one map serves both in and out.  Weights matter more, since rows of popular items are no better
- * told by their texts: .378 unweighted, .373 by the square root of users, .352 by users.  c / (c + 10) for c
- * users is as good as none there, and keeps items that one user met from saying as much as others.
+ * What is predicted hardly matters: NDCG@100 of the cold items alone is .383 for out-vectors and .384 for v,
+ * three splits, and one map serves both in and out.  Weights matter more, since rows of popular items are no
+ * better told by their texts: .378 unweighted, .373 by the square root of users, .352 by users.  c / (c + 10)
+ * for c users is as good as none there, and keeps items that one user met from saying as much as others.
  */
 #include "core/place.h"
 

@@ -9,10 +9,11 @@
 
 /*
  * uiml_model_place
- *		Ridge from the text vectors of items with history to their vectors, and by it vectors and an interest for
- *		items without, and for texts.
+ *		Ridge from the text vectors of items with history to their vectors, and by it vectors and an interest
+ *		for items without, and for texts.
  *
- * params:	text, text_dims and col_scale are used; with UIML_FEATURES_TEXT, where texts are the space, nothing is
+ * params:	text, text_dims and col_scale are used; with UIML_FEATURES_TEXT, where texts are the space,
+ *			nothing is
  *			predicted: texts are put into it as they are
  * n_texts: texts behind the items in params->text
  * model:	fitted, with interests; receives n_texts and their rows of in and interest, and the rows of items

@@ -2,9 +2,9 @@
  * ridge.c
  *	  Ridge regression from transfer statistics: every penalty from one decomposition.
  *
- * With Cxx = Q L Q' and Z = Q'(Cxy - Cxx W0), W(lambda) = W0 + Q (L + lambda)^-1 Z.  The residual sum of squares
- * needs no W: RSS = R0 - 2 sum Z^2 / (L + lambda) + sum L Z^2 / (L + lambda)^2, R0 that of W0, and df = 1 + sum
- * L / (L + lambda), the 1 for the intercept.  So a grid of penalties costs no more than one.
+ * With Cxx = Q L Q' and Z = Q'(Cxy - Cxx W0), W(lambda) = W0 + Q (L + lambda)^-1 Z.  The residual sum of
+ * squares needs no W: RSS = R0 - 2 sum Z^2 / (L + lambda) + sum L Z^2 / (L + lambda)^2, R0 that of W0, and df
+ * = 1 + sum L / (L + lambda), the 1 for the intercept.  So a grid of penalties costs no more than one.
  */
 #include "core/ridge.h"
 

@@ -33,8 +33,9 @@ typedef struct UimlRidge
  *
  * intercept: false fits through the origin; prior: p x q row-major, or NULL
  *
- * Free with uiml_ridge_free.  Returns UIML_OK, UIML_EEMPTY (no row), UIML_ENOTFINITE, UIML_ELIMIT, UIML_ENOMEM,
- * UIML_EINTERRUPTED.  O(p^3 + p^2 q) time, once for all penalties; at its peak 5 p^2 + 3 p q doubles.
+ * Free with uiml_ridge_free.  Returns UIML_OK, UIML_EEMPTY (no row), UIML_ENOTFINITE, UIML_ELIMIT,
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  O(p^3 + p^2 q) time, once for all penalties; at its peak 5 p^2 + 3 p q
+ * doubles.
  */
 extern UimlStatus uiml_ridge_begin(const UimlEnv *env, const UimlTransferStats *stats, bool intercept,
 								   const double *prior, UimlRidge *ridge);
@@ -42,8 +43,8 @@ extern void uiml_ridge_free(const UimlEnv *env, UimlRidge *ridge);
 
 /*
  * uiml_ridge_gcv
- *		Generalised cross-validation (Golub, Heath & Wahba 1979): the mean squared error, summed over outputs, of
- *		leaving rows out, to within rounding of their leverage.  df (may be NULL) receives the degrees of
+ *		Generalised cross-validation (Golub, Heath & Wahba 1979): the mean squared error, summed over outputs,
+ *		of leaving rows out, to within rounding of their leverage.  df (may be NULL) receives the degrees of
  *		freedom.  INFINITY where these are as many as there are rows.  O(p).
  */
 extern double uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df);

@@ -1,10 +1,11 @@
 /*
  * rows.h
- *	  The rows of a user x item matrix as a model is fitted on them: passed over as a whole, wherever they are.
+ *	  The rows of a user x item matrix as a model is fitted on them: passed over as a whole, wherever they
+ *			are.
  *
  * A fit asks for a few sums over all users and for singular vectors; none of it needs more than one row at a
- * time.  So the rows may be interactions in memory (uiml_rows_in_memory), or a table that is read once for each
- * pass.  What held-out users did is small, and is taken into memory from either.
+ * time.  So the rows may be interactions in memory (uiml_rows_in_memory), or a table that is read once for
+ * each pass.  What held-out users did is small, and is taken into memory from either.
  */
 #ifndef UIML_ROWS_H
 #define UIML_ROWS_H
@@ -12,17 +13,20 @@
 #include "core/interactions.h"
 #include "core/svd.h"
 
-/* A user's row: n columns, ascending, and their masses decayed to the instant that the rows' fades count to. */
+/*
+ * A user's row: n columns, ascending, and their masses decayed to the instant that the rows' fades count to.
+ */
 typedef void (*UimlUserRowFn)(void *ctx, uint32_t user, const uint32_t *item, const float *mass, size_t n);
 
 /*
- * Columns of n_items and above are texts: they have masses, but no part in items' masses and singular vectors.
+ * Columns of n_items and above are texts: they have masses, but no part in items' masses and singular
+ *			vectors.
  *
  * Each function gets ctx; row_used flags the rows that count, NULL all.  A status other than UIML_OK ends
  * what was being done.
  *
- * masses:	mass (n_items) receives the sums of the rows' masses by item, decayed to one instant (faded) or each to
- *			the row's own; *n_rows (may be NULL) how many rows have an item
+ * masses:	mass (n_items) receives the sums of the rows' masses by item, decayed to one instant (faded) or
+ *			each to the row's own; *n_rows (may be NULL) how many rows have an item
  * prior:	sum (k) receives the sums over rows of their distributions over interests, interest being that of
  *			each of n_columns columns (UINT32_MAX: none), by masses as they are; *users how many rows have one
  * decompose: uiml_svd_items of log2(1 + strength)

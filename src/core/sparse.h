@@ -9,8 +9,8 @@
 
 /*
  * n_rows x n_cols; the entries of row r are row_start[r] .. row_start[r + 1] - 1 of col and value, with
- * strictly ascending columns.  Where row_end is given, a row ends there, and what lies before the next is no part of
- * the matrix.
+ * strictly ascending columns.  Where row_end is given, a row ends there, and what lies before the next is no
+ * part of the matrix.
  */
 typedef struct UimlSparse
 {

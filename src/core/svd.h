@@ -25,8 +25,9 @@ extern UimlSvdParams uiml_svd_defaults(size_t dims);
  * decomposition unless it is UIML_OK.
  *
  * count:	count (n_cols) receives how many entries each column has
- * scale:	column i is to be divided by divisor[i] (n_cols; 0 where it has no entry) and each row by (its count of
- *			entries)^row_scale; *largest receives the largest magnitude that leaves, by which all are divided too
+ * scale:	column i is to be divided by divisor[i] (n_cols; 0 where it has no entry) and each row by (its
+ *			count of entries)^row_scale; *largest receives the largest magnitude that leaves, by which all are
+ *			divided too
  *			unless it is 0: this is A.  *squares receives the sum of the squares of its entries.
  * multiply: product (n_cols x l) = A'A basis (n_cols x l), both row-major
  * gram:	gram (l x l) = (A basis)'(A basis), in double precision
@@ -80,13 +81,15 @@ extern UimlStatus uiml_svd_items(const UimlEnv *env, const UimlSparse *x, const 
  * x, params, v, sigma, col_factor: as they went in and came out there, with no row left out
  * u:	receives n_rows x d row-major, columns of zeros where sigma is 0; caller allocates
  *
- * Signs go with those of v.  Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED, UIML_ESINGULAR.  Time O(nnz d + n_rows
- * d^2).
+ * Signs go with those of v.  Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED, UIML_ESINGULAR.  Time O(nnz d +
+ * n_rows d^2).
  */
 extern UimlStatus uiml_svd_rows(const UimlEnv *env, const UimlSparse *x, const UimlSvdParams *params,
 								const float *v, const double *sigma, const float *col_factor, float *u);
 
-/* Bytes that uiml_svd_items allocates at its peak for such a matrix; with 0 entries, uiml_svd_matrix alone. */
+/*
+ * Bytes that uiml_svd_items allocates at its peak for such a matrix; with 0 entries, uiml_svd_matrix alone.
+ */
 extern size_t uiml_svd_memory(size_t n_rows, size_t n_cols, size_t n_entries, size_t dims);
 
 /* The part of it that is the passes' own, for a sketch of l columns. */

@@ -2,9 +2,9 @@
  * svd_rows.c
  *	  Left singular vectors from the right ones.
  *
- * One product: row i of U is (row i of A) V / sigma.  Its floats have an error of some 1e-7 sigma_1 / sigma_j in
- * column j, which for the smallest singular values kept would show in the products of columns; a
- * Cholesky QR takes it out and, since its triangular factor is nearly the identity, leaves order and signs.
+ * One product: row i of U is (row i of A) V / sigma.  Its floats have an error of some 1e-7 sigma_1 / sigma_j
+ * in column j, which for the smallest singular values kept would show in the products of columns; a Cholesky
+ * QR takes it out and, since its triangular factor is nearly the identity, leaves order and signs.
  */
 #include "core/svd.h"
 

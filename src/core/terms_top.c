@@ -11,9 +11,9 @@
  *
  * Rare names.  A term of few texts tells little about its class, however rare it is elsewhere.  A term is
  * well supported where MIN_TEXTS texts have it and we can be fairly sure that it holds for MIN_SHARE of the
- * class, MIN_WORD_SHARE for words, which recur more than pairs of characters do (a label "western" of 1990s hits on
- * movielens-small rested on one text of 25): the lower end of Wilson's interval (1927), with Kish's effective number of texts (1965), since texts
- * have weights.
+ * class, MIN_WORD_SHARE for words, which recur more than pairs of characters do (a label "western" of 1990s
+ * hits on movielens-small rested on one text of 25): the lower end of Wilson's interval (1927), with Kish's
+ * effective number of texts (1965), since texts have weights.
  *
  * Terms that tell little.  A well-supported term marks its class where its lift is 2 or its share exceeds
  * that elsewhere by MIN_EXCESS; below, it is a tendency, down to MIN_LIFT.  Marks come first, then

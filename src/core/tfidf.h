@@ -1,7 +1,7 @@
 /*
  * tfidf.h
- *	  Weights of terms in texts: sublinear counts times smoothed inverse document frequencies; and in classes of
- *	  texts.
+ *	  Weights of terms in texts: sublinear counts times smoothed inverse document frequencies; and in classes
+ *	  of texts.
  */
 #ifndef UIML_TFIDF_H
 #define UIML_TFIDF_H
@@ -15,7 +15,9 @@
  */
 extern double uiml_tf(double count);
 
-/* 1 + ln((1 + n_texts) / (1 + n_with)): as if one more text held every term, so that none is without bounds. */
+/*
+ * 1 + ln((1 + n_texts) / (1 + n_with)): as if one more text held every term, so that none is without bounds.
+ */
 extern double uiml_idf(size_t n_texts, size_t n_with);
 
 /*
@@ -34,8 +36,8 @@ extern UimlStatus uiml_tfidf(const UimlEnv *env, UimlSparse *x, double *idf);
  * uiml_class_tfidf_weight
  *		Class-based TF-IDF (Grootendorst 2022): count / class_total * ln(1 + mean / term_total).
  *
- * count: of the term in the class; class_total: of all terms in the class; term_total: of the term in all classes;
- * mean: count of terms per class.
+ * count: of the term in the class; class_total: of all terms in the class; term_total: of the term in all
+ * classes; mean: count of terms per class.
  */
 extern double uiml_class_tfidf_weight(double count, double class_total, double term_total, double mean);
 
@@ -45,8 +47,8 @@ extern double uiml_class_tfidf_weight(double count, double class_total, double t
  *
  * weight:	receives one per entry, in their order; caller allocates
  *
- * Returns UIML_OK; UIML_EINVALID for a count that is negative, infinite or NaN; UIML_ENOMEM; UIML_EINTERRUPTED.
- * n_rows + n_cols doubles of workspace.
+ * Returns UIML_OK; UIML_EINVALID for a count that is negative, infinite or NaN; UIML_ENOMEM;
+ * UIML_EINTERRUPTED.  n_rows + n_cols doubles of workspace.
  */
 extern UimlStatus uiml_class_tfidf(const UimlEnv *env, const UimlSparse *x, double *weight);
 

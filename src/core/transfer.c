@@ -2,10 +2,10 @@
  * transfer.c
  *	  The mergeable statistics of least squares between two spaces.
  *
- * Two states merge exactly (Chan, Golub & LeVeque 1979): with d the difference of their means, C = Ca + Cb + (Wa
- * Wb / (Wa + Wb)) d d'.  Rows come in blocks, each centred on its own mean; the rank-one term is one more row
- * of the block, sqrt(Wa Wb / (Wa + Wb)) d, so a block costs one product per co-moment and nothing else.  Raw
- * sums X'X would cancel: see the test with an offset of 1e8.
+ * Two states merge exactly (Chan, Golub & LeVeque 1979): with d the difference of their means, C = Ca + Cb +
+ * (Wa Wb / (Wa + Wb)) d d'.  Rows come in blocks, each centred on its own mean; the rank-one term is one more
+ * row of the block, sqrt(Wa Wb / (Wa + Wb)) d, so a block costs one product per co-moment and nothing else.
+ * Raw sums X'X would cancel: see the test with an offset of 1e8.
  */
 #include "core/transfer.h"
 

@@ -2,11 +2,11 @@
  * transfer.h
  *	  The mergeable statistics of least squares between two spaces.
  *
- * Of rows x (p source features) and y (q target features) with weights w they keep the number of rows, the sums of w
- * and w^2, the means and the centred co-moments Cxx, Cxy, Cyy.  States of any partition of the rows add up to
- * the state of all of them, and rows are forgotten by subtracting theirs.  Everything that least squares can tell
- * follows without a second look at the rows: ridge for every penalty (core/ridge.h), whitening, k-fold
- * validation.
+ * Of rows x (p source features) and y (q target features) with weights w they keep the number of rows, the
+ * sums of w and w^2, the means and the centred co-moments Cxx, Cxy, Cyy.  States of any partition of the rows
+ * add up to the state of all of them, and rows are forgotten by subtracting theirs.  Everything that least
+ * squares can tell follows without a second look at the rows: ridge for every penalty (core/ridge.h),
+ * whitening, k-fold validation.
  *
  * A state is one flat run of bytes, so that it can be a value in the server, changed in place.
  */
@@ -77,8 +77,8 @@ extern UimlTransferStats *uiml_transfer_create(const UimlEnv *env, size_t p, siz
  * x, y:	n x p and n x q row-major
  * weight:	n, finite, >= 0, or NULL for 1; rows of weight 0 are left out
  *
- * Returns UIML_OK, UIML_EINVALID (a weight), UIML_ENOTFINITE (a row), UIML_ENOMEM, UIML_EINTERRUPTED; the state
- * is to be dropped after an error.  O(n (p + q)^2) by BLAS, 257 (p + q) doubles of workspace.
+ * Returns UIML_OK, UIML_EINVALID (a weight), UIML_ENOTFINITE (a row), UIML_ENOMEM, UIML_EINTERRUPTED; the
+ * state is to be dropped after an error.  O(n (p + q)^2) by BLAS, 257 (p + q) doubles of workspace.
  */
 extern UimlStatus uiml_transfer_add(const UimlEnv *env, UimlTransferStats *stats, const float *x,
 									const float *y, const double *weight, size_t n);
@@ -87,9 +87,9 @@ extern UimlStatus uiml_transfer_add_f64(const UimlEnv *env, UimlTransferStats *s
 
 /*
  * uiml_transfer_merge, uiml_transfer_subtract
- *		stats plus, or minus, other, both of the same p and q; relative error of co-moments below 1e-12 where means
- *		lie within a thousand deviations of zero (beyond, 1e-16 for each) and what is left is not small beside what
- *		was subtracted.
+ *		stats plus, or minus, other, both of the same p and q; relative error of co-moments below 1e-12 where
+ *		means lie within a thousand deviations of zero (beyond, 1e-16 for each) and what is left is not small
+ *		beside what was subtracted.
  *
  * Return UIML_OK; UIML_EINVALID for different p or q, or where other holds more rows, or more weight, than
  * stats.  O((p + q)^2).

@@ -27,7 +27,9 @@ typedef enum UimlStatus
 	UIML_ECORRUPT      /* bytes that are not of the expected format */
 } UimlStatus;
 
-/* One of the n pieces of a job, which may run on any thread: it reads shared input and writes its own output. */
+/*
+ * One of the n pieces of a job, which may run on any thread: it reads shared input and writes its own output.
+ */
 typedef void (*UimlTaskFn)(void *arg, size_t piece);
 
 /*
@@ -37,8 +39,8 @@ typedef void (*UimlTaskFn)(void *arg, size_t piece);
  * free:		gives back what alloc returned; NULL is allowed
  * interrupted: true when the work must stop; asked once per outer, data-bound iteration
  * progress:	told the phase and how much of it is done; may be NULL
- * parallel:	runs task(arg, 0 .. n - 1), each piece once and perhaps several at a time, and returns when all
- *				are done; may be NULL.  Tasks call nothing of env.
+ * parallel:	runs task(arg, 0 .. n - 1), each piece once and perhaps several at a time, and returns when
+ *				all are done; may be NULL.  Tasks call nothing of env.
  */
 typedef struct UimlEnv
 {

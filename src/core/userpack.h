@@ -8,9 +8,9 @@
 #include "core/interactions.h"
 
 /*
- * The binary form, little-endian: magic "uvev", uint16 version 1, uint16 flags, uint32 length of all, uint32 number
- * of events; then for each event, all of them in one array after the other, uint32 item, float4 weight and, with the
- * flag, float8 time.  Events are in the order of uiml_events_sort_user.
+ * The binary form, little-endian: magic "uvev", uint16 version 1, uint16 flags, uint32 length of all, uint32
+ * number of events; then for each event, all of them in one array after the other, uint32 item, float4 weight
+ * and, with the flag, float8 time.  Events are in the order of uiml_events_sort_user.
  */
 #define UIML_USERPACK_HEADER 16
 #define UIML_USERPACK_TIMES  1 /* flag: there are times; without it all are 0 */
@@ -30,8 +30,8 @@ extern UimlStatus uiml_userpack_count(const void *bytes, size_t length, size_t *
  * uiml_userpack_read
  *		Reads n events of bytes whose head has been checked, as those of a user.
  *
- * Returns UIML_OK; UIML_ECORRUPT when they are not sorted, a time is not finite, or a weight is not finite and
- * above 0.
+ * Returns UIML_OK; UIML_ECORRUPT when they are not sorted, a time is not finite, or a weight is not finite
+ * and above 0.
  */
 extern UimlStatus uiml_userpack_read(const void *bytes, size_t n, uint32_t user, UimlEvent *events);
 

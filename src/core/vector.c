@@ -2,8 +2,8 @@
  * vector.c
  *	  Arithmetic and distances of dense float vectors.
  *
- * The loops are in kernels_vector.h.  Here is what they leave: sums that overflow float, or underflow where it
- * would show, are taken again in double, whose range holds the square of any float.
+ * The loops are in kernels_vector.h.  Here is what they leave: sums that overflow float, or underflow where
+ * it would show, are taken again in double, whose range holds the square of any float.
  */
 #include "core/vector.h"
 

@@ -106,7 +106,10 @@ extern void uiml_vector_multiply(const float *a, const float *b, size_t dim, flo
 /* result = x * factor, multiplied in double and rounded once. */
 extern void uiml_vector_scale(const float *x, double factor, size_t dim, float *result);
 
-/* sum += x * weight, and sum += x * weight of doubles: the accumulators of averages.  Floats need no alignment. */
+/*
+ * sum += x * weight, and sum += x * weight of doubles: the accumulators of averages.  Floats need no
+ * alignment.
+ */
 extern void uiml_vector_accumulate(const float *x, double weight, size_t dim, double *sum);
 extern void uiml_vector_accumulate_f64(const double *x, double weight, size_t dim, double *sum);
 

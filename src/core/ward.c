@@ -2,10 +2,11 @@
  * ward.c
  *	  Ward's hierarchical clustering by the nearest-neighbour chain.
  *
- * The chain walks from a cluster to its nearest one, from there to the nearest of that, until two are each other's
- * nearest: these merge (Benzecri 1982; Murtagh 1983).  As Ward's distance never gets smaller by a merge of others
- * (it is reducible), the chain's rest stays valid, and the hierarchy is that of always merging the nearest pair,
- * found in O(n^2) instead of O(n^3); only the order of the merges differs, so they are sorted at the end.
+ * The chain walks from a cluster to its nearest one, from there to the nearest of that, until two are each
+ * other's nearest: these merge (Benzecri 1982; Murtagh 1983).  As Ward's distance never gets smaller by a
+ * merge of others (it is reducible), the chain's rest stays valid, and the hierarchy is that of always
+ * merging the nearest pair, found in O(n^2) instead of O(n^3); only the order of the merges differs, so they
+ * are sorted at the end.
  *
  * Squared distances to a merged cluster follow from those to its parts (Lance & Williams 1967), so means are
  * never formed.  Rounding can make one slightly negative, or a parent slightly lower than its child: both are

@@ -20,23 +20,23 @@ typedef struct UimlWardMerge
 
 /*
  * uiml_ward_link
- *		The n - 1 merges that each add least to the sum of squared distances to the means (Ward 1963), in the order
- *		of their heights.  Two single points merge at their distance, and height^2 / 2 is what a merge adds to
- *		the sum.
+ *		The n - 1 merges that each add least to the sum of squared distances to the means (Ward 1963), in the
+ *		order of their heights.  Two single points merge at their distance, and height^2 / 2 is what a merge
+ *		adds to the sum.
  *
  * point:	n pointers to d elements, n <= UIML_WARD_MAX_POINTS
  * merge:	receives n - 1; heights ascend, and none is below those of the clusters that it joins
  *
- * Where several pairs are equally near, the points' order decides.  Returns UIML_OK, UIML_ELIMIT, UIML_ENOTFINITE
- * (distances overflow), UIML_ENOMEM, UIML_EINTERRUPTED.  O(n^2 d) time, n^2 doubles.
+ * Where several pairs are equally near, the points' order decides.  Returns UIML_OK, UIML_ELIMIT,
+ * UIML_ENOTFINITE (distances overflow), UIML_ENOMEM, UIML_EINTERRUPTED.  O(n^2 d) time, n^2 doubles.
  */
 extern UimlStatus uiml_ward_link(const UimlEnv *env, const float *const *point, size_t n, size_t d,
 								 UimlWardMerge *merge);
 
 /*
  * uiml_ward_cut
- *		The clusters that merges of a height up to cut make.  cluster (n) receives their numbers from 0, in the
- *		order of their lowest points.  Returns how many there are.
+ *		The clusters that merges of a height up to cut make.  cluster (n) receives their numbers from 0, in
+ *		the order of their lowest points.  Returns how many there are.
  */
 extern size_t uiml_ward_cut(const UimlWardMerge *merge, size_t n, double cut, uint32_t *cluster);
 

@@ -2,9 +2,9 @@
  * wardstate.h
  *	  The mergeable state of uiml_ward: the heaviest events of a group, each with its vector.
  *
- * Ward's criterion needs all points at once, so the state holds them: up to UIML_WARD_MAX_POINTS, and of more events
- * the heaviest, which with decayed weights are the newest.  Which these are doesn't depend on the order of the
- * rows or on how they were divided: a merge of two states keeps the heaviest of both.
+ * Ward's criterion needs all points at once, so the state holds them: up to UIML_WARD_MAX_POINTS, and of more
+ * events the heaviest, which with decayed weights are the newest.  Which these are doesn't depend on the
+ * order of the rows or on how they were divided: a merge of two states keeps the heaviest of both.
  */
 #ifndef UIML_WARDSTATE_H
 #define UIML_WARDSTATE_H
@@ -54,18 +54,18 @@ typedef struct UimlWardCluster
 
 /*
  * uiml_ward_state_clusters
- *		Clusters the events, cut at the state's height; the most important come first, of equal ones that with the
- *		heaviest event.
+ *		Clusters the events, cut at the state's height; the most important come first, of equal ones that with
+ *		the heaviest event.
  *
- * cluster: receives up to n.  Returns the statuses of uiml_ward_link, and UIML_ENOTFINITE where weights add up to
- * infinity.
+ * cluster: receives up to n.  Returns the statuses of uiml_ward_link, and UIML_ENOTFINITE where weights add
+ * up to infinity.
  */
 extern UimlStatus uiml_ward_state_clusters(const UimlEnv *env, const UimlWardState *state,
 										   UimlWardCluster *cluster, size_t *found);
 
 /*
- * The binary form, little-endian: magic "uwst", uint16 version 1, uint16 zero, uint32 length of all, uint32 dim,
- * uint32 n, uint32 zero, float8 cut, then for each event float8 weight and dim float4.
+ * The binary form, little-endian: magic "uwst", uint16 version 1, uint16 zero, uint32 length of all, uint32
+ * dim, uint32 n, uint32 zero, float8 cut, then for each event float8 weight and dim float4.
  */
 #define UIML_WARD_HEADER 32
 #define UIML_WARD_BINARY_SIZE(dim, n)                                                                        \

@@ -1,6 +1,7 @@
 /*
  * attempt.c
- *	  Work that may fail without failing its caller: a subtransaction around it, as in PL/pgSQL's EXCEPTION blocks.
+ *	  Work that may fail without failing its caller: a subtransaction around it, as in PL/pgSQL's EXCEPTION
+ *			blocks.
  */
 #include "postgres.h"
 

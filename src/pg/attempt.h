@@ -13,9 +13,9 @@ typedef void (*UimlAttemptFn)(void *ctx);
  * uiml_attempt
  *		Runs fn in a subtransaction and the caller's memory context.
  *
- * Returns NULL, or the error that fn raised, in the caller's memory context and with all that fn did rolled back: free
- * it with FreeErrorData, or raise it after all with ReThrowError (a cancel, at least).  Not in parallel mode,
- * where no subtransaction can start.
+ * Returns NULL, or the error that fn raised, in the caller's memory context and with all that fn did rolled
+ * back: free it with FreeErrorData, or raise it after all with ReThrowError (a cancel, at least).  Not in
+ * parallel mode, where no subtransaction can start.
  */
 extern ErrorData *uiml_attempt(UimlAttemptFn fn, void *ctx);
 

@@ -8,8 +8,8 @@
  * uiml_blas_begin and uiml_blas_end, again with signals blocked: a thread inherits the mask of its creator.
  *
  * The builds differ: pthread has blas_thread_shutdown_ and blas_thread_init, OpenMP keeps its pool in libgomp
- * (released by omp_pause_resource_all of OpenMP 5.0), serial has none of these.  All are therefore looked up by
- * name, and what is missing is not needed.
+ * (released by omp_pause_resource_all of OpenMP 5.0), serial has none of these.  All are therefore looked up
+ * by name, and what is missing is not needed.
  */
 #include "postgres.h"
 

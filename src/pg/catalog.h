@@ -221,8 +221,8 @@ extern Oid uiml_catalog_owner(void);
  * uiml_catalog_delete
  *		Deletes rows as the owner of the catalog; returns how many.
  *
- * DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a table may LOCK it against
- * everybody.  The statement names what the caller's rights were checked for.
+ * DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a table may LOCK it
+ * against everybody.  The statement names what the caller's rights were checked for.
  */
 extern uint64 uiml_catalog_delete(const char *sql, const UimlSqlParams *params);
 

@@ -12,8 +12,8 @@
 #include "pg/interest_vector.h"
 
 /*
- * Only a constant can't change between calls: a parameter may, in the simple expressions of PL/pgSQL.  A transition
- * function finds its arguments, but the state, in the call of the aggregate.
+ * Only a constant can't change between calls: a parameter may, in the simple expressions of PL/pgSQL.  A
+ * transition function finds its arguments, but the state, in the call of the aggregate.
  */
 static bool
 is_constant(FunctionCallInfo fcinfo, int argument)

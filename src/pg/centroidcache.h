@@ -29,8 +29,8 @@ typedef struct UimlCentroidCache
 
 /*
  * uiml_centroid_cache
- *		The centroids of an argument of type interest_vector[], kept for the call site; where there is none, in the
- *		current memory context.  Errors: NULL_VALUE_NOT_ALLOWED, DATA_EXCEPTION (different dimensions),
+ *		The centroids of an argument of type interest_vector[], kept for the call site; where there is none,
+ *		in the current memory context.  Errors: NULL_VALUE_NOT_ALLOWED, DATA_EXCEPTION (different dimensions),
  *		INVALID_PARAMETER_VALUE (none, too many, or a zero vector where directions are asked for),
  *		NUMERIC_VALUE_OUT_OF_RANGE.
  */

@@ -90,8 +90,8 @@ extern bool uiml_features_known(const char *features);
 extern void uiml_features_check(const char *features);
 
 /*
- * Seconds, INFINITY for none ('0'); months count 30 days, as everywhere in PostgreSQL where a length is needed.
- * INVALID_PARAMETER_VALUE for less than none, or more than 10,000 years.
+ * Seconds, INFINITY for none ('0'); months count 30 days, as everywhere in PostgreSQL where a length is
+ * needed.  INVALID_PARAMETER_VALUE for less than none, or more than 10,000 years.
  */
 extern double uiml_half_life_seconds(const Interval *interval);
 

@@ -28,11 +28,12 @@ typedef struct UimlEncoderRow
 
 /*
  * uiml_encoder_get
- *		The encoder of a name, for the caller: 'hash' (built in), 'name' or 'owner.name', resolved as domains are.
+ *		The encoder of a name, for the caller: 'hash' (built in), 'name' or 'owner.name', resolved as domains
+ *			are.
  *
  * Valid until the end of the transaction.  Errors: UNDEFINED_OBJECT (hint: those there are), AMBIGUOUS_ALIAS,
- * DATA_CORRUPTED.  One whose domain was not granted to the caller does not exist for him.  read_only: with the
- * snapshot of the query (STABLE functions), else with one that sees all this transaction did.
+ * DATA_CORRUPTED.  One whose domain was not granted to the caller does not exist for him.  read_only: with
+ * the snapshot of the query (STABLE functions), else with one that sees all this transaction did.
  */
 extern const UimlEncoder *uiml_encoder_get(const char *name, bool read_only);
 
@@ -41,9 +42,9 @@ extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
 
 /*
  * uiml_encoder_put
- *		Stores an encoder under a name, owned by the domain's owner and of that domain; replaces the one of the same
- *		name and domain.  Call as the owner.  INVALID_NAME, RESERVED_NAME; DUPLICATE_OBJECT where another domain
- *		of the owner has one of that name.
+ *		Stores an encoder under a name, owned by the domain's owner and of that domain; replaces the one of
+ *		the same name and domain.  Call as the owner.  INVALID_NAME, RESERVED_NAME; DUPLICATE_OBJECT where
+ *		another domain of the owner has one of that name.
  */
 extern void uiml_encoder_put(const UimlDomain *domain, const char *name, const void *bytes, size_t length);
 

@@ -2,8 +2,8 @@
  * encoder_train.c
  *	  uiml_train_encoder, and where encoders are stored.
  *
- * Texts are read as the caller, under his rights and row-level security; the encoder is stored as the domain's
- * owner.  Memory: one context, watched against maintenance_work_mem.
+ * Texts are read as the caller, under his rights and row-level security; the encoder is stored as the
+ * domain's owner.  Memory: one context, watched against maintenance_work_mem.
  */
 #include "postgres.h"
 

@@ -22,8 +22,8 @@ typedef struct UimlPgEnv
 /*
  * uiml_env_pg
  *		An environment whose memory comes from a context (MCXT_ALLOC_NO_OOM | HUGE) and that stops for a
- *		pending cancel or termination.  Jobs are shared by up to uiml.blas_threads threads, which are there for
- *		one job each.  pg must outlive the environment.
+ *		pending cancel or termination.  Jobs are shared by up to uiml.blas_threads threads, which are there
+ *		for one job each.  pg must outlive the environment.
  */
 extern UimlEnv uiml_env_pg(UimlPgEnv *pg, MemoryContext context, UimlProgressFn progress, void *progress_ctx);
 

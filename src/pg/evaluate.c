@@ -148,7 +148,9 @@ typedef struct Known
 	UimlRows rows;
 } Known;
 
-/* What happened in from <= at < before, decayed to until: at each user's own time, or for everybody (faded). */
+/*
+ * What happened in from <= at < before, decayed to until: at each user's own time, or for everybody (faded).
+ */
 static void
 build(UimlEvaluation *e, double from, double before, double until, bool faded, Known *known)
 {
@@ -294,7 +296,10 @@ compare_times(const void *a, const void *b, void *arg)
 	return x < y ? -1 : x > y;
 }
 
-/* The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie, and the first of all. */
+/*
+ * The times below which the shares TUNING_QUANTILE and FINAL_QUANTILE of the events lie, and the first of
+ * all.
+ */
 static void
 find_cuts(const UimlEvaluation *e, double *first, double *tuning, double *final)
 {

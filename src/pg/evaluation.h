@@ -71,8 +71,8 @@ typedef struct UimlEvaluationArgs
  *		Reads and checks the arguments of a call, in a context of its own below the current one, which is made
  *		current.
  *
- * dims, interests, half_life and features replace what the domain is registered with where they are not NULL; the
- * others must not be NULL.
+ * dims, interests, half_life and features replace what the domain is registered with where they are not NULL;
+ * the others must not be NULL.
  */
 extern UimlEvaluation *uiml_evaluation_begin(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args);
 

@@ -50,11 +50,11 @@ typedef struct EventReader
 
 /*
  * uiml_event_read
- *		Takes a row of the statement: counts it as skipped, or keeps its event in memory or in the spool; where there
- *		is no room it counts as overflow.
+ *		Takes a row of the statement: counts it as skipped, or keeps its event in memory or in the spool;
+ *		where there is no room it counts as overflow.
  *
- * ctx is the EventReader.  Errors: DATETIME_FIELD_OVERFLOW, DATA_EXCEPTION for weights, INVALID_PARAMETER_VALUE for
- * weights of kinds, PROGRAM_LIMIT_EXCEEDED for too many kinds.
+ * ctx is the EventReader.  Errors: DATETIME_FIELD_OVERFLOW, DATA_EXCEPTION for weights,
+ * INVALID_PARAMETER_VALUE for weights of kinds, PROGRAM_LIMIT_EXCEEDED for too many kinds.
  */
 extern void uiml_event_read(TupleTableSlot *slot, void *ctx);
 

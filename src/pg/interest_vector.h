@@ -54,8 +54,8 @@ uiml_vector_detoast(Datum d)
 }
 
 /*
- * A vector as it lies, without a copy where that can be.  In a tuple, one of up to 30 dimensions has a header of one byte,
- * so its elements are not aligned: kernels don't mind, other code must.
+ * A vector as it lies, without a copy where that can be.  In a tuple, one of up to 30 dimensions has a header
+ * of one byte, so its elements are not aligned: kernels don't mind, other code must.
  */
 typedef struct UimlVectorView
 {
@@ -70,7 +70,10 @@ extern void uiml_vector_view_extended(Datum d, UimlVectorView *view);
 /* Errors as uiml_vector_check_same_dim. */
 pg_noreturn extern void uiml_vector_differ(int dim_a, int dim_b);
 
-/* Views a value, checked as uiml_vector_detoast does.  Its elements end with the value, or with a pfree of copy. */
+/*
+ * Views a value, checked as uiml_vector_detoast does.  Its elements end with the value, or with a pfree of
+ * copy.
+ */
 static inline void
 uiml_vector_view(Datum d, UimlVectorView *view)
 {
@@ -92,9 +95,10 @@ uiml_vector_view(Datum d, UimlVectorView *view)
 #define UIML_CACHE_LINE     64
 
 /*
- * Asks memory for the row that a scan comes to next, or next but one.  A page is filled from its end: that row lies in
- * front of this one, where no processor looks for it by itself.  If rows are not of one length, or the value is not
- * in a page, some loads are wasted.  Waiting for elements was half of the time of a distance: test/bench/vector.
+ * Asks memory for the row that a scan comes to next, or next but one.  A page is filled from its end: that
+ * row lies in front of this one, where no processor looks for it by itself.  If rows are not of one length,
+ * or the value is not in a page, some loads are wasted.  Waiting for elements was half of the time of a
+ * distance: test/bench/vector.
  */
 static inline void
 uiml_vector_prefetch(const UimlVectorView *view)
@@ -135,8 +139,8 @@ extern void uiml_vector_check_elements(const InterestVector *vector);
 extern void uiml_vector_check_overflow(const InterestVector *vector);
 
 /*
- * The n elements of an array of one dimension, all of the same dimensions; name is that of the argument.  NULL
- * elements are an error, or left out.
+ * The n elements of an array of one dimension, all of the same dimensions; name is that of the argument.
+ * NULL elements are an error, or left out.
  */
 extern const InterestVector **uiml_vector_array(ArrayType *array, const char *name, bool skip_nulls,
 												size_t *n);

@@ -2,8 +2,8 @@
  * itemcache.c
  *	  The packed items of a version, in a mapped file.
  *
- * pg/mapfile.h keeps the file; here is what it must hold, and how it is built.  The caller may SELECT from the
- * partition, which has no row-level security: he would build the same bytes.
+ * pg/mapfile.h keeps the file; here is what it must hold, and how it is built.  The caller may SELECT from
+ * the partition, which has no row-level security: he would build the same bytes.
  */
 #include "postgres.h"
 

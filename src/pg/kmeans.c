@@ -2,9 +2,9 @@
  * kmeans.c
  *	  uiml_kmeans: clusters of the vectors of any relation.
  *
- * Where the vectors fit maintenance_work_mem they are read once and clustered in memory by the core, with as many
- * threads as uiml.blas_threads says; otherwise, or where uiml.memory_mode says so, they are read again in each
- * iteration (kmeans_passes.c).
+ * Where the vectors fit maintenance_work_mem they are read once and clustered in memory by the core, with as
+ * many threads as uiml.blas_threads says; otherwise, or where uiml.memory_mode says so, they are read again
+ * in each iteration (kmeans_passes.c).
  */
 #include "postgres.h"
 

@@ -36,7 +36,9 @@ typedef struct UimlClustering
 	UimlKmeansCluster *each; /* params.k */
 } UimlClustering;
 
-/* Errors unless the centroids to start from have the dimensions of the vectors; then allocates the results. */
+/*
+ * Errors unless the centroids to start from have the dimensions of the vectors; then allocates the results.
+ */
 extern void uiml_clustering_prepare(UimlClustering *clustering);
 
 /* Finds params.k where it is to be chosen, among n vectors. */
@@ -51,7 +53,10 @@ extern UimlKmeansPass *uiml_kmeans_pass_detoast(Datum d);
 /* Assigns the rows that wait in a state. */
 extern void uiml_kmeans_pass_complete(UimlKmeansPass *pass);
 
-/* Clusters by passes over the relation, each a parallel-safe aggregate: where its vectors don't fit into memory. */
+/*
+ * Clusters by passes over the relation, each a parallel-safe aggregate: where its vectors don't fit into
+ * memory.
+ */
 extern void uiml_clustering_by_passes(UimlClustering *clustering);
 
 #endif /* UIML_PG_KMEANS_H */

@@ -2,8 +2,9 @@
  * kmeans_assign.c
  *	  uiml_assign: the nearest of given centroids, and the aggregate behind a pass of k-means over a relation.
  *
- * The aggregate's state is a base type, as those of the averages are: it is changed in place, and a plan may send it
- * between processes and servers.  It holds the centroids, so a state can be completed and combined wherever it is.
+ * The aggregate's state is a base type, as those of the averages are: it is changed in place, and a plan may
+ * send it between processes and servers.  It holds the centroids, so a state can be completed and combined
+ * wherever it is.
  */
 #include "postgres.h"
 

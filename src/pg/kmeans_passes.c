@@ -2,10 +2,11 @@
  * kmeans_passes.c
  *	  K-means by passes over a relation whose vectors don't fit into memory.
  *
- * A sample that fits is clustered in memory, and its centroids are where the passes start, unless there are others to
- * start from.  Each pass is one aggregate (kmeans_assign.c) over the relation, with parallel workers where the planner
- * gives some; what comes back are the sums of the clusters.  From the same centroids the steps are those of
- * kmeans.c: the same assignments, the same way to fill clusters that are empty, the same end.
+ * A sample that fits is clustered in memory, and its centroids are where the passes start, unless there are
+ * others to start from.  Each pass is one aggregate (kmeans_assign.c) over the relation, with parallel
+ * workers where the planner gives some; what comes back are the sums of the clusters.  From the same
+ * centroids the steps are those of kmeans.c: the same assignments, the same way to fill clusters that are
+ * empty, the same end.
  */
 #include "postgres.h"
 
@@ -266,7 +267,9 @@ publish(const Passes *passes)
 
 /* --- where to start ------------------------------------------------------------------------------------- */
 
-/* Clusters a sample, whose centroids are the ones to start from; k is chosen by it where that is asked for. */
+/*
+ * Clusters a sample, whose centroids are the ones to start from; k is chosen by it where that is asked for.
+ */
 static void
 start_from_sample(Passes *passes)
 {

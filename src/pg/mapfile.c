@@ -15,8 +15,8 @@
  * 100 MB, which a new connection should not pay.
  *
  * The name says database, relation and digest of the contents: neither a new version nor a restored database
- * can find another's file.  Whoever may read what it is built from would build the same bytes; so sharing them
- * gives nothing away, and each caller checks that right before it asks for the file.
+ * can find another's file.  Whoever may read what it is built from would build the same bytes; so sharing
+ * them gives nothing away, and each caller checks that right before it asks for the file.
  */
 #include "postgres.h"
 

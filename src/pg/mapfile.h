@@ -24,9 +24,10 @@ typedef struct UimlMapKey
  *
  * noun:		"packed items", for the server log
  * view_size:	of what check fills
- * check:		whether bytes are what the caller (ctx) must find, without raising an error; points the view at
- *				them. verify: read all of them (a file is verified before it is published, and at each mapping
- *				where it is small).  The bytes are at a multiple of the page size, or as build gave them.
+ * check:		whether bytes are what the caller (ctx) must find, without raising an error; points the view
+ *				at them. verify: read all of them (a file is verified before it is published, and at each
+ *				mapping where it is small).  The bytes are at a multiple of the page size, or as build gave
+ *				them.
  * build:		the bytes, palloc'd in context; may raise errors
  * fits:		whether a view that the backend has kept is still what the caller must find
  * gone:		whether a file of this database, told by its suffix, serves nobody any more; NULL: none does
@@ -43,12 +44,13 @@ typedef struct UimlMapKind
 
 /*
  * uiml_mapfile_open
- *		The view of a file that is mapped, after building and publishing it by rename where it is missing, stale
- *		or damaged (the directory is left out of base backups and emptied at server start).
+ *		The view of a file that is mapped, after building and publishing it by rename where it is missing,
+ *		stale or damaged (the directory is left out of base backups and emptied at server start).
  *
- * The caller has checked that the current user may read what it is built from.  Where the file can't be written
- * (a full disk), the backend keeps a copy of its own and the server log says so.  The view stays valid until the
- * end of the transaction; mappings are kept by the backend, least recently used ones given back.
+ * The caller has checked that the current user may read what it is built from.  Where the file can't be
+ * written (a full disk), the backend keeps a copy of its own and the server log says so.  The view stays
+ * valid until the end of the transaction; mappings are kept by the backend, least recently used ones given
+ * back.
  */
 extern const void *uiml_mapfile_open(const UimlMapKind *kind, const UimlMapKey *key, const void *ctx);
 

@@ -2,9 +2,9 @@
  * metrics.c
  *	  Metrics in plain SQL: of a list of keys against a set, of values, of vectors.
  *
- * Keys are of any type.  The relevant ones go into a hash table over the type's own hash and equality (from the
- * type cache), so a list of n against a set of m costs O(n + m).  The formulas are core/metrics.h's, as in
- * uiml_evaluate.
+ * Keys are of any type.  The relevant ones go into a hash table over the type's own hash and equality (from
+ * the type cache), so a list of n against a set of m costs O(n + m).  The formulas are core/metrics.h's, as
+ * in uiml_evaluate.
  */
 #include "postgres.h"
 

@@ -2,9 +2,9 @@
  * pass_agg.c
  *	  uiml_pass, the aggregate that training passes over a work table with, and the type of its state.
  *
- * The state is a base type, so that a plan may have workers: each sends what it has added up.  The executor copies the
- * state that the first row makes into the aggregate's context, and keeps it there as long as the same pointer comes
- * back, so each further user is added in place.
+ * The state is a base type, so that a plan may have workers: each sends what it has added up.  The executor
+ * copies the state that the first row makes into the aggregate's context, and keeps it there as long as the
+ * same pointer comes back, so each further user is added in place.
  */
 #include "postgres.h"
 

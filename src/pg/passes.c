@@ -2,10 +2,10 @@
  * passes.c
  *	  The rows of a work table as those of a fit.
  *
- * A pass is SELECT uiml_pass(user_no, events, job) over the table: the leader and its workers add up users, the leader
- * adds up what they send.  Of a panel of n_items x l floats that is a copy for each process, so where the budget is
- * short of that, the product is computed some columns at a time: columns of the basis don't know of each other,
- * and another scan costs less than not to train.
+ * A pass is SELECT uiml_pass(user_no, events, job) over the table: the leader and its workers add up users,
+ * the leader adds up what they send.  Of a panel of n_items x l floats that is a copy for each process, so
+ * where the budget is short of that, the product is computed some columns at a time: columns of the basis
+ * don't know of each other, and another scan costs less than not to train.
  */
 #include "postgres.h"
 
@@ -32,9 +32,9 @@
 /* ---------- one pass ---------- */
 
 /*
- * Panels that a product takes beside its basis and itself: the job, the copy of it that workers read, the states of the
- * leader before and after it is joined with theirs and once more while the executor copies it, and theirs as they come
- * in, whose buffers are of twice the size at most.
+ * Panels that a product takes beside its basis and itself: the job, the copy of it that workers read, the
+ * states of the leader before and after it is joined with theirs and once more while the executor copies it,
+ * and theirs as they come in, whose buffers are of twice the size at most.
  */
 static double
 panels_of_product(void)
@@ -121,8 +121,8 @@ read_sum(TupleTableSlot *slot, void *ctx)
 }
 
 /*
- * Runs a pass and frees its job.  Parallel plans cost nothing extra here, since there is nothing else to do; the
- * settings are gone with the owner's role.
+ * Runs a pass and frees its job.  Parallel plans cost nothing extra here, since there is nothing else to do;
+ * the settings are gone with the owner's role.
  */
 static UimlStatus
 run_pass(const UimlPasses *passes, const UimlEnv *env, const UimlPassJob *job, bytea *bytes, SumFn sum_fn,

@@ -23,7 +23,8 @@ typedef struct UimlPasses
  * uiml_passes_rows
  *		Rows whose passes run as the domain's owner; passes must outlive them.
  *
- * What the passes raise goes through the core as an error does: its memory is that of its environment's context.
+ * What the passes raise goes through the core as an error does: its memory is that of its environment's
+ *			context.
  */
 extern UimlRows uiml_passes_rows(UimlPasses *passes);
 

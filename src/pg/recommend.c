@@ -6,8 +6,8 @@
  * become shares of the user's next events (core/model.h).  Items left out (seen ones, or all that are no
  * candidates) score -infinity before that, so the shares of those that remain sum to one.
  *
- * A diverse list is chosen from the best shares by maximal marginal relevance.  Relevance is the share over the
- * highest one, and how alike two items are is the cosine of their rows of V sigma (core/model_score.h): a
+ * A diverse list is chosen from the best shares by maximal marginal relevance.  Relevance is the share over
+ * the highest one, and how alike two items are is the cosine of their rows of V sigma (core/model_score.h): a
  * similarity of the users they have in common, on the same scale of 0 to 1, where the cosine of the stored
  * vectors would depend on how sigma was divided between the two.
  */

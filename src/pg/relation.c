@@ -2,10 +2,10 @@
  * relation.c
  *	  Vectors of any relation, as one matrix in memory.
  *
- * One SELECT of the columns that matter streams into the matrix.  A vector that lies in its page as it is gets
- * copied once, from the page to its row; what is compressed or stored out of line is detoasted into a scratch
- * context that is reset after each.  The matrix grows by realloc, which for blocks of this size remaps pages
- * instead of copying them.
+ * One SELECT of the columns that matter streams into the matrix.  A vector that lies in its page as it is
+ * gets copied once, from the page to its row; what is compressed or stored out of line is detoasted into a
+ * scratch context that is reset after each.  The matrix grows by realloc, which for blocks of this size
+ * remaps pages instead of copying them.
  *
  * Where maintenance_work_mem runs out, the rest of the rows is counted only, so that the error can say what
  * would do.
@@ -139,7 +139,9 @@ next_place(VectorReader *reader)
 	return NO_PLACE;
 }
 
-/* A reservoir (Vitter 1985, algorithm R): each row stays with the same probability, however many there are. */
+/*
+ * A reservoir (Vitter 1985, algorithm R): each row stays with the same probability, however many there are.
+ */
 static size_t
 sample_place(VectorReader *reader)
 {

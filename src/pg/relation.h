@@ -28,12 +28,12 @@ typedef struct UimlVectors
 
 /*
  * uiml_relation_vectors
- *		Reads the column vector_col (interest_vector, or anything with a cast to it: pgvector's vector, real[], double
- *		precision[]), and where they are named the columns key_col and weight_col, in context.
+ *		Reads the column vector_col (interest_vector, or anything with a cast to it: pgvector's vector,
+ *		real[], double precision[]), and where they are named the columns key_col and weight_col, in context.
  *
  * Errors: UNDEFINED_COLUMN, DATATYPE_MISMATCH, DATA_EXCEPTION (different dimensions, NaN, negative weight),
- * PROGRAM_LIMIT_EXCEEDED beyond maintenance_work_mem.  No rows: n = d = 0, and the arrays are no more than valid
- * pointers.
+ * PROGRAM_LIMIT_EXCEEDED beyond maintenance_work_mem.  No rows: n = d = 0, and the arrays are no more than
+ * valid pointers.
  */
 extern void uiml_relation_vectors(Oid relation, const char *vector_col, const char *key_col,
 								  const char *weight_col, UimlBudget *budget, MemoryContext context,
@@ -49,8 +49,8 @@ extern bool uiml_relation_vectors_fit(Oid relation, const char *vector_col, cons
 
 /*
  * uiml_relation_vectors_sample
- *		As uiml_relation_vectors without keys, of at most `most` rows, fewer where they don't fit: a random sample, by
- *		the seed and the order of the rows.  *n receives the number of rows there are.
+ *		As uiml_relation_vectors without keys, of at most `most` rows, fewer where they don't fit: a random
+ *		sample, by the seed and the order of the rows.  *n receives the number of rows there are.
  */
 extern void uiml_relation_vectors_sample(Oid relation, const char *vector_col, const char *weight_col,
 										 size_t most, uint64 seed, UimlBudget *budget, MemoryContext context,

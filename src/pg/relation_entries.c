@@ -3,8 +3,8 @@
  *	  (row, column, weight) entries of any relation, as a sparse matrix in memory.
  *
  * One SELECT of two or three columns streams into 24 bytes an entry; keys are numbered as they come and
- * renumbered in sort order at the end, and the entries are sorted and added up by the core: the order in which
- * rows arrived leaves no trace.
+ * renumbered in sort order at the end, and the entries are sorted and added up by the core: the order in
+ * which rows arrived leaves no trace.
  *
  * Where maintenance_work_mem runs out, the rest of the rows is counted only, so that the error can say what
  * would do.

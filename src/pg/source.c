@@ -309,8 +309,8 @@ expected_rows(Oid relation)
 }
 
 /*
- * One reading of all events.  Where again is set, the notices were given before; where room may lack, what was read is
- * dropped and NULL returned.
+ * One reading of all events.  Where again is set, the notices were given before; where room may lack, what
+ * was read is dropped and NULL returned.
  */
 static UimlSource *
 read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const UimlReading *reading,

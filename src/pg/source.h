@@ -57,7 +57,8 @@ extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, 
 										 UimlProgressFn progress, void *progress_ctx);
 
 /*
- * How a reading may end: fits (NULL: always) tells whether what is to follow has room beside a source in memory.
+ * How a reading may end: fits (NULL: always) tells whether what is to follow has room beside a source in
+ *			memory.
  */
 typedef struct UimlReading
 {
@@ -70,8 +71,8 @@ typedef struct UimlReading
 
 /*
  * uiml_source_read_mode
- *		As uiml.memory_mode says: into memory; into a work table; or into memory if the rows and what follows fit
- *		there, and into a work table otherwise, for which they are read once more.
+ *		As uiml.memory_mode says: into memory; into a work table; or into memory if the rows and what follows
+ *		fit there, and into a work table otherwise, for which they are read once more.
  */
 extern UimlSource *uiml_source_read_mode(const UimlDomain *domain, uint64 seed, MemoryContext context,
 										 const UimlReading *reading);
@@ -110,8 +111,8 @@ extern bool uiml_source_has_texts(const UimlDomain *domain);
 extern void uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source);
 
 /*
- * UNDEFINED_TABLE where the events were dropped, UNDEFINED_COLUMN where a column that the domain reads is gone,
- * INSUFFICIENT_PRIVILEGE where none of them can be read.
+ * UNDEFINED_TABLE where the events were dropped, UNDEFINED_COLUMN where a column that the domain reads is
+ * gone, INSUFFICIENT_PRIVILEGE where none of them can be read.
  */
 extern void uiml_source_check_events(const UimlDomain *domain);
 

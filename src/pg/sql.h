@@ -42,16 +42,16 @@ extern uint64 uiml_sql_each(const char *sql, const UimlSqlParams *params, bool r
 							void *ctx);
 
 /*
- * As uiml_sql_each, for rows whose first n columns must be of the types given (InvalidOid: any), or of domains over
- * them.  What a look at the catalog told of a relation can be wrong once the statement has locked it, and a value
- * taken for one of another type is a pointer into nowhere.
+ * As uiml_sql_each, for rows whose first n columns must be of the types given (InvalidOid: any), or of
+ * domains over them.  What a look at the catalog told of a relation can be wrong once the statement has
+ * locked it, and a value taken for one of another type is a pointer into nowhere.
  */
 extern uint64 uiml_sql_each_typed(const char *sql, const UimlSqlParams *params, bool read_only,
 								  const Oid *types, int n, UimlRowFn row_fn, void *ctx);
 
 /*
- * As uiml_sql_each with a new snapshot, of a plan that does not depend on the parameters' values: large ones are not
- * copied into it, nor sent to parallel workers as text.
+ * As uiml_sql_each with a new snapshot, of a plan that does not depend on the parameters' values: large ones
+ * are not copied into it, nor sent to parallel workers as text.
  */
 extern uint64 uiml_sql_each_generic(const char *sql, const UimlSqlParams *params, UimlRowFn row_fn,
 									void *ctx);

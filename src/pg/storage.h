@@ -15,8 +15,8 @@
  *
  * Primary keys are (item_id, version), (interest_id, version) and (user_id, version).  item_no runs from 0 in
  * key order and interest_no from 0: positions in packed matrices and in a user's interests vector (decayed
- * mass per interest, its sum is mass); items lists the item_no of what the user did, ascending; texts tells how many
- * items the texts that he wrote without an item count for.  share is the
+ * mass per interest, its sum is mass); items lists the item_no of what the user did, ascending; texts tells
+ * how many items the texts that he wrote without an item count for.  share is the
  * domain's prior. Views shop_items, shop_interests and shop_users show the active version.  Partition
  * shop_items_v3 belongs to version 3.
  */
@@ -56,8 +56,8 @@ extern void uiml_storage_drop(const UimlDomain *domain);
 extern Oid uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version);
 
 /*
- * Table <domain>_work_<suffix> of a training at work (pg/worktable.h), empty.  It is read with as many workers as
- * max_parallel_workers_per_gather says.
+ * Table <domain>_work_<suffix> of a training at work (pg/worktable.h), empty.  It is read with as many
+ * workers as max_parallel_workers_per_gather says.
  */
 extern Oid uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix);
 

@@ -26,7 +26,10 @@ typedef struct UimlSvdFile
 /* Reads the next row with its entries as those of A, the matrix that is decomposed; false behind the last. */
 extern bool uiml_svd_file_next(UimlSvdFile *svd, UimlEntriesRow *row);
 
-/* The passes of core/svd.h.  Errors of the file are raised through the core: its memory goes with its context. */
+/*
+ * The passes of core/svd.h.  Errors of the file are raised through the core: its memory goes with its
+ * context.
+ */
 extern UimlSvdMatrix uiml_svd_file_matrix(UimlSvdFile *svd);
 
 /* How many entries each column has; returns whether none of them is negative. */

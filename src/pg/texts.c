@@ -61,7 +61,10 @@ add_columns(StringInfo sql, const char *key, Oid key_type, const List *texts)
 	appendStringInfoString(sql, ") AS body");
 }
 
-/* The rows that have a text: k, title, body; where texts are on the events, the first of each item, if ordered. */
+/*
+ * The rows that have a text: k, title, body; where texts are on the events, the first of each item, if
+ * ordered.
+ */
 static char *
 texts_select(const UimlDomain *domain, Oid key_type)
 {

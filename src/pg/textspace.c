@@ -2,15 +2,15 @@
  * textspace.c
  *	  The texts of a domain as vectors.
  *
- * The texts are read once to train an encoder, where none is named, and once to embed them; they are never held.
- * Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once more, reading the texts
- * again, where an encoder of so many finds no room for enough features.
+ * The texts are read once to train an encoder, where none is named, and once to embed them; they are never
+ * held.  Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once
+ * more, reading the texts again, where an encoder of so many finds no room for enough features.
  *
  * Whitening and dimensions of the encoder that is trained here, by NDCG@100 of 450 cold items of movielens-1m
- * (three splits, titles and genres): the ridge of hybrid features has .379 with 128 dimensions and no whitening,
- * .384 with 256 and .391 with 512, and relaxed whitening takes .005 to .02 from it, since a map that is fitted anyhow
- * gains nothing from equal variances; cosines of texts have .299 with 128 dimensions, .339 with relaxed
- * whitening and .326 with a full one.
+ * (three splits, titles and genres): the ridge of hybrid features has .379 with 128 dimensions and no
+ * whitening, .384 with 256 and .391 with 512, and relaxed whitening takes .005 to .02 from it, since a map
+ * that is fitted anyhow gains nothing from equal variances; cosines of texts have .299 with 128 dimensions,
+ * .339 with relaxed whitening and .326 with a full one.
  */
 #include "postgres.h"
 
@@ -116,7 +116,10 @@ train_text(void *ctx, uint32 item, const char *title, const char *text)
 	MemoryContextReset(work->row_context);
 }
 
-/* An encoder of the domain's texts.  UIML_EEMPTY where these have no words, UIML_ELIMIT where the dims need more memory. */
+/*
+ * An encoder of the domain's texts.  UIML_EEMPTY where these have no words, UIML_ELIMIT where the dims need
+ * more memory.
+ */
 static UimlStatus
 train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 {

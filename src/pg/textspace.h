@@ -24,21 +24,21 @@ typedef struct UimlTextSpace
 
 /*
  * uiml_text_space_wanted
- *		Whether a fit with the domain's features needs text vectors: always for features of text; for hybrid ones where there are items
- *		without events, or texts without items.
+ *		Whether a fit with the domain's features needs text vectors: always for features of text; for hybrid
+ *		ones where there are items without events, or texts without items.
  */
 extern bool uiml_text_space_wanted(const UimlDomain *domain, const UimlSource *source);
 
 /*
  * uiml_text_space
- *		Reads the texts as the caller and embeds them by the encoder that option "encoder" names, else by one that
- *		is trained on the texts of the domain's items.
+ *		Reads the texts as the caller and embeds them by the encoder that option "encoder" names, else by one
+ *		that is trained on the texts of the domain's items.
  *
- * That one is of latent semantic analysis, with the whitening of option "whitening", and as many dimensions as
- * the domain asks for with features of text, else 256, or fewer where the vectors would take more than a quarter of
- * maintenance_work_mem or leave less than reserved bytes of it.  NULL where not even 32 dimensions fit and features are 'auto' (a NOTICE says so);
- * PROGRAM_LIMIT_EXCEEDED where they are not; also NULL where no item has a text with a word.  env is watched by
- * budget; everything is allocated in context.
+ * That one is of latent semantic analysis, with the whitening of option "whitening", and as many dimensions
+ * as the domain asks for with features of text, else 256, or fewer where the vectors would take more than a
+ * quarter of maintenance_work_mem or leave less than reserved bytes of it.  NULL where not even 32 dimensions
+ * fit and features are 'auto' (a NOTICE says so); PROGRAM_LIMIT_EXCEEDED where they are not; also NULL where
+ * no item has a text with a word.  env is watched by budget; everything is allocated in context.
  */
 extern UimlTextSpace *uiml_text_space(const UimlDomain *domain, const UimlSource *source, uint64 seed,
 									  double reserved, const UimlEnv *env, UimlBudget *budget,

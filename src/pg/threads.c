@@ -2,10 +2,10 @@
  * threads.c
  *	  Threads for the pieces of a job of the core.
  *
- * A backend must have a single thread: PostgreSQL's signal handlers, memory contexts and errors assume the main
- * one.  So threads are made for one job and joined before it returns; they are born with all signals blocked,
- * and run tasks of the core, which call nothing of the server.  Making one takes some ten microseconds, a job
- * some milliseconds.
+ * A backend must have a single thread: PostgreSQL's signal handlers, memory contexts and errors assume the
+ * main one.  So threads are made for one job and joined before it returns; they are born with all signals
+ * blocked, and run tasks of the core, which call nothing of the server.  Making one takes some ten
+ * microseconds, a job some milliseconds.
  *
  * Each thread takes the next piece that is left.  Which one takes which leaves no trace: see uiml_parallel.
  */
@@ -39,7 +39,9 @@ run_pieces(void *arg)
 	return NULL;
 }
 
-/* Starts up to wanted threads on the job; how many there are now.  The pieces of one that can't be had stay. */
+/*
+ * Starts up to wanted threads on the job; how many there are now.  The pieces of one that can't be had stay.
+ */
 static int
 start_threads(Job *job, int wanted, pthread_t *threads)
 {

@@ -9,8 +9,8 @@
 
 /*
  * uiml_threads_run
- *		The callback parallel of an environment: runs task(arg, 0 .. n - 1) on up to uiml.blas_threads threads,
- *		the caller's own among them, and returns when they have ended.
+ *		The callback parallel of an environment: runs task(arg, 0 .. n - 1) on up to uiml.blas_threads
+ *		threads, the caller's own among them, and returns when they have ended.
  */
 extern void uiml_threads_run(void *ctx, size_t n, UimlTaskFn task, void *arg);
 

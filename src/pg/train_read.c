@@ -193,7 +193,10 @@ choose_half_life(Training *training)
 	pfree(role);
 }
 
-/* Rows in memory, whose counts are taken while the events are there, or in the work table, which has counted them. */
+/*
+ * Rows in memory, whose counts are taken while the events are there, or in the work table, which has counted
+ * them.
+ */
 static void
 open_rows(Training *training)
 {

@@ -47,8 +47,9 @@ typedef struct Training
 
 /*
  * uiml_training_read
- *		Reads the domain's events into memory or a work table, chooses the half-life where the domain has none, and
- *		opens the rows.  PROGRAM_LIMIT_EXCEEDED where maintenance_work_mem does not do for what is to follow.
+ *		Reads the domain's events into memory or a work table, chooses the half-life where the domain has
+ *		none, and opens the rows.  PROGRAM_LIMIT_EXCEEDED where maintenance_work_mem does not do for what is
+ *		to follow.
  */
 extern void uiml_training_read(Training *training);
 

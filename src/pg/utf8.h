@@ -9,9 +9,9 @@
 
 /*
  * uiml_utf8_from_server
- *		A text of the database encoding as UTF-8, which utf8_length receives the bytes of; the text itself where it
- *		is that already.  Bytes of unknown encoding (SQL_ASCII) may be UTF-8: the core passes over those that
- *		are not.
+ *		A text of the database encoding as UTF-8, which utf8_length receives the bytes of; the text itself
+ *		where it is that already.  Bytes of unknown encoding (SQL_ASCII) may be UTF-8: the core passes over
+ *		those that are not.
  */
 extern const char *uiml_utf8_from_server(const char *text, size_t length, size_t *utf8_length);
 

@@ -2,8 +2,9 @@
  * ward.c
  *	  The aggregate uiml_ward: somebody's several interests, by Ward's clustering of what they did.
  *
- * Its state holds the events themselves (core/wardstate.h), in a base type that grows in steps: while there is room,
- * a row is added in place.  The executor copies a state that has grown into the aggregate's memory context.
+ * Its state holds the events themselves (core/wardstate.h), in a base type that grows in steps: while there
+ * is room, a row is added in place.  The executor copies a state that has grown into the aggregate's memory
+ * context.
  */
 #include "postgres.h"
 

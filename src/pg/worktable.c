@@ -2,8 +2,9 @@
  * worktable.c
  *	  A domain's events in a table of our own, a row per user.
  *
- * Items get their numbers in key order, which is known only when all events were read.  So users go to a tuplestore
- * first, and from there, with final numbers and sorted, to the table: two sequential writes, of 16 bytes an event.
+ * Items get their numbers in key order, which is known only when all events were read.  So users go to a
+ * tuplestore first, and from there, with final numbers and sorted, to the table: two sequential writes, of 16
+ * bytes an event.
  *
  * Events are not compressed: they are read some fifty times.  What a page can hold stays in the heap.
  */

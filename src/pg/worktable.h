@@ -3,12 +3,12 @@
  *	  A domain's events in a table of our own, a row per user: what training passes over where they don't fit
  *	  into memory.
  *
- * The table is <domain>_work_<suffix> (user_no integer, events bytea), unlogged, next to the domain's other tables
- * and their owner's; it is made and dropped in one transaction.  user_no ascends in the order of the rows, and
- * events are packed as core/userpack.h says.
+ * The table is <domain>_work_<suffix> (user_no integer, events bytea), unlogged, next to the domain's other
+ * tables and their owner's; it is made and dropped in one transaction.  user_no ascends in the order of the
+ * rows, and events are packed as core/userpack.h says.
  *
- * What is read from it is checked all the same: functions of the owner's may run while it is there, in a view that
- * texts are read from, and the table is his to alter.
+ * What is read from it is checked all the same: functions of the owner's may run while it is there, in a view
+ * that texts are read from, and the table is his to alter.
  */
 #ifndef UIML_PG_WORKTABLE_H
 #define UIML_PG_WORKTABLE_H
@@ -32,12 +32,14 @@ typedef struct UimlWorkTable
 } UimlWorkTable;
 
 /*
- * While events are read, items and texts have numbers of their own, as they came, and that of a text has this bit,
- * since the number of items isn't known yet.
+ * While events are read, items and texts have numbers of their own, as they came, and that of a text has this
+ * bit, since the number of items isn't known yet.
  */
 #define UIML_TEXT_BIT ((uint32) 1 << 31)
 
-/* The final number of each item and each text (NULL: there are none); columns of texts follow those of items. */
+/*
+ * The final number of each item and each text (NULL: there are none); columns of texts follow those of items.
+ */
 typedef struct UimlColumnNumbers
 {
 	const uint32 *item;
@@ -55,8 +57,8 @@ uiml_column_number(const UimlColumnNumbers *columns, uint32 number)
 }
 
 /*
- * A spool takes events in user order, in a temporary file where they exceed work_mem, until all items are known.
- * Items are numbered as they came; users are numbered from 0 as they come.
+ * A spool takes events in user order, in a temporary file where they exceed work_mem, until all items are
+ * known.  Items are numbered as they came; users are numbered from 0 as they come.
  */
 typedef struct UimlSpool UimlSpool;
 
@@ -75,8 +77,8 @@ extern UimlWorkTable *uiml_spool_finish(UimlSpool *spool, const UimlDomain *doma
 
 /*
  * uiml_work_each
- *		Calls user_fn with the events of each user in order, as the owner; of users with role[user] = which only,
- *		unless role is NULL.
+ *		Calls user_fn with the events of each user in order, as the owner; of users with role[user] = which
+ *		only, unless role is NULL.
  */
 typedef void (*UimlUserEventsFn)(void *ctx, uint32 user, const UimlEvent *events, size_t n);
 extern void uiml_work_each(const UimlWorkTable *work, const uint8_t *role, uint8_t which,
