@@ -68,3 +68,43 @@ FROM uiml_recommend(1001, 'shop', k => 5);
 SELECT rank, left(title, 52) AS title, round(score::numeric, 4) AS score, basis
 FROM uiml_recommend(999999, 'news', k => 5);
 \set ECHO none
+
+\echo '== New products, which nobody has touched, have a place by their texts'
+\echo
+\set ECHO queries
+INSERT INTO shop_products VALUES (gen_random_uuid(), 'Electric Guitar, Red', 249),
+	(gen_random_uuid(), 'Cast Iron Bread Pan', 45), (gen_random_uuid(), 'Carbon Hiking Poles', 79);
+SELECT version, items FROM uiml_train('shop');
+SELECT rank, title, round(score::numeric, 2) AS score, basis
+FROM uiml_recommend(1001, 'shop',
+	candidates => (SELECT array_agg(item_id) FROM shop_items WHERE users = 0));
+\set ECHO none
+
+\echo '== Search: texts become vectors by an encoder that the training made of the titles'
+\echo
+\set ECHO queries
+SELECT title FROM shop_products
+ORDER BY uiml_embed(title, 'shop') <=> uiml_embed('espreso', 'shop') LIMIT 3;
+SELECT left(title, 60) AS title FROM news_articles
+ORDER BY uiml_embed(title, 'news') <=> uiml_embed('火星 火箭', 'news') LIMIT 3;
+\set ECHO none
+
+\echo '== Compose: four segments of users, and what most of each like'
+\echo
+\set ECHO queries
+CREATE TABLE segments AS
+SELECT * FROM uiml_kmeans('shop_users', 'vector', 4, distance => 'cosine');
+SELECT uiml_assign(u.vector, s.centroids, 'cosine') AS segment, count(*) AS users,
+	   mode() WITHIN GROUP (ORDER BY p.label) AS mostly
+FROM (SELECT array_agg(centroid ORDER BY cluster) AS centroids FROM segments) s,
+	 shop_users u, uiml_predict(u.user_id, 'shop', 1) p
+GROUP BY 1 ORDER BY 1;
+\set ECHO none
+
+\echo '== Compare: would more dimensions do better? On users neither model has seen'
+\echo
+\set ECHO queries
+SELECT metric, k, a, b, difference, low, high, verdict
+FROM uiml_compare('shop', '{"dims": 16}', '{"dims": 64}', at => '{10}')
+WHERE metric IN ('recall', 'ndcg', 'auc');
+\set ECHO none
