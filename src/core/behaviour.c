@@ -8,8 +8,13 @@
  */
 #include "core/behaviour.h"
 
+#include "core/place.h"
+
 #define FIRST_DIMS 128
 #define MOST_DIMS  256
+
+/* As many as training chooses; what texts take hardly depends on it. */
+#define MOST_INTERESTS 64
 
 /* Tuning keeps 512 floats for each of 1,000 users, and their hidden items. */
 #define TUNING_BYTES (1000 * 512 * sizeof(float))
@@ -41,9 +46,14 @@ affordable_dims(const UimlRows *rows, const UimlModelParams *params, const UimlH
 	UimlModelParams p = *params;
 
 	for (p.dims = dims; p.dims > 16; p.dims /= 2)
-		if (p.memory == 0 ||
-			(double) rows->memory(rows->ctx, p.dims, p.interests) + beside <= (double) p.memory)
+	{
+		double fit = (double) rows->memory(rows->ctx, p.dims, p.interests) + beside;
+
+		if (p.text != NULL)
+			fit += (double) uiml_place_memory(0, rows->n_texts, p.text_dims, p.dims, MOST_INTERESTS);
+		if (p.memory == 0 || fit <= (double) p.memory)
 			break;
+	}
 	return p.dims;
 }
 

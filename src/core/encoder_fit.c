@@ -19,6 +19,9 @@
 #define BLOCK_ROWS 256  /* of vectors for a covariance, of the matrix for a product */
 #define CHECK_ROWS 4096 /* between two questions for an interrupt */
 
+/* Fewer than behaviour wants: what ends a space of texts is noise, exact or not. */
+#define SUBSPACE_ITERATIONS 2
+
 /* ---------- the matrix ---------- */
 
 /*
@@ -82,6 +85,7 @@ singular_vectors(UimlEncoderTrainer *trainer)
 	UimlStatus status = UIML_ENOMEM;
 
 	params.row_scale = params.col_scale = 0;
+	params.iterations = SUBSPACE_ITERATIONS;
 	params.seed = trainer->params.seed;
 	trainer->v = uiml_alloc(env, x.n_cols * dims, sizeof(float));
 	if (sigma != NULL && col_factor != NULL && trainer->v != NULL)

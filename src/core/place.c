@@ -2,26 +2,14 @@
  * place.c
  *	  Places in the item space for what has a text but no history.
  *
- * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a
- * power of its number of users.  Ridge regression (core/ridge.h) predicts v from the text; the scale of an
- * item that nobody has met is taken to be the geometric mean of the others'.  Its prediction is shorter than
- * the v of an item with history, by the share that its text can't tell, so among items of its scale it ranks
- * where as much as is known of it puts it.
+ * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a power of
+ * its number of users.  Ridge regression (core/ridge.h) predicts out from the text: rows of popular items, whose v is
+ * told best, then count more.  An item that nobody has met gets the geometric mean of the others' scales, not the mean
+ * scale that the prediction has, since most items of a catalogue are below it.  What is predicted is shorter than
+ * the vector of an item with history, by the share that its text can't tell, so among items of its scale it ranks where
+ * as much as is known of it puts it.
  *
- * 450 cold items of movielens-1m (titles and genres by TF-IDF and SVD, 256 dimensions, 64 of behaviour)
- * beside the others: what they cost, and what they get, by scale; two splits.
- *
- *	scale of cold items		NDCG@100 of warm	NDCG@100 of all		share of cold in top 100
- *	0 (left out)				.454				.317				0
- *	smallest (1 user)			.454				.317				.000
- *	geometric mean				.450				.323				.020
- *	mean over events			.445				.336				.059
- *	twice the geometric mean	.422				.358				.168
- *
- * What is predicted hardly matters: NDCG@100 of the cold items alone is .383 for out-vectors and .384 for v,
- * three splits, and one map serves both in and out.  Weights matter more, since rows of popular items are no
- * better told by their texts: .378 unweighted, .373 by the square root of users, .352 by users.  c / (c + 10)
- * for c users is as good as none there, and keeps items that one user met from saying as much as others.
+ * An item that a single user met says less than others: with c users it has the weight c / (c + 1).
  */
 #include "core/place.h"
 
@@ -32,7 +20,7 @@
 #include "core/ridge.h"
 
 #define FEWEST_ITEMS 20
-#define HALF_TRUST   10 /* users at which an item has half the weight it can have */
+#define HALF_TRUST   1 /* users at which an item has half the weight it can have */
 #define BLOCK_ROWS   512
 
 /* What is at hand while a model's items and texts are placed. */
@@ -45,6 +33,7 @@ typedef struct Places
 	float *map;     /* p x d */
 	float *offset;  /* d */
 	float typical;  /* scale of what is placed */
+	double mean;    /* scale of what is predicted: weighted mean of the examples' */
 	float *x;       /* BLOCK_ROWS x p */
 	float *y;       /* BLOCK_ROWS x d */
 	double *weight; /* BLOCK_ROWS */
@@ -171,9 +160,9 @@ read_examples(Places *p, size_t *at)
 		if (!(scale > 0) || !has_text(p, *at))
 			continue;
 		memcpy(p->x + n * text_dims, text_of(p, *at), text_dims * sizeof(float));
-		for (size_t j = 0; j < d; j++)
-			p->y[n * d + j] = p->model->in[*at * d + j] * scale;
-		p->weight[n++] = trust(p, scale);
+		memcpy(p->y + n * d, p->model->out + *at * d, d * sizeof(float));
+		p->weight[n] = trust(p, scale);
+		p->mean += p->weight[n++] * scale;
 	}
 	return n;
 }
@@ -216,6 +205,7 @@ fit_map(const UimlEnv *env, Places *p, bool *found)
 	UimlStatus status = UIML_OK;
 
 	*found = false;
+	p->mean = 0;
 	measure_scales(p);
 	stats = uiml_transfer_create(env, p->params->text_dims, p->model->dims);
 	if (stats == NULL)
@@ -228,6 +218,7 @@ fit_map(const UimlEnv *env, Places *p, bool *found)
 	if (status == UIML_OK && stats->n >= FEWEST_ITEMS)
 		status = solve_map(env, stats, p, found);
 	p->typical = typical_scale(p);
+	p->mean /= stats->weight > 0 ? stats->weight : 1;
 	uiml_free(env, stats);
 	return status;
 }
@@ -292,7 +283,7 @@ predict(const UimlEnv *env, Places *p, size_t n)
 	return uiml_gemm_f32(env, false, false, n, d, p->params->text_dims, 1, p->x, p->map, 1, p->y);
 }
 
-/* In- and out-vectors of the block, from v in y, whose rows become v * sigma. */
+/* In- and out-vectors of the block, from predictions in y, whose rows become v * sigma. */
 static void
 write_vectors(Places *p, size_t n)
 {
@@ -305,7 +296,7 @@ write_vectors(Places *p, size_t n)
 
 		for (size_t j = 0; j < d; j++)
 		{
-			float v = p->y[r * d + j];
+			float v = (float) (p->y[r * d + j] / p->mean);
 
 			m->in[row * d + j] = v / p->typical;
 			if (row < m->n_items)
@@ -362,7 +353,7 @@ place_rows(const UimlEnv *env, Places *p, size_t first)
 UimlStatus
 uiml_model_place(const UimlEnv *env, const UimlModelParams *params, size_t n_texts, UimlModel *model)
 {
-	Places p = {.params = params, .model = model, .n = model->n_items + n_texts, .typical = 1};
+	Places p = {.params = params, .model = model, .n = model->n_items + n_texts, .typical = 1, .mean = 1};
 	bool found = true;
 	UimlStatus status;
 

@@ -6,11 +6,8 @@
  * held.  Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once
  * more, reading the texts again, where an encoder of so many finds no room for enough features.
  *
- * Whitening and dimensions of the encoder that is trained here, by NDCG@100 of 450 cold items of movielens-1m
- * (three splits, titles and genres): the ridge of hybrid features has .379 with 128 dimensions and no
- * whitening, .384 with 256 and .391 with 512, and relaxed whitening takes .005 to .02 from it, since a map
- * that is fitted anyhow gains nothing from equal variances; cosines of texts have .299 with 128 dimensions,
- * .339 with relaxed whitening and .326 with a full one.
+ * Where they are halved, or whitened, test/bench/cold tells what it costs: "cold 3 variants" ranks the items that ridge
+ * places, or that cosines rank, by dimensions and whitening.
  */
 #include "postgres.h"
 
@@ -20,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "core/place.h"
 #include "pg/encoder.h"
 #include "pg/env.h"
 #include "pg/textspace.h"
@@ -29,9 +27,12 @@
 #define TEXT_DIMS   128
 #define FEWEST_DIMS 32
 
+/* Of the space and interests where the domain doesn't say, for an estimate. */
+#define ASSUMED_DIMS 64
+
 /* Share of maintenance_work_mem that the vectors, and the training of an encoder, may take. */
 #define VECTOR_SHARE  4
-#define ENCODER_SHARE 4
+#define ENCODER_SHARE 2
 
 typedef struct TextWork
 {
@@ -84,21 +85,95 @@ n_rows(const UimlSource *source)
 	return source->items.n + source->texts.n;
 }
 
-/* What fits: all that is wanted, or a half of it, or a quarter; 0 where that is below FEWEST_DIMS. */
-static size_t
-affordable_dims(const TextWork *work, size_t wanted)
+/* Where texts are the space, the model has two copies of them, and clustering one. */
+static double
+vector_bytes(UimlFeatureKind features, size_t n, size_t dims)
 {
-	double limit = (double) work->budget->limit;
-	double free = limit - (double) uiml_budget_used(work->budget) - work->reserved;
-	double room = Min(limit / VECTOR_SHARE, free);
+	return (features == UIML_FEATURES_TEXT ? 4.0 : 1.0) * (double) n * (double) dims * sizeof(float);
+}
 
-	/* Where texts are the space, the model has two copies of them, and clustering one. */
-	if (work->features == UIML_FEATURES_TEXT)
-		room = free / 4;
+/*
+ * What stays of an encoder: some features * dims.  The singular vectors of its training take three times that and
+ * more, and all of it at most a share of the limit.
+ */
+static double
+encoder_bytes(size_t limit)
+{
+	return (double) (limit / ENCODER_SHARE / 4);
+}
+
+/* Rows of texts in a model of so many dimensions, and the fit of the map. */
+static double
+place_bytes(const UimlDomain *domain, const UimlSource *source, size_t text_dims)
+{
+	size_t dims = domain->dims > 0 ? (size_t) domain->dims : ASSUMED_DIMS;
+
+	return (double) uiml_place_memory(0, source->texts.n, text_dims, dims, ASSUMED_DIMS);
+}
+
+/* What fits into room: all that is wanted, or a half of it, or a quarter; 0 where that is below FEWEST_DIMS. */
+static size_t
+dims_within(UimlFeatureKind features, size_t n, size_t wanted, double room)
+{
 	for (; wanted >= FEWEST_DIMS; wanted /= 2)
-		if ((double) n_rows(work->source) * (double) wanted * sizeof(float) <= room)
+		if (vector_bytes(features, n, wanted) <= room)
 			return wanted;
 	return 0;
+}
+
+static double
+largest_room(UimlFeatureKind features, size_t limit)
+{
+	return (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
+}
+
+/* How many dimensions there is memory for, beside what the fit and the encoder will need. */
+static size_t
+affordable_dims(const TextWork *work, size_t wanted, bool trains)
+{
+	double limit = (double) work->budget->limit;
+	double free = limit - (double) uiml_budget_used(work->budget) - work->reserved -
+				  place_bytes(work->domain, work->source, wanted) -
+				  (trains ? encoder_bytes(work->budget->limit) : 0);
+
+	return dims_within(work->features, n_rows(work->source), wanted,
+					   Min(largest_room(work->features, work->budget->limit), free));
+}
+
+double
+uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_t limit)
+{
+	UimlFeatureKind features = uiml_source_features(domain);
+	size_t n = n_rows(source);
+	size_t dims;
+
+	if (!uiml_text_space_wanted(domain, source))
+		return 0;
+	dims = dims_within(features, n, dims_of(domain, features), largest_room(features, limit));
+	dims = Max(dims, FEWEST_DIMS);
+	return vector_bytes(features, n, dims) + encoder_bytes(limit) + place_bytes(domain, source, dims);
+}
+
+/* Vectors of so many dimensions don't fit: an error, or where features are 'auto' a notice. */
+static void
+report_memory(const TextWork *work, size_t dims)
+{
+	const UimlDomain *domain = work->domain;
+	size_t n = n_rows(work->source);
+	double limit = (double) work->budget->limit;
+	double needed = (double) uiml_budget_used(work->budget) + work->reserved +
+					place_bytes(domain, work->source, dims) + encoder_bytes(work->budget->limit) +
+					vector_bytes(work->features, n, dims);
+
+	needed = Max(needed, vector_bytes(work->features, n, dims) * VECTOR_SHARE);
+	if (strcmp(domain->features, "auto") != 0)
+		uiml_budget_exceeded(work->budget, psprintf("text vectors of %zu items and texts", n),
+							 Max(needed, 1.1 * limit));
+	ereport(NOTICE,
+			(errmsg("features are \"behaviour\": the text vectors of %zu items and texts do not fit in "
+					"maintenance_work_mem",
+					n),
+			 errhint("Set maintenance_work_mem higher to place items and searches by their texts.")));
 }
 
 static void
@@ -125,18 +200,26 @@ train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 {
 	UimlEncoderParams params = uiml_encoder_defaults(UIML_ENCODER_LSA);
 	UimlTextSpace *space = work->space;
-	UimlStatus status;
+	UimlStatus status = UIML_ENOMEM;
+	size_t limit = work->budget->limit;
+	size_t used = uiml_budget_used(work->budget);
+	UimlEnv quiet = *work->env;
 
+	/* Its singular vectors are no phase of the training's own. */
+	quiet.progress = NULL;
 	params.dims = dims;
 	params.whitening = whitening_of(work->domain, work->features);
 	params.seed = seed;
-	params.max_bytes = work->budget->limit / ENCODER_SHARE;
-	work->trainer = uiml_encoder_train_begin(work->env, &params);
-	if (work->trainer == NULL)
-		uiml_check(UIML_ENOMEM, "encoder");
-	uiml_source_texts(work->domain, work->source, train_text, work);
-	status = uiml_encoder_train_finish(work->trainer, &space->bytes, &space->length);
-	uiml_encoder_train_destroy(work->trainer);
+	params.max_bytes = Min(limit / ENCODER_SHARE, limit - Min(used, limit - 1));
+	work->trainer = uiml_encoder_train_begin(&quiet, &params);
+	if (work->trainer != NULL)
+	{
+		uiml_source_texts(work->domain, work->source, train_text, work);
+		status = uiml_encoder_train_finish(work->trainer, &space->bytes, &space->length);
+		uiml_encoder_train_destroy(work->trainer);
+	}
+	if (status == UIML_ENOMEM && work->budget->refused)
+		return UIML_ELIMIT;
 	if (status == UIML_EEMPTY || status == UIML_ELIMIT)
 		return status;
 	uiml_check(status, "encoder");
@@ -190,22 +273,6 @@ embed_all(TextWork *work)
 	}
 }
 
-/* Vectors of the fewest dimensions don't fit: an error, or where features are 'auto' a notice. */
-static void
-report_memory(const UimlDomain *domain, const UimlSource *source, const UimlBudget *budget, size_t dims)
-{
-	double needed =
-		(double) budget->limit + (double) n_rows(source) * (double) dims * sizeof(float) * VECTOR_SHARE;
-
-	if (strcmp(domain->features, "auto") != 0)
-		uiml_budget_exceeded(budget, psprintf("text vectors of %zu items and texts", n_rows(source)), needed);
-	ereport(NOTICE,
-			(errmsg("features are \"behaviour\": the text vectors of %zu items and texts do not fit in "
-					"maintenance_work_mem",
-					n_rows(source)),
-			 errhint("Set maintenance_work_mem higher to place items and searches by their texts.")));
-}
-
 /* The encoder that is named, or that is trained; false where vectors don't fit or texts have no words. */
 static bool
 find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
@@ -221,10 +288,10 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 		uiml_encoder_check_name(domain, domain->name);
 	work->space->encoder = name != NULL ? name : pstrdup(domain->name);
 	wanted = name != NULL ? work->encoder->dims : dims_of(domain, work->features);
-	affordable = affordable_dims(work, wanted);
+	affordable = affordable_dims(work, wanted, name == NULL);
 	if (name != NULL ? affordable < wanted : affordable == 0)
 	{
-		report_memory(domain, work->source, work->budget, name != NULL ? wanted : FEWEST_DIMS);
+		report_memory(work, name != NULL ? wanted : FEWEST_DIMS);
 		return false;
 	}
 	if (name != NULL)
@@ -233,7 +300,7 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 	for (; status == UIML_ELIMIT && affordable >= FEWEST_DIMS; affordable /= 2)
 		status = train_encoder(work, affordable, seed, trained);
 	if (status == UIML_ELIMIT)
-		report_memory(domain, work->source, work->budget, FEWEST_DIMS);
+		report_memory(work, FEWEST_DIMS);
 	return status == UIML_OK;
 }
 

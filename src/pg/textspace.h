@@ -10,7 +10,7 @@
 #include "pg/source.h"
 
 /* Dimensions of the text vectors that places are predicted from, where an encoder is trained for them. */
-#define UIML_HYBRID_DIMS 256
+#define UIML_HYBRID_DIMS 512
 
 typedef struct UimlTextSpace
 {
@@ -28,6 +28,13 @@ typedef struct UimlTextSpace
  *		ones where there are items without events, or texts without items.
  */
 extern bool uiml_text_space_wanted(const UimlDomain *domain, const UimlSource *source);
+
+/*
+ * uiml_text_space_memory
+ *		Bytes that text vectors, as many dimensions as a quarter of limit allows, an encoder of them and what is placed
+ *		by them add to those of a fit; 0 where none are wanted.
+ */
+extern double uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_t limit);
 
 /*
  * uiml_text_space

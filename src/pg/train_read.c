@@ -72,7 +72,9 @@ training_fits(void *ctx, const UimlSource *source)
 	size_t multi_users;
 	size_t pairs = uiml_source_pairs(source, &multi_users);
 
-	return needed_memory(training, source, pairs) <= (double) training->budget.limit;
+	return needed_memory(training, source, pairs) +
+			   uiml_text_space_memory(training->domain, source, training->budget.limit) <=
+		   (double) training->budget.limit;
 }
 
 /* --- events --------------------------------------------------------------------------------------------- */

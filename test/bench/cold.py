@@ -1,6 +1,8 @@
-# cold.py DATA OUT SEED
-#	  Random order, and ridge from TF-IDF and SVD of texts to out-vectors in numpy, on the items and users in OUT.
+# cold.py DATA OUT SEED [VECTORS ...]
+#	  Random order, and ridge from TF-IDF and SVD of texts to out-vectors in numpy, on the items and users in OUT; or variants
+#	  with the text vectors in files of an item and its numbers, separated by commas.
 import csv
+import os
 import sys
 
 import numpy as np
@@ -28,25 +30,40 @@ known = users_of > 0
 user_vectors = x @ (v.T / factor[:, None])
 out_vectors = v.T * factor[:, None]
 
-t = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform(text)
-_, _, axes = randomized_svd(t, 256, random_state=seed)
-z = t @ axes.T
-z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-9)
-mean_z, mean_y = z[known].mean(0), out_vectors[known].mean(0)
-zc, yc = z[known] - mean_z, out_vectors[known] - mean_y
-values, q = np.linalg.eigh(zc.T @ zc)
-values = np.maximum(values, 0)
-p = q.T @ (zc.T @ yc)
 
 
-def gcv(penalty):
-    damped = values + penalty
-    rss = (yc**2).sum() - 2 * ((p**2).sum(1) / damped).sum() + (values * (p**2).sum(1) / damped**2).sum()
-    return rss / (1 - (1 + (values / damped).sum()) / len(zc)) ** 2
+def tfidf_vectors(dims):
+    t = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform(text)
+    _, _, axes = randomized_svd(t, dims, random_state=seed)
+    z = t @ axes.T
+    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-9)
 
 
-penalty = min(values.mean() * np.logspace(-4, 4, 25), key=gcv)
-placed = (z[cold] - mean_z) @ (q @ (p / (values + penalty)[:, None])) + mean_y
+def read_vectors(name):
+    rows = np.array([line.replace("\\", "").split(",") for line in open(name)], dtype=float)
+    z = np.zeros((n_items, rows.shape[1] - 1))
+    z[rows[:, 0].astype(int)] = rows[:, 1:]
+    return z
+
+
+def place(z, y, weight):
+    """Cold items' rows of y by ridge from z, its penalty by generalised cross-validation."""
+    weight = weight / weight.mean()
+    mean_z, mean_y = np.average(z[known], 0, weight), np.average(y, 0, weight)
+    root = np.sqrt(weight)[:, None]
+    zc, yc = root * (z[known] - mean_z), root * (y - mean_y)
+    values, q = np.linalg.eigh(zc.T @ zc)
+    values = np.maximum(values, 0)
+    p = q.T @ (zc.T @ yc)
+
+    def gcv(penalty):
+        damped = values + penalty
+        rss = (yc**2).sum() - 2 * ((p**2).sum(1) / damped).sum() + (values * (p**2).sum(1) / damped**2).sum()
+        return rss / (1 - (1 + (values / damped).sum()) / len(zc)) ** 2
+
+    penalty = min(values.mean() * np.logspace(-4, 4, 25), key=gcv)
+    return (z[cold] - mean_z) @ (q @ (p / (values + penalty)[:, None])) + mean_y
+
 
 users = np.unique(targets[:, 0])
 position = {item: i for i, item in enumerate(cold)}
@@ -62,5 +79,23 @@ def ndcg(score):
     return (gain / best).mean()
 
 
+def variants(name):
+    """A text vector's cosines, and its ridges to out-vectors and to v, by weights."""
+    z = read_vectors(name)
+    what = os.path.basename(name).replace("vectors_lsa_", "").replace("_", ", ")
+    what = what.rjust(len("1024, relaxed"))
+    c = users_of[known]
+    print(f"1 {what}: cosine|{seed}|{ndcg((x @ z)[users] @ z[cold].T)}")
+    for target, y in (("out", out_vectors[known]), ("v", v.T[known])):
+        for weight, w in (("1", np.ones(len(c))), ("c / (c + 1)", c / (c + 1)), ("c / (c + 10)", c / (c + 10))):
+            print(f"2 {what}: ridge to {target}, {weight}|{seed}|{ndcg(user_vectors[users] @ place(z, y, w).T)}")
+
+
+for name in sys.argv[4:]:
+    variants(name)
+if len(sys.argv) > 4:
+    sys.exit()
 print(f"1 random order|{seed}|{ndcg(np.random.default_rng(seed).random(relevant.shape))}")
-print(f"7 ridge in numpy|{seed}|{ndcg(user_vectors[users] @ placed.T)}")
+for dims in (256, 512):
+    placed = place(tfidf_vectors(dims), out_vectors[known], np.ones(known.sum()))
+    print(f"7 ridge in numpy, {dims}|{seed}|{ndcg(user_vectors[users] @ placed.T)}")
