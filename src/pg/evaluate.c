@@ -103,7 +103,9 @@ run_fits(void *ctx, const UimlSource *source)
 	UimlEvaluation *e = ctx;
 	size_t multi_users;
 
-	return needed_memory(e, source, uiml_source_pairs(source, &multi_users)) <= (double) e->budget.limit;
+	return needed_memory(e, source, uiml_source_pairs(source, &multi_users)) +
+			   uiml_text_space_memory(e->domain, source, e->budget.limit) <=
+		   (double) e->budget.limit;
 }
 
 void

@@ -111,33 +111,35 @@ place_bytes(const UimlDomain *domain, const UimlSource *source, size_t text_dims
 	return (double) uiml_place_memory(0, source->texts.n, text_dims, dims, ASSUMED_DIMS);
 }
 
-/* What fits into room: all that is wanted, or a half of it, or a quarter; 0 where that is below FEWEST_DIMS. */
+/*
+ * What fits: all that is wanted, or a half of it, or a quarter; 0 where that is below FEWEST_DIMS.  Vectors may take their
+ * share of the limit, and with what is placed by them what is free.
+ */
 static size_t
-dims_within(UimlFeatureKind features, size_t n, size_t wanted, double room)
+dims_within(const UimlDomain *domain, const UimlSource *source, size_t wanted, size_t limit, double free)
 {
-	for (; wanted >= FEWEST_DIMS; wanted /= 2)
-		if (vector_bytes(features, n, wanted) <= room)
-			return wanted;
-	return 0;
-}
+	UimlFeatureKind features = uiml_source_features(domain);
+	double share = (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
 
-static double
-largest_room(UimlFeatureKind features, size_t limit)
-{
-	return (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
+	for (; wanted >= FEWEST_DIMS; wanted /= 2)
+	{
+		double vectors = vector_bytes(features, n_rows(source), wanted);
+
+		if (vectors <= share && vectors + place_bytes(domain, source, wanted) <= free)
+			return wanted;
+	}
+	return 0;
 }
 
 /* How many dimensions there is memory for, beside what the fit and the encoder will need. */
 static size_t
 affordable_dims(const TextWork *work, size_t wanted, bool trains)
 {
-	double limit = (double) work->budget->limit;
-	double free = limit - (double) uiml_budget_used(work->budget) - work->reserved -
-				  place_bytes(work->domain, work->source, wanted) -
-				  (trains ? encoder_bytes(work->budget->limit) : 0);
+	size_t limit = work->budget->limit;
+	double free = (double) limit - (double) uiml_budget_used(work->budget) - work->reserved -
+				  (trains ? encoder_bytes(limit) : 0);
 
-	return dims_within(work->features, n_rows(work->source), wanted,
-					   Min(largest_room(work->features, work->budget->limit), free));
+	return dims_within(work->domain, work->source, wanted, limit, free);
 }
 
 double
@@ -149,7 +151,7 @@ uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_
 
 	if (!uiml_text_space_wanted(domain, source))
 		return 0;
-	dims = dims_within(features, n, dims_of(domain, features), largest_room(features, limit));
+	dims = dims_within(domain, source, dims_of(domain, features), limit, (double) limit);
 	dims = Max(dims, FEWEST_DIMS);
 	return vector_bytes(features, n, dims) + encoder_bytes(limit) + place_bytes(domain, source, dims);
 }

@@ -79,7 +79,7 @@ SELECT users, items, events FROM uiml_train('news');
 SELECT settings->>'placed' AS placed, settings->>'texts' AS texts FROM uiml.version WHERE active;
 RESET uiml.memory_mode;
 
--- An encoder takes a quarter of the memory, of fewer dimensions where features need the room.
+-- An encoder takes half of the memory, of fewer dimensions where features need the room.
 SET client_min_messages = warning;
 CREATE TABLE works (item_id integer PRIMARY KEY, title text);
 INSERT INTO works
@@ -92,7 +92,7 @@ SELECT items FROM uiml_train('works', 'uses', items => 'works', dims => 8, inter
 SELECT (settings->>'text_dims')::integer BETWEEN 32 AND 128 AS dims
 FROM uiml.version WHERE settings->>'encoder' = 'works';
 SET client_min_messages = notice;
-SET maintenance_work_mem = '8MB';
+SET maintenance_work_mem = '4MB';
 SELECT items FROM uiml_train('works');
 SET client_min_messages = warning;
 RESET maintenance_work_mem;
