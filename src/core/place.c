@@ -2,14 +2,23 @@
  * place.c
  *	  Places in the item space for what has a text but no history.
  *
- * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a power of
- * its number of users.  Ridge regression (core/ridge.h) predicts out from the text: rows of popular items, whose v is
- * told best, then count more.  An item that nobody has met gets the geometric mean of the others' scales, not the mean
- * scale that the prediction has, since most items of a catalogue are below it.  What is predicted is shorter than
- * the vector of an item with history, by the share that its text can't tell, so among items of its scale it ranks where
- * as much as is known of it puts it.
+ * An item's vectors are in = v / f and out = v f, with v its row of the singular vectors and f its scale, a
+ * power of its number of users.  Ridge regression (core/ridge.h) predicts out from the text.  An item that
+ * nobody has met gets the geometric mean of the others' scales, not the mean scale that the prediction has,
+ * since most items of a catalogue are below it.  What is predicted is shorter than the vector of an item with
+ * history, by the share that its text can't tell, so among items of its scale it ranks where as much as is
+ * known of it puts it.
  *
- * An item that a single user met says less than others: with c users it has the weight c / (c + 1).
+ * NDCG@100 of 450 cold items of movielens-1m ranked by themselves, by what is predicted, from texts in 512
+ * dimensions, and by weights of items with c users ("test/bench/cold 2 variants", two draws):
+ *
+ *	weight			out		v
+ *	1				.399	.395
+ *	c / (c + 1)		.399	.395
+ *	c / (c + 10)	.398	.395
+ *
+ * Weights cost nothing there, and keep an item that a single user met from saying as much as others: c / (c +
+ * 1) is taken.
  */
 #include "core/place.h"
 

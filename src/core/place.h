@@ -28,8 +28,9 @@ extern UimlStatus uiml_model_place(const UimlEnv *env, const UimlModelParams *pa
 								   UimlModel *model);
 
 /*
- * Bytes that uiml_model_place allocates at its peak, what it leaves in the model included.  With 0 items, what texts
- * add to the memory of a fit: by then the work of the decomposition, larger than a copy of the in-vectors, is free.
+ * Bytes that uiml_model_place allocates at its peak, what it leaves in the model included.  With 0 items, what
+ * texts add to the memory of a fit: by then the work of the decomposition, larger than a copy of the
+ * in-vectors, is free.
  */
 extern size_t uiml_place_memory(size_t n_items, size_t n_texts, size_t text_dims, size_t dims, size_t k);
 

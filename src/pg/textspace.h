@@ -31,8 +31,8 @@ extern bool uiml_text_space_wanted(const UimlDomain *domain, const UimlSource *s
 
 /*
  * uiml_text_space_memory
- *		Bytes that text vectors, as many dimensions as a quarter of limit allows, an encoder of them and what is placed
- *		by them add to those of a fit; 0 where none are wanted.
+ *		Bytes that text vectors, as many dimensions as a quarter of limit allows, an encoder of them and what is
+ *		placed by them add to those of a fit; 0 where none are wanted.
  */
 extern double uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_t limit);
 
@@ -42,7 +42,7 @@ extern double uiml_text_space_memory(const UimlDomain *domain, const UimlSource 
  *		that is trained on the texts of the domain's items.
  *
  * That one is of latent semantic analysis, with the whitening of option "whitening", and as many dimensions
- * as the domain asks for with features of text, else 256, or fewer where the vectors would take more than a
+ * as the domain asks for with features of text, else 512, or fewer where the vectors would take more than a
  * quarter of maintenance_work_mem or leave less than reserved bytes of it.  NULL where not even 32 dimensions
  * fit and features are 'auto' (a NOTICE says so); PROGRAM_LIMIT_EXCEEDED where they are not; also NULL where
  * no item has a text with a word.  env is watched by budget; everything is allocated in context.
