@@ -187,7 +187,7 @@ add_rows(float *x, size_t dims, const unsigned char *matrix, const uint32_t *col
 #else
 	const void *panel = matrix;
 
-	uiml_kernels()->gather_rows(col, value, n, panel, dims, x);
+	uiml_kernels()->gather_rows(col, value, n, panel, dims, dims, x);
 #endif
 }
 

@@ -117,7 +117,7 @@ row_vector(const UimlEncoderTrainer *trainer, size_t row, const uint32_t *id_of,
 	if (trainer->params.kind == UIML_ENCODER_LSA)
 	{
 		uiml_kernels()->gather_rows(trainer->col + start, trainer->value + start, end - start, trainer->v,
-									dims, x);
+									dims, dims, x);
 		return;
 	}
 	for (size_t i = start; i < end; i++)

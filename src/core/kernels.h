@@ -82,13 +82,13 @@ typedef struct UimlKernels
 	void (*score_depths)(const float *score, size_t n, float scale, float *depth);
 
 	/*
-	 * The inner loops of a sparse-times-panel product; panel rows have l floats.  gather_rows: z (l) += sum
-	 * of value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
+	 * The inner loops of a sparse-times-panel product; panel rows have l floats and lie stride apart.  gather_rows: z
+	 * (l) += sum of value[k] * row col[k] of panel, k < n.  scatter_rows: row col[k] of panel += value[k] * z, k < n.
 	 */
-	void (*gather_rows)(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
-						float *z);
-	void (*scatter_rows)(const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
-						 float *panel);
+	void (*gather_rows)(const uint32_t *col, const float *value, size_t n, const float *panel, size_t stride,
+						size_t l, float *z);
+	void (*scatter_rows)(const uint32_t *col, const float *value, size_t n, const float *z, size_t stride,
+						 size_t l, float *panel);
 
 	/* The first of n scores with score - offset >= threshold, or n. */
 	size_t (*find_above)(const float *score, const float *offset, float threshold, size_t n);

@@ -26,8 +26,8 @@
 
 /* vectors is a constant wherever this is inlined, so that the comparisons vanish. */
 INLINE void
-gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *panel, size_t l,
-			 float *z)
+gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *panel,
+			 size_t stride, float *z)
 {
 	LooseLanes *out = (LooseLanes *) z;
 
@@ -50,9 +50,9 @@ gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, 
 	EACH_VECTOR(LOAD_SUM)
 	for (size_t k = 0; k < n; k++)
 	{
-		const LooseLanes *row = (const LooseLanes *) (panel + (size_t) col[k] * l);
+		const LooseLanes *row = (const LooseLanes *) (panel + (size_t) col[k] * stride);
 		const LooseLanes *ahead =
-			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * stride);
 		float x = value[k];
 
 		EACH_VECTOR(AHEAD)
@@ -62,8 +62,8 @@ gather_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, 
 }
 
 INLINE void
-scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *z, size_t l,
-			  float *panel)
+scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n, const float *z,
+			  size_t stride, float *panel)
 {
 	const LooseLanes *in = (const LooseLanes *) z;
 
@@ -80,9 +80,9 @@ scatter_strip(size_t vectors, const uint32_t *col, const float *value, size_t n,
 	EACH_VECTOR(LOAD_Z)
 	for (size_t k = 0; k < n; k++)
 	{
-		LooseLanes *row = (LooseLanes *) (panel + (size_t) col[k] * l);
+		LooseLanes *row = (LooseLanes *) (panel + (size_t) col[k] * stride);
 		const LooseLanes *ahead =
-			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * l);
+			(const LooseLanes *) (panel + (size_t) col[k + PREFETCH < n ? k + PREFETCH : k] * stride);
 		float x = value[k];
 
 		EACH_VECTOR(AHEAD)
@@ -116,26 +116,27 @@ strip_vectors(size_t left)
 
 /* Four columns of the few that wide lanes leave. */
 INLINE void
-gather_quad(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l, float *z)
+gather_quad(const uint32_t *col, const float *value, size_t n, const float *panel, size_t stride, float *z)
 {
 	Quad sum = *(LooseQuad *) z;
 
 	for (size_t k = 0; k < n; k++)
-		sum += value[k] * *(const LooseQuad *) (panel + (size_t) col[k] * l);
+		sum += value[k] * *(const LooseQuad *) (panel + (size_t) col[k] * stride);
 	*(LooseQuad *) z = sum;
 }
 
 INLINE void
-scatter_quad(const uint32_t *col, const float *value, size_t n, const float *z, size_t l, float *panel)
+scatter_quad(const uint32_t *col, const float *value, size_t n, const float *z, size_t stride, float *panel)
 {
 	Quad x = *(const LooseQuad *) z;
 
 	for (size_t k = 0; k < n; k++)
-		*(LooseQuad *) (panel + (size_t) col[k] * l) += value[k] * x;
+		*(LooseQuad *) (panel + (size_t) col[k] * stride) += value[k] * x;
 }
 
 static void
-gather_rows(const uint32_t *col, const float *value, size_t n, const float *panel, size_t l, float *z)
+gather_rows(const uint32_t *col, const float *value, size_t n, const float *panel, size_t stride, size_t l,
+			float *z)
 {
 	size_t left = l / LANES;
 	size_t j = 0;
@@ -148,7 +149,7 @@ gather_rows(const uint32_t *col, const float *value, size_t n, const float *pane
 		{
 #define GATHER(W)                                                                                            \
 	case W:                                                                                                  \
-		gather_strip(W, col, value, n, panel + j, l, z + j);                                                 \
+		gather_strip(W, col, value, n, panel + j, stride, z + j);                                            \
 		break;
 			EACH_WIDTH(GATHER)
 		}
@@ -156,14 +157,15 @@ gather_rows(const uint32_t *col, const float *value, size_t n, const float *pane
 		j += vectors * LANES;
 	}
 	for (; l - j >= 4 && LANES > 4; j += 4)
-		gather_quad(col, value, n, panel + j, l, z + j);
+		gather_quad(col, value, n, panel + j, stride, z + j);
 	for (; j < l; j++)
 		for (size_t k = 0; k < n; k++)
-			z[j] += value[k] * panel[(size_t) col[k] * l + j];
+			z[j] += value[k] * panel[(size_t) col[k] * stride + j];
 }
 
 static void
-scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, size_t l, float *panel)
+scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, size_t stride, size_t l,
+			 float *panel)
 {
 	size_t left = l / LANES;
 	size_t j = 0;
@@ -176,7 +178,7 @@ scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, 
 		{
 #define SCATTER(W)                                                                                           \
 	case W:                                                                                                  \
-		scatter_strip(W, col, value, n, z + j, l, panel + j);                                                \
+		scatter_strip(W, col, value, n, z + j, stride, panel + j);                                           \
 		break;
 			EACH_WIDTH(SCATTER)
 		}
@@ -184,8 +186,8 @@ scatter_rows(const uint32_t *col, const float *value, size_t n, const float *z, 
 		j += vectors * LANES;
 	}
 	for (; l - j >= 4 && LANES > 4; j += 4)
-		scatter_quad(col, value, n, z + j, l, panel + j);
+		scatter_quad(col, value, n, z + j, stride, panel + j);
 	for (; j < l; j++)
 		for (size_t k = 0; k < n; k++)
-			panel[(size_t) col[k] * l + j] += value[k] * z[j];
+			panel[(size_t) col[k] * stride + j] += value[k] * z[j];
 }

@@ -288,12 +288,13 @@ add_row(const UimlPass *pass, Row *row, UimlPassState *state)
 		default:
 			scale_values(job, row);
 			memset(row->z, 0, job->width * sizeof(float));
-			kernels->gather_rows(row->sums.item, row->sums.strength, row->n, pass->basis, job->width, row->z);
+			kernels->gather_rows(row->sums.item, row->sums.strength, row->n, pass->basis, job->width,
+								 job->width, row->z);
 			if (job->kind == UIML_PASS_GRAM)
 				add_gram(kernels, row->z, job->width, state->cell);
 			else
 				kernels->scatter_rows(row->sums.item, row->sums.strength, row->n, row->z, job->width,
-									  (float *) (void *) state->cell);
+									  job->width, (float *) (void *) state->cell);
 			break;
 	}
 	state->users++;

@@ -49,7 +49,7 @@ project_row(const Projection *p, size_t row)
 
 		for (size_t i = 0; i < n; i++)
 			scaled[i] = (float) ((double) x->value[k + i] / (divisor * p->col_factor[x->col[k + i]]));
-		p->kernels->gather_rows(x->col + k, scaled, n, p->v, p->d, u);
+		p->kernels->gather_rows(x->col + k, scaled, n, p->v, p->d, p->d, u);
 	}
 	for (size_t j = 0; j < p->d; j++)
 		u[j] = p->sigma[j] > 0 ? (float) (u[j] * (p->sigma[0] / p->sigma[j])) : 0;

@@ -3,6 +3,10 @@
  *	  The decomposition's passes over a sparse matrix in memory.
  *
  * The entries are scaled once, into an array of floats beside the matrix.
+ *
+ * Threads share a product by strips of its columns: each goes over the same rows, and no sum of one strip knows of
+ * another.  So the product needs no memory beside itself, and is the same however it is cut; a single thread does not
+ * cut it, since each strip has to find a row of the panel anew.
  */
 #include <math.h>
 #include <string.h>
@@ -17,6 +21,10 @@
 #define CHECK_OPERATIONS 2000000
 /* Rows of AQ that are collected before they are added to the Gram matrix. */
 #define RITZ_ROWS 128
+
+/* The most columns of a strip, and what its width is a multiple of: a cache line. */
+#define STRIP_COLUMNS 48
+#define LINE_COLUMNS  16
 
 typedef struct Sparse
 {
@@ -167,7 +175,7 @@ multiply_row(Sparse *sparse, size_t row, const float *basis, size_t l, float *z)
 
 		if (budget_interrupted(sparse, n, l))
 			return UIML_EINTERRUPTED;
-		sparse->kernels->gather_rows(x->col + k, sparse->value + k, n, basis, l, z);
+		sparse->kernels->gather_rows(x->col + k, sparse->value + k, n, basis, l, l, z);
 	}
 	return UIML_OK;
 }
@@ -186,26 +194,116 @@ add_row(Sparse *sparse, size_t row, const float *z, size_t l, float *product)
 
 		if (budget_interrupted(sparse, n, l))
 			return UIML_EINTERRUPTED;
-		sparse->kernels->scatter_rows(x->col + k, sparse->value + k, n, z, l, product);
+		sparse->kernels->scatter_rows(x->col + k, sparse->value + k, n, z, l, l, product);
 	}
 	return UIML_OK;
+}
+
+/* Rows first .. end - 1 of a product. */
+typedef struct Product
+{
+	const Sparse *sparse;
+	const float *basis;
+	float *product;
+	size_t l;
+	size_t strip; /* columns */
+	size_t first;
+	size_t end;
+} Product;
+
+/* A UimlTaskFn: the columns of one strip. */
+static void
+multiply_strip(void *arg, size_t piece)
+{
+	const Product *p = arg;
+	const Sparse *sparse = p->sparse;
+	const UimlSparse *x = sparse->x;
+	size_t from = piece * p->strip;
+	size_t width = p->l - from < p->strip ? p->l - from : p->strip;
+	float z[STRIP_COLUMNS];
+
+	for (size_t row = p->first; row < p->end; row++)
+	{
+		size_t start = x->row_start[row];
+		size_t n = uiml_row_end(x, row) - start;
+
+		if (n == 0 || !row_is_used(sparse, row))
+			continue;
+		memset(z, 0, width * sizeof(float));
+		sparse->kernels->gather_rows(x->col + start, sparse->value + start, n, p->basis + from, p->l, width,
+									 z);
+		sparse->kernels->scatter_rows(x->col + start, sparse->value + start, n, z, p->l, width,
+									  p->product + from);
+	}
+}
+
+/* At least two strips where there are columns for them. */
+static size_t
+strip_columns(size_t l)
+{
+	size_t strips = (l + STRIP_COLUMNS - 1) / STRIP_COLUMNS;
+	size_t even;
+
+	strips = strips < 2 && l > LINE_COLUMNS ? 2 : strips;
+	even = (l + strips - 1) / strips;
+	return (even + LINE_COLUMNS - 1) / LINE_COLUMNS * LINE_COLUMNS;
+}
+
+/* How far rows from the given one on go without more entries than may pass between two interrupt checks. */
+static size_t
+block_end(const Sparse *sparse, size_t row, size_t l)
+{
+	const UimlSparse *x = sparse->x;
+	size_t left = chunk_of(l);
+
+	for (; row < x->n_rows; row++)
+	{
+		size_t n = uiml_row_end(x, row) - x->row_start[row];
+
+		if (n >= left)
+			break;
+		left -= row_is_used(sparse, row) ? n + 1 : 1;
+	}
+	return row;
+}
+
+/* Rows of A'A times the basis; without threads, or where one takes long by itself, they come alone, in chunks. */
+static UimlStatus
+multiply_rows(Sparse *sparse, Product *p, float *z)
+{
+	UimlStatus status = UIML_OK;
+
+	for (size_t row = 0; status == UIML_OK && row < sparse->x->n_rows; row = p->end)
+	{
+		p->first = row;
+		p->end = sparse->env->parallel != NULL ? block_end(sparse, row, p->l) : row;
+		if (p->end > row)
+		{
+			if (uiml_interrupted(sparse->env))
+				return UIML_EINTERRUPTED;
+			uiml_parallel(sparse->env, (p->l + p->strip - 1) / p->strip, multiply_strip, p);
+			continue;
+		}
+		p->end = row + 1;
+		if (!row_is_used(sparse, row))
+			continue;
+		status = multiply_row(sparse, row, p->basis, p->l, z);
+		if (status == UIML_OK)
+			status = add_row(sparse, row, z, p->l, p->product);
+	}
+	return status;
 }
 
 static UimlStatus
 multiply(void *ctx, const float *basis, size_t l, float *product)
 {
 	Sparse *sparse = ctx;
+	Product p = {.sparse = sparse, .basis = basis, .product = product, .l = l, .strip = strip_columns(l)};
 	float *z = uiml_alloc(sparse->env, l, sizeof(float));
 	UimlStatus status = z == NULL ? UIML_ENOMEM : clear_panel(sparse->env, sparse->x->n_cols, l, product);
 
-	for (size_t row = 0; status == UIML_OK && row < sparse->x->n_rows; row++)
-	{
-		if (!row_is_used(sparse, row))
-			continue;
-		status = multiply_row(sparse, row, basis, l, z);
-		if (status == UIML_OK)
-			status = add_row(sparse, row, z, l, product);
-	}
+	if (status == UIML_OK)
+		status = multiply_rows(sparse, &p, z);
 	uiml_free(sparse->env, z);
 	return status;
 }

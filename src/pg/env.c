@@ -64,7 +64,7 @@ uiml_env_pg(UimlPgEnv *pg, MemoryContext context, UimlProgressFn progress, void 
 				   .interrupted = env_interrupted,
 				   .progress = progress != NULL ? env_progress : NULL,
 				   .ctx = pg,
-				   .parallel = uiml_threads_run};
+				   .parallel = uiml_blas_threads > 1 ? uiml_threads_run : NULL};
 
 	pg->context = context;
 	pg->progress = progress;

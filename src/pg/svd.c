@@ -237,7 +237,7 @@ put_passed_rows(Decomposition *svd, UimlResult *result, const char *side, bool u
 		InterestVector *vector = uiml_vector_new(d);
 		double norm;
 
-		kernels->gather_rows(row.column, row.value, row.n, svd->v, (size_t) d, vector->x);
+		kernels->gather_rows(row.column, row.value, row.n, svd->v, (size_t) d, (size_t) d, vector->x);
 		norm = uiml_vector_norm(vector->x, (size_t) d);
 		for (int j = 0; j < d; j++)
 		{

@@ -124,8 +124,8 @@ multiply(void *ctx, const float *basis, size_t l, float *product)
 	while (uiml_svd_file_next(svd, &row))
 	{
 		memset(z, 0, l * sizeof(float));
-		kernels->gather_rows(row.column, row.value, row.n, basis, l, z);
-		kernels->scatter_rows(row.column, row.value, row.n, z, l, product);
+		kernels->gather_rows(row.column, row.value, row.n, basis, l, l, z);
+		kernels->scatter_rows(row.column, row.value, row.n, z, l, l, product);
 	}
 	uiml_free(svd->env, z);
 	return UIML_OK;
@@ -156,7 +156,7 @@ gram_matrix(void *ctx, const float *basis, size_t l, double *gram)
 	while (status == UIML_OK && uiml_svd_file_next(svd, &row))
 	{
 		memset(z + filled * l, 0, l * sizeof(float));
-		kernels->gather_rows(row.column, row.value, row.n, basis, l, z + filled * l);
+		kernels->gather_rows(row.column, row.value, row.n, basis, l, l, z + filled * l);
 		if (++filled < RITZ_ROWS)
 			continue;
 		status = add_ritz_rows(svd->env, z, wide, filled, l, gram);

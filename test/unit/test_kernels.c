@@ -454,11 +454,11 @@ test_shares(void **state)
 
 /* ---------- sparse products ---------- */
 
-/* Every width of panel. */
+/* Every width of panel, with three columns beyond it. */
 static void
 check_rows(const UimlKernels *kernels)
 {
-	static float panel[10 * 440], copy[10 * 440], z[440];
+	static float panel[10 * 443], copy[10 * 443], z[440];
 	uint32_t col[] = {2, 0, 9, 2, 5};
 	float value[] = {1, -2, .5F, 3, -1};
 	UimlRng rng;
@@ -466,27 +466,28 @@ check_rows(const UimlKernels *kernels)
 	uiml_rng_init(&rng, 7);
 	for (size_t l = 1; l <= 440; l++)
 	{
+		size_t stride = l + 3;
 		double expected;
 
-		fill(&rng, panel, 10 * l);
-		memcpy(copy, panel, 10 * l * sizeof(float));
+		fill(&rng, panel, 10 * stride);
+		memcpy(copy, panel, 10 * stride * sizeof(float));
 		for (size_t j = 0; j < l; j++)
 			z[j] = 1;
-		kernels->gather_rows(col, value, 5, panel, l, z);
+		kernels->gather_rows(col, value, 5, panel, stride, l, z);
 		for (size_t j = 0; j < l; j++)
 		{
 			expected = 1;
 			for (size_t k = 0; k < 5; k++)
-				expected += (double) value[k] * (double) panel[col[k] * l + j];
+				expected += (double) value[k] * (double) panel[col[k] * stride + j];
 			assert_near(kernels, "gather_rows", l, z[j], expected, 1e-5);
 		}
-		kernels->scatter_rows(col, value, 5, z, l, panel);
-		for (size_t i = 0; i < 10 * l; i++)
+		kernels->scatter_rows(col, value, 5, z, stride, l, panel);
+		for (size_t i = 0; i < 10 * stride; i++)
 		{
 			expected = copy[i];
 			for (size_t k = 0; k < 5; k++)
-				if (col[k] == i / l)
-					expected += (double) value[k] * (double) z[i % l];
+				if (col[k] == i / stride && i % stride < l)
+					expected += (double) value[k] * (double) z[i % stride];
 			assert_near(kernels, "scatter_rows", l, panel[i], expected, 1e-4);
 		}
 	}

@@ -297,6 +297,15 @@ test_row_used(void **state)
 }
 
 static void
+run_backwards(void *ctx, size_t n, UimlTaskFn task, void *arg)
+{
+	(void) ctx;
+	while (n-- > 0)
+		task(arg, n);
+}
+
+/* Also however columns are shared among threads. */
+static void
 test_deterministic(void **state)
 {
 	UimlEnv env = uiml_env_malloc();
@@ -306,6 +315,7 @@ test_deterministic(void **state)
 
 	(void) state;
 	a = run(&env, &x, NULL, &params);
+	env.parallel = run_backwards;
 	b = run(&env, &x, NULL, &params);
 	params.seed = 1;
 	c = run(&env, &x, NULL, &params);
