@@ -28,6 +28,7 @@
 #define EMPTY_SLOT        PG_UINT32_MAX
 #define SCRATCH_RESET     1024 /* texts made between resets of the scratch context */
 #define INTERRUPT_COMPARE 0xffff
+#define INTERRUPT_PROBES  0xfffff
 
 struct UimlKeyTable
 {
@@ -272,12 +273,14 @@ make_room(UimlKeyTable *table)
 	table->slot = MemoryContextAllocHuge(table->context, n_slots * sizeof(uint32));
 	table->n_slots = n_slots;
 	memset(table->slot, 0xff, n_slots * sizeof(uint32));
-	for (size_t i = 0; i < table->n; i++)
+	for (size_t i = 0, probes = 0; i < table->n; i++)
 	{
 		size_t at = table->hash[i] & (n_slots - 1);
 
-		while (table->slot[at] != EMPTY_SLOT)
-			at = (at + 1) & (n_slots - 1);
+		/* keys can be chosen so that all of them have the same hash */
+		for (; table->slot[at] != EMPTY_SLOT; at = (at + 1) & (n_slots - 1))
+			if ((++probes & INTERRUPT_PROBES) == 0)
+				CHECK_FOR_INTERRUPTS();
 		table->slot[at] = (uint32) i;
 	}
 	return true;
