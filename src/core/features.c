@@ -214,7 +214,7 @@ uiml_features_of(UimlFeatures *features, const char *text, size_t length)
 	memset(features->slot, 0, features->n_slots * sizeof(UimlFeature));
 	if (length > UIML_FEATURES_MAX_TEXT)
 		length = UIML_FEATURES_MAX_TEXT;
-	status = uiml_terms_split(text, length, visit_term, &visit);
+	status = uiml_terms_split(&features->env, text, length, visit_term, &visit);
 	for (size_t i = 0; i < features->n_slots; i++)
 	{
 		if (features->slot[i].count > 1)

@@ -346,7 +346,7 @@ uiml_terms_add(UimlTerms *terms, uint32_t class_number, double weight, const cha
 	terms->n_texts++;
 	terms->class_texts[class_number] += weight;
 	terms->class_squares[class_number] += weight * weight;
-	status = uiml_terms_split(text, length < MAX_TEXT ? length : MAX_TEXT, count_term, &visit);
+	status = uiml_terms_split(&terms->env, text, length < MAX_TEXT ? length : MAX_TEXT, count_term, &visit);
 	return status == UIML_OK && visit.limited ? UIML_ELIMIT : status;
 }
 
@@ -367,10 +367,10 @@ each_term(void *ctx, UimlTermKind kind, const char *text, size_t length)
 }
 
 UimlStatus
-uiml_terms_each(const char *text, size_t length,
+uiml_terms_each(const UimlEnv *env, const char *text, size_t length,
 				UimlStatus (*visit)(void *ctx, const char *term, size_t length), void *ctx)
 {
 	EachVisit each = {visit, ctx};
 
-	return uiml_terms_split(text, length, each_term, &each);
+	return uiml_terms_split(env, text, length, each_term, &each);
 }

@@ -21,9 +21,9 @@ typedef struct UimlTerms UimlTerms;
  * uiml_terms_each
  *		Calls visit(ctx, term, length) for each term of a UTF-8 text, in order, folded; term is not
  *		zero-terminated.  Invalid UTF-8 bytes separate words.  Terms longer than 64 bytes are left out.
- *		Stops early when visit returns other than UIML_OK and returns that.
+ *		Stops early when visit returns other than UIML_OK and returns that; UIML_EINTERRUPTED.
  */
-extern UimlStatus uiml_terms_each(const char *text, size_t length,
+extern UimlStatus uiml_terms_each(const UimlEnv *env, const char *text, size_t length,
 								  UimlStatus (*visit)(void *ctx, const char *term, size_t length), void *ctx);
 
 /* A table of counts for n_classes classes, 1 .. 65535, that holds at most max_bytes. NULL: out of memory. */

@@ -16,6 +16,9 @@
 
 #include "core/terms_split.h"
 
+/* Bytes between two questions after interruption. */
+#define CHECK_BYTES 65536
+
 #define UNIT_BYTES     20 /* one character and its marks; marks beyond that are dropped */
 #define MAX_DECOMPOSED 32 /* the longest decomposition of a code point has 18 */
 
@@ -500,17 +503,26 @@ add_code_point(Splitter *s, utf8proc_int32_t c)
 }
 
 UimlStatus
-uiml_terms_split(const char *text, size_t length, UimlTermVisit visit, void *ctx)
+uiml_terms_split(const UimlEnv *env, const char *text, size_t length, UimlTermVisit visit, void *ctx)
 {
 	Splitter s = {.visit = visit, .ctx = ctx, .status = UIML_OK};
 	size_t at = 0;
+	size_t checked = 0;
 
 	while (at < length && s.status == UIML_OK)
 	{
 		size_t left = length - at < 4 ? length - at : 4;
 		utf8proc_int32_t c;
-		utf8proc_ssize_t used =
-			utf8proc_iterate((const utf8proc_uint8_t *) text + at, (utf8proc_ssize_t) left, &c);
+		utf8proc_ssize_t used;
+
+		/* a text may be long and have no term */
+		if (at - checked >= CHECK_BYTES)
+		{
+			if (uiml_interrupted(env))
+				return UIML_EINTERRUPTED;
+			checked = at;
+		}
+		used = utf8proc_iterate((const utf8proc_uint8_t *) text + at, (utf8proc_ssize_t) left, &c);
 
 		if (used > 0)
 		{

@@ -23,8 +23,10 @@ typedef enum UimlTermKind
 typedef UimlStatus (*UimlTermVisit)(void *ctx, UimlTermKind kind, const char *term, size_t length);
 
 /*
- * Calls visit for each term in order until it returns other than UIML_OK, and returns that.  No allocation.
+ * Calls visit for each term in order until it returns other than UIML_OK, and returns that; UIML_EINTERRUPTED.  No
+ * allocation.
  */
-extern UimlStatus uiml_terms_split(const char *text, size_t length, UimlTermVisit visit, void *ctx);
+extern UimlStatus uiml_terms_split(const UimlEnv *env, const char *text, size_t length, UimlTermVisit visit,
+								   void *ctx);
 
 #endif /* UIML_TERMS_SPLIT_H */

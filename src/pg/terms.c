@@ -55,13 +55,15 @@ uiml_terms(PG_FUNCTION_ARGS)
 {
 	text *content = PG_GETARG_TEXT_PP(0);
 	TermReader reader;
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
 	const char *utf8;
 	size_t length;
 
 	uiml_result_begin(fcinfo, 1, &reader.result);
 	reader.scratch = AllocSetContextCreate(CurrentMemoryContext, "uiml term", ALLOCSET_SMALL_SIZES);
 	utf8 = uiml_utf8_from_server(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), &length);
-	uiml_check(uiml_terms_each(utf8, length, put_term, &reader), "words");
+	uiml_check(uiml_terms_each(&env, utf8, length, put_term, &reader), "words");
 	MemoryContextDelete(reader.scratch);
 	return (Datum) 0;
 }

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		return 0;
 	text = (const char *) input + 1;
 	size--;
-	if (uiml_terms_each(text, size, check_term, &sum) != UIML_OK)
+	if (uiml_terms_each(&env, text, size, check_term, &sum) != UIML_OK)
 		abort();
 
 	terms = uiml_terms_create(&env, N_CLASSES, (size_t) input[0] * 512);

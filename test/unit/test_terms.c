@@ -49,9 +49,10 @@ join_term(void *ctx, const char *term, size_t length)
 static void
 check_bytes(const char *text, size_t length, const char *expected)
 {
+	UimlEnv env = uiml_env_malloc();
 	Joined joined = {.left = 1000};
 
-	assert_int_equal(uiml_terms_each(text, length, join_term, &joined), UIML_OK);
+	assert_int_equal(uiml_terms_each(&env, text, length, join_term, &joined), UIML_OK);
 	assert_string_equal(joined.text, expected);
 }
 
@@ -128,11 +129,32 @@ malformed_bytes_separate(void **state)
 static void
 visit_stops(void **state)
 {
+	UimlEnv env = uiml_env_malloc();
 	Joined joined = {.left = 2};
 
 	(void) state;
-	assert_int_equal(uiml_terms_each("red two three four", 18, join_term, &joined), UIML_EINTERRUPTED);
+	assert_int_equal(uiml_terms_each(&env, "red two three four", 18, join_term, &joined), UIML_EINTERRUPTED);
 	assert_string_equal(joined.text, "red|two");
+}
+
+/* A long text is left early, though it has no term to visit. */
+static void
+long_word_is_interrupted(void **state)
+{
+	enum
+	{
+		LENGTH = 1000000
+	};
+	char *text = malloc(LENGTH);
+	long countdown = 3;
+	UimlEnv env = test_env_interrupting(&countdown);
+	Joined joined = {.left = 2};
+
+	(void) state;
+	memset(text, 'x', LENGTH);
+	assert_int_equal(uiml_terms_each(&env, text, LENGTH, join_term, &joined), UIML_EINTERRUPTED);
+	assert_int_equal(countdown, 0);
+	free(text);
 }
 
 /* ---------- the table ---------- */
@@ -562,6 +584,7 @@ main(void)
 		cmocka_unit_test(scripts_without_spaces),
 		cmocka_unit_test(malformed_bytes_separate),
 		cmocka_unit_test(visit_stops),
+		cmocka_unit_test(long_word_is_interrupted),
 		cmocka_unit_test(top_weights),
 		cmocka_unit_test(texts_have_weights),
 		cmocka_unit_test(weights_decide),
