@@ -1,7 +1,7 @@
 /*
  * kernels_above.h
  *	  The next of many scores that reaches a threshold: where few do, a search reads the others once and does
- *			no more.
+ *	  no more.
  */
 #define ABOVE_VECTORS 4 /* between two branches */
 

@@ -55,7 +55,7 @@ lanes_fold(Lanes lanes)
 
 /*
  * The sum of all lanes, as a tree: converting each to double first would take longer than a short vector
- *			does.
+ * does.
  */
 INLINE float
 lanes_sum(Lanes lanes)

@@ -1,7 +1,7 @@
 /*
  * rows.h
  *	  The rows of a user x item matrix as a model is fitted on them: passed over as a whole, wherever they
- *			are.
+ *	  are.
  *
  * A fit asks for a few sums over all users and for singular vectors; none of it needs more than one row at a
  * time.  So the rows may be interactions in memory (uiml_rows_in_memory), or a table that is read once for
@@ -20,7 +20,7 @@ typedef void (*UimlUserRowFn)(void *ctx, uint32_t user, const uint32_t *item, co
 
 /*
  * Columns of n_items and above are texts: they have masses, but no part in items' masses and singular
- *			vectors.
+ * vectors.
  *
  * Each function gets ctx; row_used flags the rows that count, NULL all.  A status other than UIML_OK ends
  * what was being done.

@@ -1,7 +1,7 @@
 /*
  * attempt.c
  *	  Work that may fail without failing its caller: a subtransaction around it, as in PL/pgSQL's EXCEPTION
- *			blocks.
+ *	  blocks.
  */
 #include "postgres.h"
 

@@ -24,7 +24,7 @@ typedef struct UimlPasses
  *		Rows whose passes run as the domain's owner; passes must outlive them.
  *
  * What the passes raise goes through the core as an error does: its memory is that of its environment's
- *			context.
+ * context.
  */
 extern UimlRows uiml_passes_rows(UimlPasses *passes);
 

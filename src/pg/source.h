@@ -58,7 +58,7 @@ extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, 
 
 /*
  * How a reading may end: fits (NULL: always) tells whether what is to follow has room beside a source in
- *			memory.
+ * memory.
  */
 typedef struct UimlReading
 {
