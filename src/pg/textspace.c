@@ -122,8 +122,15 @@ place_bytes(const UimlDomain *domain, const UimlSource *source, size_t text_dims
 	return (double) uiml_place_memory(0, source->texts.n, text_dims, dims, ASSUMED_DIMS);
 }
 
+/* Halving ends here: fewer are never taken unless they are wanted. */
+static size_t
+fewest_dims(size_t wanted)
+{
+	return Min(wanted, FEWEST_DIMS);
+}
+
 /*
- * What fits: all that is wanted, or a half of it, or a quarter; 0 where that is below FEWEST_DIMS.  Vectors
+ * What fits: all that is wanted, or a half of it, or a quarter; 0 where that is below fewest_dims.  Vectors
  * may take their share of the limit, and with what is placed by them what is free.
  */
 static size_t
@@ -132,7 +139,7 @@ dims_within(const UimlDomain *domain, const UimlSource *source, size_t wanted, s
 	UimlFeatureKind features = uiml_source_features(domain);
 	double share = (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
 
-	for (; wanted >= FEWEST_DIMS; wanted /= 2)
+	for (size_t fewest = fewest_dims(wanted); wanted >= fewest; wanted /= 2)
 	{
 		double vectors = vector_bytes(features, n_rows(source), wanted);
 
@@ -158,12 +165,13 @@ uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_
 {
 	UimlFeatureKind features = uiml_source_features(domain);
 	size_t n = n_rows(source);
+	size_t wanted = dims_of(domain, features);
 	size_t dims;
 
 	if (!uiml_text_space_wanted(domain, source))
 		return 0;
-	dims = dims_within(domain, source, dims_of(domain, features), limit, (double) limit);
-	dims = Max(dims, FEWEST_DIMS);
+	dims = dims_within(domain, source, wanted, limit, (double) limit);
+	dims = Max(dims, fewest_dims(wanted));
 	return vector_bytes(features, n, dims) + encoder_bytes(limit) + place_bytes(domain, source, dims);
 }
 
@@ -286,6 +294,18 @@ embed_all(TextWork *work)
 	}
 }
 
+/*
+ * The encoder of a name in the domain's options: a bare one is the owner's, whoever trains, so that nobody
+ * who may train puts his own in its place.
+ */
+static const UimlEncoder *
+named_encoder(const UimlDomain *domain, const char *name)
+{
+	if (strchr(name, '.') == NULL && strcmp(name, UIML_ENCODER_BUILTIN) != 0)
+		name = psprintf("%s.%s", GetUserNameFromId(domain->owner, false), name);
+	return uiml_encoder_get(name, false);
+}
+
 /* The encoder that is named, or that is trained; false where vectors don't fit or texts have no words. */
 static bool
 find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
@@ -296,7 +316,7 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 	UimlStatus status = UIML_ELIMIT;
 
 	if (name != NULL)
-		work->encoder = uiml_encoder_get(name, false);
+		work->encoder = named_encoder(domain, name);
 	else
 		uiml_encoder_check_name(domain, domain->name);
 	work->space->encoder = name != NULL ? name : pstrdup(domain->name);
@@ -304,16 +324,16 @@ find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
 	affordable = affordable_dims(work, wanted, name == NULL);
 	if (name != NULL ? affordable < wanted : affordable == 0)
 	{
-		report_memory(work, name != NULL ? wanted : FEWEST_DIMS);
+		report_memory(work, name != NULL ? wanted : fewest_dims(wanted));
 		return false;
 	}
 	if (name != NULL)
 		return true;
 	work->encoder = trained;
-	for (; status == UIML_ELIMIT && affordable >= FEWEST_DIMS; affordable /= 2)
+	for (; status == UIML_ELIMIT && affordable >= fewest_dims(wanted); affordable /= 2)
 		status = train_encoder(work, affordable, seed, trained);
 	if (status == UIML_ELIMIT)
-		report_memory(work, FEWEST_DIMS);
+		report_memory(work, fewest_dims(wanted));
 	return status == UIML_OK;
 }
 

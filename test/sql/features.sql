@@ -100,11 +100,32 @@ SELECT uiml_drop_domain('works');
 DROP TABLE works, uses;
 
 -- What can't be.
-SELECT uiml_alter_domain('news', options => '{"encoder": "missing"}');
+SELECT uiml_alter_domain('news', options => '{"encoder": "nobody.missing"}');
 SELECT FROM uiml_train('news'); \echo :SQLSTATE
 CREATE VIEW plain AS SELECT user_id, article_id FROM reads;
 SELECT FROM uiml_train('plain', 'plain', features => 'text'); \echo :SQLSTATE
 UPDATE articles SET title = '!';
 SELECT uiml_alter_domain('news', features => 'text', options => '{}');
 SELECT FROM uiml_train('news'); \echo :SQLSTATE
+
+-- A bare name is the owner's encoder, also where somebody who may train has a namesake.
+CREATE ROLE regress_uiml_owner;
+CREATE ROLE regress_uiml_trainer;
+GRANT CREATE ON SCHEMA public TO regress_uiml_owner, regress_uiml_trainer;
+GRANT SELECT ON reads, articles TO regress_uiml_owner, regress_uiml_trainer;
+UPDATE articles SET title = CASE article_id % 2 WHEN 0 THEN 'football match ' ELSE 'bank stocks ' END || article_id % 7;
+SET client_min_messages = warning;
+SET ROLE regress_uiml_trainer;
+SELECT uiml_create_domain('theirs', 'reads', items => 'articles');
+SELECT dims FROM uiml_train_encoder('theirs', 'hash', dims => 16, name => 'words');
+SET ROLE regress_uiml_owner;
+SELECT uiml_create_domain('ours', 'reads', items => 'articles', features => 'text', options => '{"encoder": "words"}');
+SELECT dims FROM uiml_train_encoder('ours', 'hash', dims => 8, name => 'words');
+SELECT uiml_grant('ours', 'regress_uiml_trainer', 'train');
+SET ROLE regress_uiml_trainer;
+SELECT domain FROM uiml_train('ours');
+RESET ROLE;
+SELECT settings->'text_dims' AS text_dims FROM uiml.version WHERE domain = 'ours';
+DROP OWNED BY regress_uiml_trainer, regress_uiml_owner CASCADE;
+DROP ROLE regress_uiml_trainer, regress_uiml_owner;
 DROP TABLE reads, articles CASCADE;
