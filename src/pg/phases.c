@@ -22,20 +22,11 @@ static const struct
 {
 	const char *name;
 	double share;
-} usual[] = {{"reading", .10},
-			 {"half-life", .30},
-			 {"text vectors", .08},
-			 {"split", .01},
-			 {"item space", .07},
-			 {"singular vectors", .10},
-			 {"interests", .01},
-			 {"number of interests", .09},
-			 {"placing", .01},
-			 {"tuning", .08},
-			 {"judging", .06},
-			 {"refit", .10},
-			 {"texts", .01},
-			 {"storing", .10}};
+} usual[] = {
+	{"reading", .10},    {"half-life", .30},        {"text vectors", .08}, {"split", .01},
+	{"item space", .07}, {"singular vectors", .10}, {"interests", .01},    {"number of interests", .09},
+	{"placing", .01},    {"tuning", .08},           {"judging", .06},      {"refit", .10},
+	{"texts", .01},      {"storing", .10}};
 
 void
 uiml_phases_begin(UimlPhases *phases, const char *subject)
