@@ -11,6 +11,7 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "pg/budget.h"
 #include "pg/phases.h"
@@ -114,6 +115,9 @@ uiml_phases_progress(void *ctx, const char *phase, double done, double total)
 		uiml_phases_enter(phases, phase);
 	elapsed = milliseconds_since(phases->start);
 	if (phases->current < 0 || elapsed < FIRST_LINE || elapsed - phases->told < NEXT_LINE)
+		return;
+	/* The server sends INFO whatever client_min_messages says; who wants no notices wants no progress. */
+	if (client_min_messages > NOTICE)
 		return;
 	phases->told = elapsed;
 	/* Phases that hold others are told before and after them: what is done never shrinks. */
