@@ -16,8 +16,9 @@
 
 #define BLOCK_ROWS 256
 
-void
-uiml_transfer_init(UimlTransferStats *stats, size_t p, size_t q)
+/* Makes UIML_TRANSFER_STATS_SIZE(p, q) bytes an empty state; length_word is left alone. */
+static void
+make_empty(UimlTransferStats *stats, size_t p, size_t q)
 {
 	uint32_t length_word = stats->length_word;
 
@@ -36,7 +37,7 @@ uiml_transfer_create(const UimlEnv *env, size_t p, size_t q)
 		return NULL;
 	stats = uiml_alloc0(env, 1, UIML_TRANSFER_STATS_SIZE(p, q));
 	if (stats != NULL)
-		uiml_transfer_init(stats, p, q);
+		make_empty(stats, p, q);
 	return stats;
 }
 
@@ -289,7 +290,7 @@ uiml_transfer_subtract(UimlTransferStats *stats, const UimlTransferStats *other)
 		return UIML_OK;
 	if (other->n == stats->n)
 	{
-		uiml_transfer_init(stats, stats->p, stats->q);
+		make_empty(stats, stats->p, stats->q);
 		return UIML_OK;
 	}
 	if (!(left > 0))

@@ -45,8 +45,8 @@ uiml_ward_state_weight(const UimlWardState *state, size_t i)
 	return *event_at(state, i);
 }
 
-const float *
-uiml_ward_state_vector(const UimlWardState *state, size_t i)
+static const float *
+vector_at(const UimlWardState *state, size_t i)
 {
 	return (const float *) (event_at(state, i) + 1);
 }
@@ -59,13 +59,13 @@ compare_with(const UimlWardState *state, double weight, const float *x, size_t i
 
 	if (weight != other)
 		return weight > other ? -1 : 1;
-	return uiml_vector_compare(x, state->dim, uiml_ward_state_vector(state, i), state->dim);
+	return uiml_vector_compare(x, state->dim, vector_at(state, i), state->dim);
 }
 
 static bool
 comes_after(const UimlWardState *state, size_t i, size_t j)
 {
-	return compare_with(state, uiml_ward_state_weight(state, i), uiml_ward_state_vector(state, i), j) > 0;
+	return compare_with(state, uiml_ward_state_weight(state, i), vector_at(state, i), j) > 0;
 }
 
 static void
@@ -143,7 +143,7 @@ void
 uiml_ward_state_merge(UimlWardState *state, const UimlWardState *other)
 {
 	for (size_t i = 0; i < other->n; i++)
-		uiml_ward_state_add(state, uiml_ward_state_vector(other, i), uiml_ward_state_weight(other, i));
+		uiml_ward_state_add(state, vector_at(other, i), uiml_ward_state_weight(other, i));
 }
 
 /* ---------- clusters ---------- */
@@ -255,8 +255,7 @@ uiml_ward_state_clusters(const UimlEnv *env, const UimlWardState *state, UimlWar
 	if (clustering_create(env, state, &work))
 	{
 		for (size_t i = 0; i < work.n; i++)
-			work.event[i] =
-				(Event){uiml_ward_state_vector(state, i), uiml_ward_state_weight(state, i), work.dim};
+			work.event[i] = (Event){vector_at(state, i), uiml_ward_state_weight(state, i), work.dim};
 		qsort(work.event, work.n, sizeof(Event), compare_events);
 		for (size_t i = 0; i < work.n; i++)
 			work.point[i] = work.event[i].x;
@@ -290,7 +289,7 @@ uiml_ward_state_write(const UimlWardState *state, void *bytes)
 	byte = uiml_put_f64(byte, state->cut);
 	for (size_t i = 0; i < state->n; i++)
 	{
-		const float *x = uiml_ward_state_vector(state, i);
+		const float *x = vector_at(state, i);
 
 		byte = uiml_put_f64(byte, uiml_ward_state_weight(state, i));
 		for (size_t j = 0; j < state->dim; j++)

@@ -29,9 +29,8 @@ typedef struct UimlWardState
 /* Makes UIML_WARD_STATE_SIZE(dim, capacity) bytes an empty state; length_word is left alone. */
 extern void uiml_ward_state_init(UimlWardState *state, size_t dim, size_t capacity, double cut);
 
-/* The weight and the vector of event i. */
+/* The weight of event i. */
 extern double uiml_ward_state_weight(const UimlWardState *state, size_t i);
-extern const float *uiml_ward_state_vector(const UimlWardState *state, size_t i);
 
 /*
  * uiml_ward_state_add

@@ -108,8 +108,9 @@ uiml_vector_check_dim(int64 dim)
 						errmsg("interest_vector cannot have more than %d dimensions", UIML_VECTOR_MAX_DIM)));
 }
 
-void
-uiml_vector_check_typmod(int32 typmod, int dim)
+/* Errors unless typmod is absent (negative) or dim. */
+static void
+check_typmod(int32 typmod, int dim)
 {
 	if (typmod >= 0 && typmod != dim)
 		ereport(ERROR,
@@ -130,8 +131,9 @@ uiml_vector_differ(int dim_a, int dim_b)
 					errmsg("different interest_vector dimensions %d and %d", dim_a, dim_b)));
 }
 
-void
-uiml_vector_check_elements(const InterestVector *vector)
+/* Errors when an element is NaN or infinite: for elements that come from outside. */
+static void
+check_elements(const InterestVector *vector)
 {
 	if (uiml_vector_is_finite(vector->x, (size_t) vector->dim))
 		return;
@@ -333,11 +335,11 @@ interest_vector_recv(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("invalid binary representation of type interest_vector")));
 	uiml_vector_check_dim(dim);
-	uiml_vector_check_typmod(typmod, dim);
+	check_typmod(typmod, dim);
 
 	vector = uiml_vector_new(dim);
 	if (uiml_vector_read(bytes, (size_t) dim, vector->x) != UIML_OK)
-		uiml_vector_check_elements(vector);
+		check_elements(vector);
 	buf->cursor += (int) UIML_VECTOR_BINARY_SIZE(dim);
 	PG_RETURN_INTEREST_VECTOR_P(vector);
 }
@@ -383,7 +385,7 @@ interest_vector_typmod(PG_FUNCTION_ARGS)
 {
 	InterestVector *vector = PG_GETARG_INTEREST_VECTOR_P(0);
 
-	uiml_vector_check_typmod(PG_GETARG_INT32(1), vector->dim);
+	check_typmod(PG_GETARG_INT32(1), vector->dim);
 	PG_RETURN_INTEREST_VECTOR_P(vector);
 }
 
@@ -454,11 +456,11 @@ interest_vector_from_array(PG_FUNCTION_ARGS)
 	if (array_contains_nulls(array))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
 	uiml_vector_check_dim(dim);
-	uiml_vector_check_typmod(PG_GETARG_INT32(1), dim);
+	check_typmod(PG_GETARG_INT32(1), dim);
 
 	vector = uiml_vector_new(dim);
 	copy_elements(array, vector);
-	uiml_vector_check_elements(vector);
+	check_elements(vector);
 	PG_RETURN_INTEREST_VECTOR_P(vector);
 }
 

@@ -126,14 +126,8 @@ extern InterestVector *uiml_vector_from_floats(const float *x, int dim);
 /* Errors unless 1 <= dim <= UIML_VECTOR_MAX_DIM. */
 extern void uiml_vector_check_dim(int64 dim);
 
-/* Errors unless typmod is absent (negative) or dim. */
-extern void uiml_vector_check_typmod(int32 typmod, int dim);
-
 /* Errors unless both have the same dimensions. */
 extern void uiml_vector_check_same_dim(const InterestVector *a, const InterestVector *b);
-
-/* Errors when an element is NaN or infinite: for elements that come from outside. */
-extern void uiml_vector_check_elements(const InterestVector *vector);
 
 /* Errors when an element is infinite or NaN: for the result of arithmetic on finite elements. */
 extern void uiml_vector_check_overflow(const InterestVector *vector);

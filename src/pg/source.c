@@ -376,21 +376,6 @@ read_events(const UimlDomain *domain, uint64 seed, MemoryContext parent, const U
 	return source;
 }
 
-UimlSource *
-uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context, UimlProgressFn progress,
-					  void *progress_ctx)
-{
-	UimlReading reading = {.progress = progress, .progress_ctx = progress_ctx};
-
-	return read_events(domain, seed, context, &reading, false, false, false);
-}
-
-UimlSource *
-uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context)
-{
-	return uiml_source_read_told(domain, seed, context, NULL, NULL);
-}
-
 /* As far as statistics tell, the events alone exceed maintenance_work_mem. */
 static bool
 expects_overflow(const UimlDomain *domain)

@@ -41,24 +41,9 @@ typedef struct UimlSource
 } UimlSource;
 
 /*
- * uiml_source_read
- *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the
- *		figures otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
- *
- * seed goes into the hashes.  Everything is allocated in context, whose other contents count against
- * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0
- * is left out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
- *
- * uiml_source_read_told tells progress of the phase "reading", in rows; its total is the planner's estimate
- * for the table, 0 where there is none.
- */
-extern UimlSource *uiml_source_read(const UimlDomain *domain, uint64 seed, MemoryContext context);
-extern UimlSource *uiml_source_read_told(const UimlDomain *domain, uint64 seed, MemoryContext context,
-										 UimlProgressFn progress, void *progress_ctx);
-
-/*
  * How a reading may end: fits (NULL: always) tells whether what is to follow has room beside a source in
- * memory.
+ * memory.  progress (may be NULL) is told of the phase "reading", in rows; its total is the planner's
+ * estimate for the table, 0 where there is none.
  */
 typedef struct UimlReading
 {
@@ -71,8 +56,15 @@ typedef struct UimlReading
 
 /*
  * uiml_source_read_mode
- *		As uiml.memory_mode says: into memory; into a work table; or into memory if the rows and what follows
- *		fit there, and into a work table otherwise, for which they are read once more.
+ *		Reads all events the caller can see, within maintenance_work_mem (PROGRAM_LIMIT_EXCEEDED with the
+ *		figures otherwise), in one parallel-safe statement, under the caller's rights and row-level security.
+ *
+ * As uiml.memory_mode says: into memory; into a work table; or into memory if the rows and what follows fit
+ * there, and into a work table otherwise, for which they are read once more.
+ *
+ * seed goes into the hashes.  Everything is allocated in context, whose other contents count against
+ * maintenance_work_mem too.  Kinds without a weight count 1 and are named in one NOTICE; a kind of weight 0
+ * is left out silently.  A weight of NaN or infinity is DATA_EXCEPTION.
  */
 extern UimlSource *uiml_source_read_mode(const UimlDomain *domain, uint64 seed, MemoryContext context,
 										 const UimlReading *reading);
@@ -100,9 +92,6 @@ extern void uiml_source_texts(const UimlDomain *domain, const UimlSource *source
 
 /* Calls row_fn with the key, of key_type, of each row of the items table that has a text. */
 extern void uiml_source_text_keys(const UimlDomain *domain, Oid key_type, UimlRowFn row_fn, void *ctx);
-
-/* Whether the domain has columns of texts of items, in the items table or else on the events. */
-extern bool uiml_source_has_texts(const UimlDomain *domain);
 
 /*
  * Raises the error that reading the texts would raise for lack of rights or of a cast: before the work, not

@@ -92,8 +92,9 @@ texts_query(const UimlDomain *domain, Oid key_type)
 					!OidIsValid(domain->items) && domain->time_col != NULL ? "at DESC NULLS LAST, " : "");
 }
 
-bool
-uiml_source_has_texts(const UimlDomain *domain)
+/* Whether the domain has columns of texts of items, in the items table or else on the events. */
+static bool
+has_text_columns(const UimlDomain *domain)
 {
 	return OidIsValid(domain->items) ? domain->item_text != NIL : domain->text_cols != NIL;
 }
@@ -102,7 +103,7 @@ void
 uiml_source_texts_check(const UimlDomain *domain, const UimlSource *source)
 {
 	uiml_source_check_items(domain);
-	if (uiml_source_has_texts(domain))
+	if (has_text_columns(domain))
 		uiml_sql_run(psprintf("%s LIMIT 0", texts_query(domain, source->items.type->type)), NULL);
 }
 
@@ -113,7 +114,7 @@ uiml_source_texts(const UimlDomain *domain, const UimlSource *source, UimlTextFn
 	MemoryContext work;
 	MemoryContext old;
 
-	if (!uiml_source_has_texts(domain))
+	if (!has_text_columns(domain))
 		return;
 	work = AllocSetContextCreate(CurrentMemoryContext, "uiml texts", ALLOCSET_DEFAULT_SIZES);
 	reader.row_context = AllocSetContextCreate(work, "uiml text", ALLOCSET_DEFAULT_SIZES);
@@ -150,7 +151,7 @@ uiml_features_name(UimlFeatureKind features)
 UimlFeatureKind
 uiml_source_features(const UimlDomain *domain)
 {
-	bool has_texts = uiml_source_has_texts(domain);
+	bool has_texts = has_text_columns(domain);
 
 	if (strcmp(domain->features, "behaviour") == 0)
 		return UIML_FEATURES_BEHAVIOUR;
