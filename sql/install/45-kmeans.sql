@@ -11,7 +11,7 @@ CREATE FUNCTION uiml_kmeans(
 	AS 'MODULE_PATHNAME', 'uiml_kmeans_relation'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100;
 COMMENT ON FUNCTION uiml_kmeans(regclass, name, integer, text, name, interest_vector[], integer, integer, double precision, bigint) IS
-	'Clusters the vectors of any relation you may read: k clusters, or as many as simplified silhouettes speak for (k => NULL), numbered from 1 by falling weight. vector_col: interest_vector, real[], double precision[] or what has a cast to interest_vector; distance: l2 (squared Euclidean) or cosine; weight_col: a number >= 0; init: centroids to start from, otherwise the best of some restarts of k-means++. Rows with a NULL do not count. inertia is the weighted sum of distances to the centroid, silhouette the mean over the cluster';
+	'Clusters the vectors of any relation you may read: k (1 to 65535) clusters, or as many, up to 128, as simplified silhouettes speak for (k => NULL), numbered from 1 by falling weight. vector_col: interest_vector, real[], double precision[] or what has a cast to interest_vector; distance: l2 (squared Euclidean) or cosine; weight_col: a number >= 0; init: centroids to start from, otherwise the best of restarts (1 to 1000) seedings by k-means++; iterations, max_iterations (0 to 1000000) at most, end when the inertia falls by less than the share tolerance (finite, >= 0; 0: when no point changes its cluster). Rows with a NULL do not count. inertia is the weighted sum of distances to the centroid, silhouette the mean over the cluster';
 
 CREATE FUNCTION uiml_assign(vector interest_vector, centroids interest_vector[], distance text DEFAULT 'l2')
 	RETURNS integer
