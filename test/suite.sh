@@ -160,24 +160,29 @@ run_tap()
 }
 
 # At most two minutes each; the line tells how many runs it came to.
+# As many targets at a time as there are processors; the status of each is left in a file.
 run_fuzz() # runs
 {
-	local target name corpus
+	local target name
 	for target in test/fuzz/fuzz_*.c; do
 		[ -e "$target" ] || return 0
-		name=$(basename "$target" .c)
-		mkdir -p "$out/corpus_$name"
-		corpus=test/fuzz/corpus/$name
+		basename "$target" .c
+	done >"$out/fuzz_targets"
+	xargs -P "$(nproc)" -I '{}' bash -c 'mkdir -p "$2/corpus_$3"
+		corpus=test/fuzz/corpus/$3
 		[ -d "$corpus" ] || corpus=
-		if timeout 600 "build/fuzz/$name" -runs="$1" -max_total_time=120 -seed=1 -timeout=10 -rss_limit_mb=2048 \
-			-artifact_prefix="$tree/build/fuzz/" "$out/corpus_$name" $corpus >"$out/$name.log" 2>&1; then
+		timeout 600 "build/fuzz/$3" -runs="$1" -max_total_time=120 -seed=1 -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix="$PWD/build/fuzz/" "$2/corpus_$3" $corpus >"$2/$3.log" 2>&1
+		echo $? >"$2/$3.status"' fuzz "$1" "$out" '{}' <"$out/fuzz_targets"
+	while read -r name; do
+		if [ "$(cat "$out/$name.status")" = 0 ]; then
 			printf '%-12s %-28s %s\n' fuzz "$name" "$(grep -a '^Done' "$out/$name.log" || echo ok)"
 			pass
 		else
 			tail -60 "$out/$name.log"
 			fail "fuzz $name"
 		fi
-	done
+	done <"$out/fuzz_targets"
 }
 
 while [ $# -gt 0 ]; do
