@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -149,38 +148,7 @@ pass_to_bytes(UimlKmeansPass *pass)
 	return bytes;
 }
 
-PG_FUNCTION_INFO_V1(uiml_kmeans_state_in);
-Datum
-uiml_kmeans_state_in(PG_FUNCTION_ARGS)
-{
-	bytea *bytes = uiml_state_from_text(PG_GETARG_DATUM(0));
-
-	PG_RETURN_POINTER(pass_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
-}
-
-PG_FUNCTION_INFO_V1(uiml_kmeans_state_out);
-Datum
-uiml_kmeans_state_out(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_CSTRING(uiml_state_to_text(pass_to_bytes(PG_GETARG_PASS(0))));
-}
-
-PG_FUNCTION_INFO_V1(uiml_kmeans_state_recv);
-Datum
-uiml_kmeans_state_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
-	int length = buf->len - buf->cursor;
-
-	PG_RETURN_POINTER(pass_from_bytes(pq_getmsgbytes(buf, length), (size_t) length));
-}
-
-PG_FUNCTION_INFO_V1(uiml_kmeans_state_send);
-Datum
-uiml_kmeans_state_send(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BYTEA_P(pass_to_bytes(PG_GETARG_PASS(0)));
-}
+UIML_STATE_IO(uiml_kmeans_state, pass_from_bytes, pass_to_bytes, uiml_kmeans_pass_detoast)
 
 /* ---------- the aggregate ---------- */
 

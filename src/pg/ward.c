@@ -13,7 +13,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
-#include "libpq/pqformat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -105,38 +104,7 @@ state_to_bytes(const UimlWardState *state)
 	return bytes;
 }
 
-PG_FUNCTION_INFO_V1(uiml_ward_state_in);
-Datum
-uiml_ward_state_in(PG_FUNCTION_ARGS)
-{
-	bytea *bytes = uiml_state_from_text(PG_GETARG_DATUM(0));
-
-	PG_RETURN_POINTER(state_from_bytes(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
-}
-
-PG_FUNCTION_INFO_V1(uiml_ward_state_out);
-Datum
-uiml_ward_state_out(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_CSTRING(uiml_state_to_text(state_to_bytes(PG_GETARG_STATE(0))));
-}
-
-PG_FUNCTION_INFO_V1(uiml_ward_state_recv);
-Datum
-uiml_ward_state_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
-	int length = buf->len - buf->cursor;
-
-	PG_RETURN_POINTER(state_from_bytes(pq_getmsgbytes(buf, length), (size_t) length));
-}
-
-PG_FUNCTION_INFO_V1(uiml_ward_state_send);
-Datum
-uiml_ward_state_send(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BYTEA_P(state_to_bytes(PG_GETARG_STATE(0)));
-}
+UIML_STATE_IO(uiml_ward_state, state_from_bytes, state_to_bytes, state_detoast)
 
 /* ---------- accumulate ---------- */
 
