@@ -1,0 +1,45 @@
+/*
+ * overlap.h
+ *	  Users who are active in two domains: what transfers are fitted on and judged by.
+ *
+ * A row is a user.  x is where he is in the source's item space and y where he is in the target's, both of
+ * length 1; source and target items are what he did.  Folds are of users, by a hash of the key, so that
+ * nobody is in two of them and an order of rows changes nothing.
+ */
+#ifndef UIML_OVERLAP_H
+#define UIML_OVERLAP_H
+
+#include "core/model.h"
+
+#define UIML_FOLDS 10
+
+/* A list of items for each of n users: those of user u are item[start[u]] .. item[start[u + 1] - 1]. */
+typedef struct UimlItemLists
+{
+	size_t n_items; /* numbers are below */
+	uint64_t *start;
+	uint32_t *item; /* ascending within a user */
+} UimlItemLists;
+
+typedef struct UimlOverlap
+{
+	size_t n; /* users */
+	size_t p; /* dims of the source's space */
+	size_t q; /* dims of the target's */
+	float *x; /* n x p, rows of length 1 */
+	float *y; /* n x q, rows of length 1 */
+	UimlItemLists source;
+	UimlItemLists target;
+	uint8_t *fold; /* n, below UIML_FOLDS */
+} UimlOverlap;
+
+/* Room for n users with that many source and target items; free with uiml_overlap_free in any case. */
+extern UimlStatus uiml_overlap_create(const UimlEnv *env, size_t n, size_t p, size_t q, size_t source_entries,
+									  size_t target_entries, UimlOverlap *overlap);
+extern void uiml_overlap_free(const UimlEnv *env, UimlOverlap *overlap);
+
+/* The users that flag (n) names, as an overlap of its own. */
+extern UimlStatus uiml_overlap_select(const UimlEnv *env, const UimlOverlap *overlap, const uint8_t *flag,
+									  UimlOverlap *out);
+
+#endif /* UIML_OVERLAP_H */
