@@ -33,13 +33,57 @@ typedef struct UimlOverlap
 	uint8_t *fold; /* n, below UIML_FOLDS */
 } UimlOverlap;
 
-/* Room for n users with that many source and target items; free with uiml_overlap_free in any case. */
+/*
+ * uiml_overlap_create
+ *		Room for n users with that many source and target items; free with uiml_overlap_free in any case.
+ *
+ * Users are put in one after the other: rows of x and y, items at source.item + source.start[u], and
+ * source.start[u + 1] where they end, which is also where those of user u + 1 begin.
+ */
 extern UimlStatus uiml_overlap_create(const UimlEnv *env, size_t n, size_t p, size_t q, size_t source_entries,
 									  size_t target_entries, UimlOverlap *overlap);
 extern void uiml_overlap_free(const UimlEnv *env, UimlOverlap *overlap);
 
-/* The users that flag (n) names, as an overlap of its own. */
+/*
+ * uiml_overlap_select
+ *		The users that flag (n) names, as an overlap of its own; free with uiml_overlap_free.
+ *
+ * Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED.
+ */
 extern UimlStatus uiml_overlap_select(const UimlEnv *env, const UimlOverlap *overlap, const uint8_t *flag,
 									  UimlOverlap *out);
+
+/* Somebody's rows in the interactions of two domains. */
+typedef struct UimlUserPair
+{
+	uint32_t source;
+	uint32_t target;
+	uint8_t fold; /* below UIML_FOLDS */
+} UimlUserPair;
+
+/* A fitted domain and what its users did, in memory. */
+typedef struct UimlDomainRows
+{
+	const UimlModel *model;
+	const UimlInteractions *rows; /* of the model's columns */
+} UimlDomainRows;
+
+/*
+ * uiml_overlap_unit
+ *		out = vector of length 1; false, and out is left alone, where there is no direction.  out may be
+ *		vector.
+ */
+extern bool uiml_overlap_unit(const float *vector, size_t d, float *out);
+
+/*
+ * uiml_overlap_from_models
+ *		The overlap of two domains from the rows of n users who are in both; free with uiml_overlap_free.
+ *
+ * Users whose vector is 0 in one of them are left out.  Returns UIML_OK, UIML_EINVALID (a row or a fold that
+ * is not there), UIML_ENOMEM, UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_overlap_from_models(const UimlEnv *env, const UimlDomainRows *source,
+										   const UimlDomainRows *target, const UimlUserPair *pair, size_t n,
+										   UimlOverlap *overlap);
 
 #endif /* UIML_OVERLAP_H */
