@@ -14,7 +14,6 @@
 
 #include "core/linalg.h"
 
-#define GRID_STEPS   24
 #define GRID_LOWEST  -4 /* powers of ten, about the mean eigenvalue */
 #define GRID_HIGHEST 4
 
@@ -178,28 +177,43 @@ uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df)
 	return left > 0 ? fmax(error, 0) / ridge->weight / (left * left) : INFINITY;
 }
 
-double
-uiml_ridge_choose(const UimlRidge *ridge)
+bool
+uiml_ridge_penalties(const UimlRidge *ridge, double *lambda)
 {
 	double mean = 0;
-	double best = INFINITY;
-	double lowest = INFINITY;
 
 	for (size_t i = 0; i < ridge->p; i++)
 		mean += ridge->value[i] / (double) ridge->p;
-	for (int step = GRID_STEPS; step >= 0; step--)
+	for (int step = 0; step < UIML_RIDGE_PENALTIES; step++)
 	{
-		double power = GRID_LOWEST + (double) (GRID_HIGHEST - GRID_LOWEST) * step / GRID_STEPS;
-		double lambda = mean * pow(10, power);
-		double gcv = uiml_ridge_gcv(ridge, lambda, NULL);
+		double power =
+			GRID_LOWEST + (double) (GRID_HIGHEST - GRID_LOWEST) * step / (UIML_RIDGE_PENALTIES - 1);
+
+		lambda[step] = mean * pow(10, power);
+	}
+	return mean > 0;
+}
+
+double
+uiml_ridge_choose(const UimlRidge *ridge)
+{
+	double lambda[UIML_RIDGE_PENALTIES];
+	double best = INFINITY;
+	double lowest = INFINITY;
+
+	if (!uiml_ridge_penalties(ridge, lambda))
+		return INFINITY;
+	for (size_t k = UIML_RIDGE_PENALTIES; k-- > 0;)
+	{
+		double gcv = uiml_ridge_gcv(ridge, lambda[k], NULL);
 
 		if (gcv < lowest)
 		{
 			lowest = gcv;
-			best = lambda;
+			best = lambda[k];
 		}
 	}
-	return mean > 0 ? best : INFINITY;
+	return best;
 }
 
 /* scaled = (L + lambda)^-1 Z */

@@ -10,6 +10,8 @@
 
 #include "core/transfer.h"
 
+#define UIML_RIDGE_PENALTIES 25
+
 /* Penalties are in the unit of the eigenvalues: squared units of x times weight. */
 typedef struct UimlRidge
 {
@@ -49,7 +51,14 @@ extern void uiml_ridge_free(const UimlEnv *env, UimlRidge *ridge);
  */
 extern double uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df);
 
-/* The penalty of lowest GCV among 25 log-spaced ones, 1e-4 .. 1e4 times the mean eigenvalue. */
+/*
+ * uiml_ridge_penalties
+ *		UIML_RIDGE_PENALTIES log-spaced penalties, rising, 1e-4 .. 1e4 times the mean eigenvalue; false where
+ *		x doesn't vary (they are 0 then).
+ */
+extern bool uiml_ridge_penalties(const UimlRidge *ridge, double *lambda);
+
+/* That of lowest GCV among them, the larger of two equal ones; INFINITY where x doesn't vary. */
 extern double uiml_ridge_choose(const UimlRidge *ridge);
 
 /*

@@ -4,15 +4,15 @@
  *
  * Candidates: the target's mean, ridge to 0, ridge to a prior matrix W0, and W0 alone (with an intercept).
  * For each fold the sum of the other folds is decomposed once and every penalty is scored on the held one,
- * without a look at rows.  The transfer is used where the best candidate's gain over the mean exceeds one
- * standard error; folds weigh by their rows.
+ * without a look at rows; the figures are those that rows would give.  The transfer is used where the best
+ * candidate's gain over the mean exceeds one standard error; folds weigh by their rows.
  */
 #ifndef UIML_VERDICT_H
 #define UIML_VERDICT_H
 
 #include "core/ridge.h"
 
-#define UIML_RIDGE_PENALTIES 25
+#define UIML_MAX_FOLDS 64
 
 typedef enum UimlCandidate
 {
@@ -26,30 +26,39 @@ typedef enum UimlCandidate
 /* One penalty of a path. */
 typedef struct UimlPathPoint
 {
-	double lambda; /* for all rows; folds use it times their share of the weight */
-	double df;
-	double error; /* squares summed over outputs, averaged over rows, out of fold */
-	double se;    /* over folds */
+	double lambda; /* the same in each fold: it stands for what is known of W, not for a number of rows */
+	double df;     /* of a fit to all rows */
+	double error;  /* squares summed over outputs, averaged over rows, out of fold */
+	double se;     /* over folds */
 } UimlPathPoint;
 
 typedef struct UimlVerdict
 {
-	UimlCandidate best;
-	bool used;
-	double lambda;                   /* of the best; INFINITY for the prior alone, NaN for the mean */
-	double error[UIML_N_CANDIDATES]; /* NaN: absent */
-	double gain;                     /* error of the mean less that of the best */
-	double gain_se;                  /* over folds */
-	double fold_gain[64];            /* n_folds */
-	UimlPathPoint path[UIML_RIDGE_PENALTIES]; /* ridge to 0, or to the prior where that is better */
+	UimlCandidate best;               /* of lowest error; ties go to the mean, then to larger penalties */
+	bool used;                        /* best is not the mean, and gain exceeds gain_se */
+	double lambda;                    /* of the best; INFINITY for the prior alone, NaN for the mean */
+	double error[UIML_N_CANDIDATES];  /* of each at its best penalty; NaN: absent */
+	double se[UIML_N_CANDIDATES];     /* over folds */
+	double gain;                      /* error of the mean less that of the best */
+	double gain_se;                   /* over folds */
+	double fold_gain[UIML_MAX_FOLDS]; /* n_folds; NaN: the fold has no row */
+	UimlPathPoint path[UIML_RIDGE_PENALTIES]; /* ridge to 0, penalties rising; all NaN where x is constant */
+	UimlPathPoint biased[UIML_RIDGE_PENALTIES]; /* ridge to the prior; all NaN without one */
 } UimlVerdict;
 
 /*
  * uiml_verdict
- *		fold: n_folds (2 .. 64) statistics of disjoint rows, of the same p and q; prior: p x q or NULL.
+ *		Judges all candidates on every fold, each fitted on the other folds.
  *
- * Returns UIML_OK, UIML_EEMPTY (fewer than two folds have a row), UIML_EINVALID, UIML_ENOTFINITE, UIML_ENOMEM,
- * UIML_EINTERRUPTED.
+ * fold:	n_folds (2 .. UIML_MAX_FOLDS) statistics of disjoint rows, of the same p and q; empty ones are skipped
+ * prior:	p x q row-major, or NULL: then two candidates are absent
+ *
+ * Penalties are those of uiml_ridge_choose: 1e-4 .. 1e4 times the mean eigenvalue of Cxx of all rows.  The fit
+ * to keep is uiml_ridge_solve's on the sum of all folds with verdict->lambda, and with the prior where best is
+ * not UIML_CANDIDATE_RIDGE.
+ *
+ * Returns UIML_OK, UIML_EEMPTY (fewer than two folds have a row), UIML_EINVALID, UIML_ENOTFINITE, UIML_ELIMIT,
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  O(n_folds (p^3 + p^2 q + n_folds (p + q)^2)) time.
  */
 extern UimlStatus uiml_verdict(const UimlEnv *env, const UimlTransferStats *const *fold, size_t n_folds,
 							   bool intercept, const double *prior, UimlVerdict *verdict);

@@ -1,0 +1,259 @@
+/*
+ * test_verdict.c
+ *	  Cross-validation from fold statistics against cross-validation row by row, and its verdicts.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "core/rng.h"
+#include "core/verdict.h"
+#include "testenv.h"
+
+#define P     5
+#define Q     3
+#define N     240
+#define FOLDS 6
+
+/* Rows and the folds they are in; fold 3 is empty, the others differ in size and in where x lies. */
+typedef struct Data
+{
+	double x[N * P], y[N * Q], weight[N];
+	size_t fold[N];
+	double prior[P * Q];
+} Data;
+
+static Data *
+make_data(uint64_t seed, double signal)
+{
+	Data *data = malloc(sizeof(Data));
+	UimlRng rng;
+
+	uiml_rng_init(&rng, seed);
+	for (size_t i = 0; i < P * Q; i++)
+		data->prior[i] = uiml_rng_normal(&rng);
+	for (size_t i = 0; i < N; i++)
+	{
+		data->fold[i] = (size_t) uiml_rng_below(&rng, 10) * FOLDS / 10;
+		data->fold[i] += data->fold[i] == 3;
+		data->weight[i] = .5 + uiml_rng_uniform(&rng);
+		for (size_t j = 0; j < P; j++)
+			data->x[i * P + j] = uiml_rng_normal(&rng) * (1 + (double) j) + 3 + (double) data->fold[i];
+		for (size_t j = 0; j < Q; j++)
+		{
+			double *y = &data->y[i * Q + j];
+
+			*y = uiml_rng_normal(&rng) + 2;
+			for (size_t k = 0; k < P; k++)
+				*y += signal * data->x[i * P + k] * (data->prior[k * Q + j] + .3);
+		}
+	}
+	return data;
+}
+
+static void
+make_folds(const UimlEnv *env, const Data *data, UimlTransferStats **fold)
+{
+	for (size_t f = 0; f < FOLDS; f++)
+	{
+		fold[f] = uiml_transfer_create(env, P, Q);
+		assert_non_null(fold[f]);
+	}
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(uiml_transfer_add_f64(env, fold[data->fold[i]], data->x + i * P, data->y + i * Q,
+											   data->weight + i, 1),
+						 UIML_OK);
+}
+
+static void
+free_folds(const UimlEnv *env, UimlTransferStats **fold)
+{
+	for (size_t f = 0; f < FOLDS; f++)
+		uiml_free(env, fold[f]);
+}
+
+static UimlStatus
+judge(const UimlEnv *env, UimlTransferStats **fold, bool intercept, const double *prior, UimlVerdict *verdict)
+{
+	return uiml_verdict(env, (const UimlTransferStats *const *) fold, FOLDS, intercept, prior, verdict);
+}
+
+/* --- row by row ----------------------------------------------------------------------------------------- */
+
+/* Solves a (d x d) w = b (d x Q) by elimination with pivots. */
+static void
+solve(size_t d, long double *a, long double *b)
+{
+	for (size_t k = 0; k < d; k++)
+	{
+		size_t pivot = k;
+
+		for (size_t i = k + 1; i < d; i++)
+			if (fabsl(a[i * d + k]) > fabsl(a[pivot * d + k]))
+				pivot = i;
+		for (size_t j = 0; j < d; j++)
+		{
+			long double t = a[k * d + j];
+
+			a[k * d + j] = a[pivot * d + j];
+			a[pivot * d + j] = t;
+		}
+		for (size_t j = 0; j < Q; j++)
+		{
+			long double t = b[k * Q + j];
+
+			b[k * Q + j] = b[pivot * Q + j];
+			b[pivot * Q + j] = t;
+		}
+		for (size_t i = 0; i < d; i++)
+		{
+			long double factor = a[i * d + k] / a[k * d + k];
+
+			if (i == k)
+				continue;
+			for (size_t j = 0; j < d; j++)
+				a[i * d + j] -= factor * a[k * d + j];
+			for (size_t j = 0; j < Q; j++)
+				b[i * Q + j] -= factor * b[k * Q + j];
+		}
+	}
+	for (size_t i = 0; i < d; i++)
+		for (size_t j = 0; j < Q; j++)
+			b[i * Q + j] /= a[i * d + i];
+}
+
+/* What is left of y by the prior (NULL: 0), as the target of a fit. */
+static double
+left(const Data *data, size_t i, size_t j, const double *prior)
+{
+	double y = data->y[i * Q + j];
+
+	for (size_t k = 0; prior != NULL && k < P; k++)
+		y -= data->x[i * P + k] * prior[k * Q + j];
+	return y;
+}
+
+/* The weighted squared error on fold f of a fit to the other rows by their normal equations. */
+static double
+error_by_rows(const Data *data, size_t f, double lambda, bool intercept, const double *prior)
+{
+	long double a[(P + 1) * (P + 1)] = {0}, b[(P + 1) * Q] = {0};
+	double error = 0;
+
+	for (size_t k = 0; k < P; k++)
+		a[k * (P + 1) + k] = lambda;
+	a[(P + 1) * (P + 1) - 1] = intercept ? 0 : 1e30;
+	for (size_t i = 0; i < N; i++)
+	{
+		if (data->fold[i] == f)
+			continue;
+		for (size_t k = 0; k <= P; k++)
+		{
+			long double xk = data->weight[i] * (k < P ? data->x[i * P + k] : 1);
+
+			for (size_t l = 0; l <= P; l++)
+				a[k * (P + 1) + l] += xk * (l < P ? data->x[i * P + l] : 1);
+			for (size_t j = 0; j < Q; j++)
+				b[k * Q + j] += xk * left(data, i, j, prior);
+		}
+	}
+	solve(P + 1, a, b);
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; data->fold[i] == f && j < Q; j++)
+		{
+			long double e = left(data, i, j, prior) - b[P * Q + j];
+
+			for (size_t k = 0; k < P; k++)
+				e -= data->x[i * P + k] * b[k * Q + j];
+			error += data->weight[i] * (double) (e * e);
+		}
+	return error;
+}
+
+/* Mean and standard error over folds. */
+static void
+average_by_rows(const Data *data, double lambda, bool intercept, const double *prior, double *mean,
+				double *se)
+{
+	double error[FOLDS] = {0}, weight[FOLDS] = {0}, total = 0;
+
+	*mean = *se = 0;
+	for (size_t i = 0; i < N; i++)
+	{
+		weight[data->fold[i]] += data->weight[i];
+		total += data->weight[i];
+	}
+	for (size_t f = 0; f < FOLDS; f++)
+	{
+		error[f] = error_by_rows(data, f, lambda, intercept, prior);
+		*mean += error[f] / total;
+	}
+	for (size_t f = 0; f < FOLDS; f++)
+		*se += pow((error[f] - *mean * weight[f]) / total, 2);
+	*se = sqrt(*se * (FOLDS - 1) / (FOLDS - 2)); /* one fold is empty */
+}
+
+static void
+assert_near(double a, double b, double tolerance)
+{
+	if (!(fabs(a - b) <= tolerance * fabs(b)))
+		fail_msg("%.17g is not %.17g within %g", a, b, tolerance);
+}
+
+static void
+check_path(const Data *data, const UimlPathPoint *path, bool intercept, const double *prior)
+{
+	double mean, se;
+
+	for (size_t k = 0; k < UIML_RIDGE_PENALTIES; k++)
+	{
+		average_by_rows(data, path[k].lambda, intercept, prior, &mean, &se);
+		assert_near(path[k].error, mean, 1e-11);
+		assert_near(path[k].se, se, 1e-10);
+	}
+}
+
+static void
+check_rows(bool intercept)
+{
+	UimlEnv env = test_env_counting();
+	Data *data = make_data(5, .2);
+	UimlTransferStats *fold[FOLDS];
+	UimlVerdict verdict;
+	double mean, se;
+
+	make_folds(&env, data, fold);
+	assert_int_equal(judge(&env, fold, intercept, data->prior, &verdict), UIML_OK);
+	check_path(data, verdict.path, intercept, NULL);
+	check_path(data, verdict.biased, intercept, data->prior);
+	average_by_rows(data, 1e25, intercept, data->prior, &mean, &se);
+	assert_near(verdict.error[UIML_CANDIDATE_PRIOR], mean, 1e-11);
+	assert_near(verdict.se[UIML_CANDIDATE_PRIOR], se, 1e-10);
+	average_by_rows(data, 1e25, true, NULL, &mean, &se);
+	assert_near(verdict.error[UIML_CANDIDATE_MEAN], mean, 1e-11);
+	assert_near(verdict.se[UIML_CANDIDATE_MEAN], se, 1e-10);
+	assert_true(isnan(verdict.fold_gain[3]));
+	free_folds(&env, fold);
+	free(data);
+	assert_int_equal(test_env_live(), 0);
+}
+
+static void
+test_rows(void **state)
+{
+	(void) state;
+	check_rows(true);
+	check_rows(false);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
