@@ -40,6 +40,7 @@
 #include "core/encoder_format.h"
 #include "core/features.h"
 #include "core/kernels.h"
+#include "core/parts.h"
 
 /* Nothing counts features there, so their ids need not be few. */
 #define BUILTIN_BITS 32
@@ -48,20 +49,6 @@
 #define BATCH_ROWS 256
 
 /* ---------- the format ---------- */
-
-/* Places count elements of width bytes at *at, and moves *at behind them.  False when size_t overflows. */
-static bool
-layout_part(size_t *at, size_t count, size_t width, size_t *start)
-{
-	size_t bytes;
-
-	*start = *at;
-	if (__builtin_mul_overflow(count, width, &bytes) || __builtin_add_overflow(bytes, *at, at) ||
-		__builtin_add_overflow(*at, ENCODER_ALIGNMENT - 1, at))
-		return false;
-	*at -= *at % ENCODER_ALIGNMENT;
-	return true;
-}
 
 bool
 uiml_encoder_layout(UimlEncoderKind kind, UimlWhitening whitening, size_t dims, size_t n_rows, size_t n_slots,
@@ -76,10 +63,10 @@ uiml_encoder_layout(UimlEncoderKind kind, UimlWhitening whitening, size_t dims, 
 		layout->matrix_rows = n_rows;
 	else
 		layout->matrix_rows = whitening != UIML_WHITENING_NONE ? dims : 0;
-	if (!layout_part(&at, n_slots, 2 * sizeof(uint32_t), &layout->slots) ||
-		!layout_part(&at, n_rows, sizeof(float), &layout->idf) ||
-		!layout_part(&at, layout->matrix_rows, dims * sizeof(float), &layout->matrix) ||
-		!layout_part(&at, whitening != UIML_WHITENING_NONE ? dims : 0, sizeof(float), &layout->offset))
+	if (!uiml_part_place(&at, n_slots, 2 * sizeof(uint32_t), &layout->slots) ||
+		!uiml_part_place(&at, n_rows, sizeof(float), &layout->idf) ||
+		!uiml_part_place(&at, layout->matrix_rows, dims * sizeof(float), &layout->matrix) ||
+		!uiml_part_place(&at, whitening != UIML_WHITENING_NONE ? dims : 0, sizeof(float), &layout->offset))
 		return false;
 	layout->size = at;
 	return true;

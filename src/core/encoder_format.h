@@ -22,7 +22,6 @@
 #define ENCODER_MAGIC       "uimlenco"
 #define ENCODER_VERSION     1
 #define ENCODER_HEADER_SIZE ((size_t) 128)
-#define ENCODER_ALIGNMENT   ((size_t) 64)
 
 /* Where each field of the header starts. */
 #define ENCODER_AT_VERSION   8   /* uint32 */

@@ -11,10 +11,10 @@
 
 #include "core/checksum.h"
 #include "core/itemfile.h"
+#include "core/parts.h"
 
 #define ITEMFILE_MAGIC   "uimlitem"
 #define ITEMFILE_VERSION 1
-#define PART_ALIGNMENT   64
 
 typedef struct ItemHeader
 {
@@ -44,20 +44,6 @@ typedef struct ItemLayout
 	size_t size;
 } ItemLayout;
 
-/* Places count elements of width bytes at *at, and moves *at behind them.  False when size_t overflows. */
-static bool
-layout_part(size_t *at, size_t count, size_t width, size_t *start)
-{
-	size_t bytes;
-
-	*start = *at;
-	if (__builtin_mul_overflow(count, width, &bytes) || __builtin_add_overflow(bytes, *at, at) ||
-		__builtin_add_overflow(*at, PART_ALIGNMENT - 1, at))
-		return false;
-	*at -= *at % PART_ALIGNMENT;
-	return true;
-}
-
 static bool
 layout_compute(size_t n_items, size_t dims, size_t text_length, ItemLayout *layout)
 {
@@ -67,14 +53,14 @@ layout_compute(size_t n_items, size_t dims, size_t text_length, ItemLayout *layo
 	/* UINT32_MAX stands for no item. */
 	if (n_items >= UINT32_MAX || dims > UINT32_MAX || __builtin_mul_overflow(n_items, dims, &n_floats))
 		return false;
-	if (!layout_part(&at, n_floats, sizeof(float), &layout->out) ||
-		!layout_part(&at, n_floats, sizeof(float), &layout->in) ||
-		!layout_part(&at, n_items, sizeof(float), &layout->popularity) ||
-		!layout_part(&at, n_items, sizeof(uint32_t), &layout->interest) ||
-		!layout_part(&at, n_items + 1, sizeof(uint64_t), &layout->key_start) ||
-		!layout_part(&at, n_items + 1, sizeof(uint64_t), &layout->title_start) ||
-		!layout_part(&at, text_length, 1, &layout->text) ||
-		!layout_part(&at, n_items, sizeof(uint32_t), &layout->key_order))
+	if (!uiml_part_place(&at, n_floats, sizeof(float), &layout->out) ||
+		!uiml_part_place(&at, n_floats, sizeof(float), &layout->in) ||
+		!uiml_part_place(&at, n_items, sizeof(float), &layout->popularity) ||
+		!uiml_part_place(&at, n_items, sizeof(uint32_t), &layout->interest) ||
+		!uiml_part_place(&at, n_items + 1, sizeof(uint64_t), &layout->key_start) ||
+		!uiml_part_place(&at, n_items + 1, sizeof(uint64_t), &layout->title_start) ||
+		!uiml_part_place(&at, text_length, 1, &layout->text) ||
+		!uiml_part_place(&at, n_items, sizeof(uint32_t), &layout->key_order))
 		return false;
 	layout->size = at;
 	return true;
