@@ -1,0 +1,485 @@
+/*
+ * transferfile.c
+ *	  Packing transfers, and checking packed ones.
+ *
+ * The layout follows from the header's numbers, so that what is left to check are these, the offsets of the
+ * pool and its item numbers.  Packing and opening share those checks: what is written can be read.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/bytes.h"
+#include "core/checksum.h"
+#include "core/parts.h"
+#include "core/transferfile.h"
+#include "core/vector.h"
+
+#define MAGIC       "uimltran"
+#define VERSION     1
+#define HEADER_SIZE ((size_t) 256)
+
+/* Where each field of the header starts. */
+#define AT_VERSION  8   /* uint32 */
+#define AT_ORDER    12  /* uint32: of the arrays; 0 little-endian, 1 big-endian */
+#define AT_USED     16  /* uint32: USED_ITEMS | USED_INTERESTS */
+#define AT_ZERO     20  /* uint32: 0 */
+#define AT_SIZE     24  /* uint64 */
+#define AT_NUMBERS  32  /* N_NUMBERS uint64 */
+#define AT_SCALARS  88  /* N_SCALARS double */
+#define AT_RESERVED 160 /* zero bytes */
+#define AT_CHECKSUM 248 /* uint64: of all the other bytes */
+
+#define USED_ITEMS     1
+#define USED_INTERESTS 2
+
+/* Weights may miss a sum of 1 by rounding. */
+#define WEIGHT_TOLERANCE 1e-6
+
+enum
+{
+	NUMBER_P,
+	NUMBER_Q,
+	NUMBER_K,
+	NUMBER_ITEMS,
+	NUMBER_POOL,
+	NUMBER_POOL_ITEMS,
+	NUMBER_NEIGHBOURS,
+	N_NUMBERS
+};
+
+enum
+{
+	SCALAR_MIXING,
+	SCALAR_ALPHA,
+	SCALAR_TEMPERATURE,
+	SCALAR_STRENGTH,
+	SCALAR_SHARPNESS,
+	SCALAR_WEIGHT,
+	N_SCALARS = SCALAR_WEIGHT + UIML_N_ITEM_PARTS
+};
+
+_Static_assert(AT_NUMBERS + 8 * N_NUMBERS == AT_SCALARS && AT_SCALARS + 8 * N_SCALARS == AT_RESERVED,
+			   "the fields of the header follow each other");
+
+/* The arrays, in the order they lie in. */
+enum
+{
+	PART_COEF,
+	PART_BIAS,
+	PART_AVERAGE,
+	PART_W,
+	PART_B,
+	PART_OVERLAP,
+	PART_POOL_X,
+	PART_POOL_START,
+	PART_POOL_ITEM,
+	N_PARTS
+};
+
+typedef struct Layout
+{
+	size_t start[N_PARTS];
+	size_t count[N_PARTS]; /* elements */
+	size_t size;
+} Layout;
+
+static size_t
+part_width(int part)
+{
+	return part == PART_POOL_START ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static bool
+multiply(size_t a, size_t b, size_t *product)
+{
+	return !__builtin_mul_overflow(a, b, product);
+}
+
+/* Places the arrays that a file of these numbers has; false where size_t overflows. */
+static bool
+layout_compute(uint32_t used, const uint64_t *number, Layout *layout)
+{
+	size_t p = (size_t) number[NUMBER_P];
+	size_t q = (size_t) number[NUMBER_Q];
+	size_t k = (size_t) number[NUMBER_K];
+	size_t at = HEADER_SIZE;
+
+	for (int n = 0; n < N_NUMBERS; n++)
+		if (number[n] > SIZE_MAX / 2)
+			return false;
+	memset(layout, 0, sizeof(*layout));
+	if (used & USED_INTERESTS)
+	{
+		layout->count[PART_BIAS] = layout->count[PART_AVERAGE] = k;
+		if (!multiply(p, k, &layout->count[PART_COEF]))
+			return false;
+	}
+	if (used & USED_ITEMS)
+	{
+		layout->count[PART_B] = q;
+		layout->count[PART_OVERLAP] = (size_t) number[NUMBER_ITEMS];
+		layout->count[PART_POOL_START] = (size_t) number[NUMBER_POOL] + 1;
+		layout->count[PART_POOL_ITEM] = (size_t) number[NUMBER_POOL_ITEMS];
+		if (!multiply(p, q, &layout->count[PART_W]) ||
+			!multiply((size_t) number[NUMBER_POOL], p, &layout->count[PART_POOL_X]))
+			return false;
+	}
+	for (int part = 0; part < N_PARTS; part++)
+		if (!uiml_part_place(&at, layout->count[part], part_width(part), &layout->start[part]))
+			return false;
+	layout->size = at;
+	return true;
+}
+
+static uint64_t
+checksum_of(const char *data, size_t size)
+{
+	uint64_t state = uiml_checksum(0, data, AT_CHECKSUM);
+
+	return uiml_checksum(state, data + HEADER_SIZE, size - HEADER_SIZE);
+}
+
+/* ---------- header ---------- */
+
+/* What the header says, beside its size and checksum. */
+typedef struct Header
+{
+	uint32_t order;
+	uint32_t used;
+	uint64_t number[N_NUMBERS];
+	double scalar[N_SCALARS];
+} Header;
+
+static void
+header_put(char *data, const Header *header, size_t size)
+{
+	uint8_t *byte = (uint8_t *) data;
+
+	memset(data, 0, HEADER_SIZE);
+	memcpy(data, MAGIC, 8);
+	(void) uiml_put_bytes(byte + AT_VERSION, VERSION, 4);
+	(void) uiml_put_bytes(byte + AT_ORDER, header->order, 4);
+	(void) uiml_put_bytes(byte + AT_USED, header->used, 4);
+	(void) uiml_put_bytes(byte + AT_SIZE, size, 8);
+	for (int n = 0; n < N_NUMBERS; n++)
+		(void) uiml_put_bytes(byte + AT_NUMBERS + 8 * n, header->number[n], 8);
+	for (int s = 0; s < N_SCALARS; s++)
+		(void) uiml_put_f64(byte + AT_SCALARS + 8 * s, header->scalar[s]);
+	(void) uiml_put_bytes(byte + AT_CHECKSUM, checksum_of(data, size), 8);
+}
+
+/* False for a header that no version of ours wrote. */
+static bool
+header_get(const char *data, size_t size, Header *header)
+{
+	static const char zero[AT_CHECKSUM - AT_RESERVED];
+	const uint8_t *byte = (const uint8_t *) data;
+
+	if (size < HEADER_SIZE || memcmp(data, MAGIC, 8) != 0 ||
+		uiml_get_bytes(byte + AT_VERSION, 4) != VERSION || uiml_get_bytes(byte + AT_ZERO, 4) != 0 ||
+		uiml_get_bytes(byte + AT_SIZE, 8) != size || memcmp(data + AT_RESERVED, zero, sizeof(zero)) != 0)
+		return false;
+	header->order = (uint32_t) uiml_get_bytes(byte + AT_ORDER, 4);
+	header->used = (uint32_t) uiml_get_bytes(byte + AT_USED, 4);
+	for (int n = 0; n < N_NUMBERS; n++)
+		header->number[n] = uiml_get_bytes(byte + AT_NUMBERS + 8 * n, 8);
+	for (int s = 0; s < N_SCALARS; s++)
+		header->scalar[s] = uiml_get_f64(byte + AT_SCALARS + 8 * s);
+	return header->order <= 1 && header->used >= 1 && header->used <= (USED_ITEMS | USED_INTERESTS);
+}
+
+static bool
+is_positive(double value)
+{
+	return value > 0 && value < INFINITY;
+}
+
+static bool
+weights_are_sound(const double *weight)
+{
+	double sum = 0;
+
+	for (int part = 0; part < UIML_N_ITEM_PARTS; part++)
+	{
+		if (!(weight[part] >= 0))
+			return false;
+		sum += weight[part];
+	}
+	return fabs(sum - 1) <= WEIGHT_TOLERANCE;
+}
+
+/* Numbers and scalars in their ranges; zero where they mean nothing. */
+static bool
+header_is_sound(const Header *header)
+{
+	const uint64_t *number = header->number;
+	const double *scalar = header->scalar;
+
+	if (number[NUMBER_P] < 1)
+		return false;
+	if (header->used & USED_INTERESTS)
+	{
+		if (number[NUMBER_K] < 1 || !(scalar[SCALAR_MIXING] >= 0 && scalar[SCALAR_MIXING] <= 1) ||
+			!is_positive(scalar[SCALAR_ALPHA]))
+			return false;
+	}
+	else if (number[NUMBER_K] != 0 || scalar[SCALAR_MIXING] != 0 || scalar[SCALAR_ALPHA] != 0)
+		return false;
+	if (header->used & USED_ITEMS)
+		return number[NUMBER_Q] >= 1 && number[NUMBER_ITEMS] >= 1 && number[NUMBER_ITEMS] < UINT32_MAX &&
+			   number[NUMBER_NEIGHBOURS] <= number[NUMBER_POOL] && is_positive(scalar[SCALAR_TEMPERATURE]) &&
+			   is_positive(scalar[SCALAR_STRENGTH]) && scalar[SCALAR_SHARPNESS] >= 0 &&
+			   scalar[SCALAR_SHARPNESS] < INFINITY && weights_are_sound(scalar + SCALAR_WEIGHT);
+	for (int n = NUMBER_ITEMS; n < N_NUMBERS; n++)
+		if (number[n] != 0)
+			return false;
+	for (int s = SCALAR_TEMPERATURE; s < N_SCALARS; s++)
+		if (scalar[s] != 0)
+			return false;
+	return number[NUMBER_Q] == 0;
+}
+
+/* ---------- the view ---------- */
+
+static void
+view_set(const char *data, const Header *header, const Layout *layout, UimlTransferFile *file)
+{
+	const void *part[N_PARTS];
+	const uint64_t *number = header->number;
+	const double *scalar = header->scalar;
+
+	memset(file, 0, sizeof(*file));
+	file->size = layout->size;
+	for (int i = 0; i < N_PARTS; i++)
+		part[i] = data + layout->start[i];
+	if (header->used & USED_INTERESTS)
+		file->interests = (UimlInterestTransfer){.p = (size_t) number[NUMBER_P],
+												 .k = (size_t) number[NUMBER_K],
+												 .coef = part[PART_COEF],
+												 .b = part[PART_BIAS],
+												 .average = part[PART_AVERAGE],
+												 .mixing = scalar[SCALAR_MIXING],
+												 .alpha = scalar[SCALAR_ALPHA],
+												 .used = true};
+	if (!(header->used & USED_ITEMS))
+		return;
+	file->items = (UimlItemTransfer){.p = (size_t) number[NUMBER_P],
+									 .q = (size_t) number[NUMBER_Q],
+									 .n_items = (size_t) number[NUMBER_ITEMS],
+									 .w = part[PART_W],
+									 .b = part[PART_B],
+									 .temperature = scalar[SCALAR_TEMPERATURE],
+									 .strength = scalar[SCALAR_STRENGTH],
+									 .overlap = part[PART_OVERLAP],
+									 .neighbours = (size_t) number[NUMBER_NEIGHBOURS],
+									 .sharpness = scalar[SCALAR_SHARPNESS],
+									 .n_pool = (size_t) number[NUMBER_POOL],
+									 .pool_x = part[PART_POOL_X],
+									 .pool_start = part[PART_POOL_START],
+									 .pool_item = part[PART_POOL_ITEM],
+									 .used = true};
+	memcpy(file->items.weight, scalar + SCALAR_WEIGHT, sizeof(file->items.weight));
+}
+
+/* Whether what the pool's users did can be followed. */
+static bool
+pool_is_sound(const UimlItemTransfer *items, size_t n_entries)
+{
+	if (!items->used)
+		return true;
+	if (items->pool_start[0] != 0 || items->pool_start[items->n_pool] != n_entries)
+		return false;
+	for (size_t u = 0; u < items->n_pool; u++)
+		if (items->pool_start[u] > items->pool_start[u + 1])
+			return false;
+	for (size_t e = 0; e < n_entries; e++)
+		if (items->pool_item[e] >= items->n_items)
+			return false;
+	return true;
+}
+
+static bool
+none_negative(const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (x[i] < 0)
+			return false;
+	return true;
+}
+
+static bool
+floats_are_sound(const char *data, const Layout *layout)
+{
+	for (int i = 0; i < N_PARTS; i++)
+	{
+		const void *part = data + layout->start[i];
+
+		if (i == PART_POOL_START || i == PART_POOL_ITEM)
+			continue;
+		if (!uiml_vector_is_finite(part, layout->count[i]))
+			return false;
+		if ((i == PART_AVERAGE || i == PART_OVERLAP) && !none_negative(part, layout->count[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---------- packing ---------- */
+
+static bool
+is_used(const UimlItemTransfer *items, const UimlInterestTransfer *interests)
+{
+	return (items != NULL && items->used) || (interests != NULL && interests->used);
+}
+
+static Header
+header_of(const UimlItemTransfer *items, const UimlInterestTransfer *interests)
+{
+	Header header = {0};
+
+	if (interests != NULL && interests->used)
+	{
+		header.used |= USED_INTERESTS;
+		header.number[NUMBER_P] = interests->p;
+		header.number[NUMBER_K] = interests->k;
+		header.scalar[SCALAR_MIXING] = interests->mixing;
+		header.scalar[SCALAR_ALPHA] = interests->alpha;
+	}
+	if (items == NULL || !items->used)
+		return header;
+	header.used |= USED_ITEMS;
+	header.number[NUMBER_P] = items->p;
+	header.number[NUMBER_Q] = items->q;
+	header.number[NUMBER_ITEMS] = items->n_items;
+	header.number[NUMBER_POOL] = items->n_pool;
+	header.number[NUMBER_POOL_ITEMS] = items->n_pool > 0 ? items->pool_start[items->n_pool] : 0;
+	header.number[NUMBER_NEIGHBOURS] = items->neighbours;
+	header.scalar[SCALAR_TEMPERATURE] = items->temperature;
+	header.scalar[SCALAR_STRENGTH] = items->strength;
+	header.scalar[SCALAR_SHARPNESS] = items->sharpness;
+	memcpy(header.scalar + SCALAR_WEIGHT, items->weight, sizeof(items->weight));
+	return header;
+}
+
+size_t
+uiml_transferfile_size(const UimlItemTransfer *items, const UimlInterestTransfer *interests)
+{
+	Header header;
+	Layout layout;
+
+	if (!is_used(items, interests))
+		return 0;
+	header = header_of(items, interests);
+	return layout_compute(header.used, header.number, &layout) ? layout.size : 0;
+}
+
+static void
+put_part(char *data, const Layout *layout, int part, const void *from)
+{
+	if (layout->count[part] > 0)
+		memcpy(data + layout->start[part], from, layout->count[part] * part_width(part));
+}
+
+UimlStatus
+uiml_transferfile_pack(const UimlItemTransfer *items, const UimlInterestTransfer *interests, char *buffer,
+					   size_t size)
+{
+	Header header;
+	Layout layout;
+	UimlTransferFile file;
+
+	if (!is_used(items, interests) || (uintptr_t) buffer % sizeof(uint64_t) != 0)
+		return UIML_EINVALID;
+	header = header_of(items, interests);
+	if (header.used == (USED_ITEMS | USED_INTERESTS) && items->p != interests->p)
+		return UIML_EINVALID;
+	if (!header_is_sound(&header) || !layout_compute(header.used, header.number, &layout) ||
+		layout.size != size)
+		return UIML_EINVALID;
+	memset(buffer, 0, size);
+	if (header.used & USED_INTERESTS)
+	{
+		put_part(buffer, &layout, PART_COEF, interests->coef);
+		put_part(buffer, &layout, PART_BIAS, interests->b);
+		put_part(buffer, &layout, PART_AVERAGE, interests->average);
+	}
+	if (header.used & USED_ITEMS)
+	{
+		put_part(buffer, &layout, PART_W, items->w);
+		put_part(buffer, &layout, PART_B, items->b);
+		put_part(buffer, &layout, PART_OVERLAP, items->overlap);
+		put_part(buffer, &layout, PART_POOL_X, items->pool_x);
+		/* without a pool there may be no offsets: the one that the file has is 0 */
+		if (items->n_pool > 0)
+			put_part(buffer, &layout, PART_POOL_START, items->pool_start);
+		put_part(buffer, &layout, PART_POOL_ITEM, items->pool_item);
+	}
+	view_set(buffer, &header, &layout, &file);
+	if (!pool_is_sound(&file.items, layout.count[PART_POOL_ITEM]))
+		return UIML_EINVALID;
+	if (!floats_are_sound(buffer, &layout))
+		return UIML_ENOTFINITE;
+	header.order = UIML_TRANSFERFILE_FOREIGN ? 1 : 0;
+	header_put(buffer, &header, size);
+	return UIML_TRANSFERFILE_FOREIGN ? uiml_transferfile_swap(buffer, size) : UIML_OK;
+}
+
+/* ---------- byte order ---------- */
+
+static void
+swap_part(char *part, size_t count, size_t width)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		char *element = part + i * width;
+
+		for (size_t b = 0; b < width / 2; b++)
+		{
+			char byte = element[b];
+
+			element[b] = element[width - 1 - b];
+			element[width - 1 - b] = byte;
+		}
+	}
+}
+
+UimlStatus
+uiml_transferfile_swap(char *data, size_t size)
+{
+	Header header;
+	Layout layout;
+
+	if (!header_get(data, size, &header) || !layout_compute(header.used, header.number, &layout) ||
+		layout.size != size ||
+		uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) != checksum_of(data, size))
+		return UIML_ECORRUPT;
+	for (int part = 0; part < N_PARTS; part++)
+		swap_part(data + layout.start[part], layout.count[part], part_width(part));
+	header.order = 1 - header.order;
+	header_put(data, &header, size);
+	return UIML_OK;
+}
+
+/* ---------- opening ---------- */
+
+UimlStatus
+uiml_transferfile_open(const char *data, size_t size, bool verify, UimlTransferFile *file)
+{
+	Header header;
+	Layout layout;
+
+	if ((uintptr_t) data % sizeof(uint64_t) != 0)
+		return UIML_EINVALID;
+	if (!header_get(data, size, &header) || !header_is_sound(&header) ||
+		!layout_compute(header.used, header.number, &layout) || layout.size != size)
+		return UIML_ECORRUPT;
+	if (verify && uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) != checksum_of(data, size))
+		return UIML_ECORRUPT;
+	if (header.order != (UIML_TRANSFERFILE_FOREIGN ? 1 : 0))
+		return UIML_EINVALID;
+	view_set(data, &header, &layout, file);
+	if (!pool_is_sound(&file->items, layout.count[PART_POOL_ITEM]) ||
+		(verify && !floats_are_sound(data, &layout)))
+		return UIML_ECORRUPT;
+	return UIML_OK;
+}
