@@ -4,8 +4,9 @@
  *
  * Candidates: the target's mean, ridge to 0, ridge to a prior matrix W0, and W0 alone (with an intercept).
  * For each fold the sum of the other folds is decomposed once and every penalty is scored on the held one,
- * without a look at rows; the figures are those that rows would give.  The transfer is used where the best
- * candidate's gain over the mean exceeds one standard error; folds weigh by their rows.
+ * without a look at rows; the figures are those that rows would give.  The transfer is used where its gain
+ * over the mean, on folds that neither fitted nor chose, exceeds one standard error; folds weigh by their
+ * rows.
  */
 #ifndef UIML_VERDICT_H
 #define UIML_VERDICT_H
@@ -34,14 +35,14 @@ typedef struct UimlPathPoint
 
 typedef struct UimlVerdict
 {
-	UimlCandidate best;               /* of lowest error; ties go to the mean, then to larger penalties */
-	bool used;                        /* best is not the mean, and gain exceeds gain_se */
-	double lambda;                    /* of the best; INFINITY for the prior alone, NaN for the mean */
-	double error[UIML_N_CANDIDATES];  /* of each at its best penalty; NaN: absent */
-	double se[UIML_N_CANDIDATES];     /* over folds */
-	double gain;                      /* error of the mean less that of the best */
-	double gain_se;                   /* over folds */
-	double fold_gain[UIML_MAX_FOLDS]; /* n_folds; NaN: the fold has no row */
+	UimlCandidate best;              /* of lowest error; ties go to the mean, then to larger penalties */
+	bool used;                       /* best is not the mean, and gain exceeds gain_se */
+	double lambda;                   /* of the best; INFINITY for the prior alone, NaN for the mean */
+	double error[UIML_N_CANDIDATES]; /* of each at its best penalty; NaN: absent */
+	double se[UIML_N_CANDIDATES];    /* over folds */
+	double gain;                     /* error of the mean less that of what the other folds choose for each */
+	double gain_se;                  /* over folds */
+	double fold_gain[UIML_MAX_FOLDS];         /* n_folds; NaN: the fold has no row */
 	UimlPathPoint path[UIML_RIDGE_PENALTIES]; /* ridge to 0, penalties rising; all NaN where x is constant */
 	UimlPathPoint biased[UIML_RIDGE_PENALTIES]; /* ridge to the prior; all NaN without one */
 } UimlVerdict;

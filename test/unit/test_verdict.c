@@ -250,10 +250,174 @@ test_rows(void **state)
 	check_rows(false);
 }
 
+/* --- verdicts ------------------------------------------------------------------------------------------- */
+
+/* A source that says something is trusted; the prior, where it is the truth, more than what it could learn. */
+static void
+test_signal(void **state)
+{
+	UimlEnv env = test_env_counting();
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 5; seed++)
+	{
+		Data *data = make_data(seed, 1);
+		double zero[P * Q] = {0}, truth[P * Q];
+		UimlTransferStats *fold[FOLDS];
+		UimlVerdict verdict;
+
+		make_folds(&env, data, fold);
+		assert_int_equal(judge(&env, fold, true, NULL, &verdict), UIML_OK);
+		assert_true(verdict.used && verdict.best == UIML_CANDIDATE_RIDGE && verdict.gain > 0);
+		assert_true(isnan(verdict.error[UIML_CANDIDATE_PRIOR]) && isnan(verdict.biased[0].error));
+		for (size_t i = 0; i < P * Q; i++)
+			truth[i] = data->prior[i] + .3;
+		assert_int_equal(judge(&env, fold, true, truth, &verdict), UIML_OK);
+		assert_true(verdict.used && verdict.best != UIML_CANDIDATE_RIDGE);
+
+		/* 0 as the prior is ridge to 0, and alone it is the mean. */
+		assert_int_equal(judge(&env, fold, true, zero, &verdict), UIML_OK);
+		assert_memory_equal(verdict.path, verdict.biased, sizeof(verdict.path));
+		assert_near(verdict.error[UIML_CANDIDATE_PRIOR], verdict.error[UIML_CANDIDATE_MEAN], 1e-12);
+		free_folds(&env, fold);
+		free(data);
+	}
+}
+
+/* Where y has nothing to do with x, one in twenty is trusted at the most, and costs nothing. */
+static void
+test_scrambled(void **state)
+{
+	UimlEnv env = test_env_counting();
+	size_t used = 0;
+	double lost = 0;
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 20; seed++)
+	{
+		Data *data = make_data(seed, 0);
+		UimlTransferStats *fold[FOLDS];
+		UimlVerdict verdict;
+
+		make_folds(&env, data, fold);
+		assert_int_equal(judge(&env, fold, true, data->prior, &verdict), UIML_OK);
+		used += verdict.used;
+		lost -= verdict.gain / verdict.error[UIML_CANDIDATE_MEAN] / 20;
+		free_folds(&env, fold);
+		free(data);
+	}
+	print_message("%zu of 20 scrambled sources used, mean loss %.4f\n", used, lost);
+	assert_true(used <= 1);
+	assert_true(lost < .005);
+}
+
+/* A constant x leaves nothing to choose. */
+static void
+test_constant(void **state)
+{
+	UimlEnv env = test_env_counting();
+	Data *data = make_data(1, 0);
+	UimlTransferStats *fold[FOLDS];
+	UimlVerdict verdict;
+
+	(void) state;
+	for (size_t i = 0; i < N * P; i++)
+		data->x[i] = 2;
+	make_folds(&env, data, fold);
+	assert_int_equal(judge(&env, fold, true, NULL, &verdict), UIML_OK);
+	assert_true(!verdict.used && verdict.best == UIML_CANDIDATE_MEAN && verdict.gain == 0);
+	assert_true(isnan(verdict.path[0].error) && isnan(verdict.lambda));
+	free_folds(&env, fold);
+	free(data);
+}
+
+static void
+test_arguments(void **state)
+{
+	UimlEnv env = test_env_counting();
+	Data *data = make_data(1, 0);
+	UimlTransferStats *fold[FOLDS], *other = uiml_transfer_create(&env, P, Q + 1);
+	const UimlTransferStats *two[2];
+	UimlVerdict verdict;
+
+	(void) state;
+	make_folds(&env, data, fold);
+	two[0] = fold[0];
+	two[1] = fold[3]; /* empty */
+	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_EEMPTY);
+	two[1] = other;
+	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_EINVALID);
+	assert_int_equal(uiml_verdict(&env, two, 1, true, NULL, &verdict), UIML_EINVALID);
+	two[1] = fold[1];
+	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_OK);
+	data->prior[1] = NAN;
+	assert_int_equal(uiml_verdict(&env, two, 2, true, data->prior, &verdict), UIML_ENOTFINITE);
+	uiml_transfer_cxy(fold[1])[0] = INFINITY;
+	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_ENOTFINITE);
+	free_folds(&env, fold);
+	uiml_free(&env, other);
+	free(data);
+	assert_int_equal(test_env_live(), 0);
+}
+
+/* Runs with an environment that fails; what it returned. */
+static UimlStatus
+judge_failing(const UimlEnv *env)
+{
+	UimlEnv counting = test_env_counting();
+	Data *data = make_data(2, .2);
+	UimlTransferStats *fold[FOLDS];
+	UimlVerdict verdict;
+	UimlStatus status;
+
+	make_folds(&counting, data, fold);
+	status = judge(env, fold, true, data->prior, &verdict);
+	free_folds(&counting, fold);
+	free(data);
+	assert_int_equal(test_env_live(), 0);
+	return status;
+}
+
+static void
+test_out_of_memory(void **state)
+{
+	UimlStatus status = UIML_ENOMEM;
+
+	(void) state;
+	for (long k = 1; status != UIML_OK; k++)
+	{
+		long countdown = k;
+		UimlEnv env = test_env_failing_alloc(&countdown);
+
+		status = judge_failing(&env);
+		assert_true(status == UIML_OK || status == UIML_ENOMEM);
+	}
+}
+
+static void
+test_interrupted(void **state)
+{
+	UimlStatus status = UIML_EINTERRUPTED;
+
+	(void) state;
+	for (long k = 1; status != UIML_OK; k++)
+	{
+		long countdown = k;
+		UimlEnv env = test_env_interrupting(&countdown);
+
+		status = judge_failing(&env);
+		assert_true(status == UIML_OK || status == UIML_EINTERRUPTED);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),       cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_scrambled),  cmocka_unit_test(test_constant),
+		cmocka_unit_test(test_arguments),  cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_interrupted)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
