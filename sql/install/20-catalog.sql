@@ -1,6 +1,6 @@
 /*
  * 20-catalog.sql
- *	  What uiml remembers: domains, their versions, grants, encoders, and the log of trainings.
+ *	  What uiml remembers: domains, their versions, grants, encoders, transfers, and the log of trainings.
  *
  * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy
  * looks at its own row and at uiml.grants only (whose policies look at nothing else, so that none recurses),
@@ -186,11 +186,63 @@ ALTER TABLE uiml.encoder_part ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE uiml.encoder_part IS 'The bytes of encoders, in parts';
 SELECT pg_catalog.pg_extension_config_dump('uiml.encoder_part', '');
 
+CREATE SEQUENCE uiml.transfer_id_seq AS bigint;
+SELECT pg_catalog.pg_extension_config_dump('uiml.transfer_id_seq', '');
+
+CREATE TABLE uiml.transfer (
+	transfer_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.transfer_id_seq') PRIMARY KEY,
+	source_domain_id integer NOT NULL,
+	source_owner pg_catalog.regrole NOT NULL,
+	source_version_id bigint NOT NULL,
+	domain_id integer NOT NULL, -- of the target, as what follows
+	owner pg_catalog.regrole NOT NULL,
+	version_id bigint NOT NULL,
+	trained_by pg_catalog.regrole NOT NULL,
+	trained_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	users bigint NOT NULL, -- that are active in both
+	items_verdict text NOT NULL, -- best candidate for the vectors: mean, ridge, biased, prior; none: too few users
+	items_used boolean NOT NULL,
+	items_gain double precision, -- nats per item over popularity
+	items_gain_se double precision,
+	items_lambda double precision,
+	interests_used boolean NOT NULL,
+	interests_gain double precision, -- nats per event over the prior
+	interests_gain_se double precision,
+	interests_lambda double precision,
+	metrics jsonb NOT NULL,
+	counted bytea NOT NULL, -- 8 bytes for each user in statistics: hashtextextended(user::text, seed), ascending
+	digest bigint NOT NULL, -- of the bytes
+	bytes bigint NOT NULL, -- 0: nothing to predict by
+	UNIQUE (version_id, source_version_id),
+	FOREIGN KEY (source_version_id, source_owner) REFERENCES uiml.version (version_id, owner)
+		ON UPDATE CASCADE ON DELETE CASCADE,
+	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+ALTER TABLE uiml.transfer ALTER COLUMN counted SET STORAGE EXTERNAL;
+CREATE INDEX transfer_source ON uiml.transfer (source_version_id);
+COMMENT ON TABLE uiml.transfer IS
+	'What was learned from users of two domains, from a version of the one to a version of the other; read it through the view uiml.transfers';
+SELECT pg_catalog.pg_extension_config_dump('uiml.transfer', '');
+
+CREATE TABLE uiml.transfer_part (
+	transfer_id bigint NOT NULL REFERENCES uiml.transfer ON DELETE CASCADE,
+	part integer NOT NULL, -- from 0
+	data bytea NOT NULL, -- at most 1 MB
+	PRIMARY KEY (transfer_id, part)
+);
+ALTER TABLE uiml.transfer_part ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE uiml.transfer_part IS 'The bytes that predictions by transfers are made from, in parts';
+SELECT pg_catalog.pg_extension_config_dump('uiml.transfer_part', '');
+
 -- Rights: rows are seen by owner and grantees, written with the owner's privileges.  DELETE is granted to
 -- nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
 -- as the owner of the tables, what the caller's rights on the domain were checked for.
+--
+-- A transfer is of two domains, perhaps of two owners, and tells which users they share.  So it is seen by
+-- those only who may use both, and written by nobody: uiml's functions insert, too, as the owner of the tables.
 
-GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log, uiml.encoder, uiml.encoder_part
+GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log, uiml.encoder,
+	uiml.encoder_part, uiml.transfer, uiml.transfer_part
 	TO PUBLIC;
 GRANT
 	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
@@ -217,6 +269,8 @@ ALTER TABLE uiml.evaluation ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.training_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.encoder ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.encoder_part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.transfer ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.transfer_part ENABLE ROW LEVEL SECURITY;
 
 -- Without WITH CHECK the USING condition also holds for new rows.
 CREATE POLICY owner ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
@@ -244,3 +298,8 @@ CREATE POLICY grantee ON uiml.evaluation FOR SELECT
 CREATE POLICY grantee ON uiml.encoder FOR SELECT USING (uiml_is_grantee(domain_id));
 CREATE POLICY grantee ON uiml.encoder_part FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) encoder_part.encoder_id));
+CREATE POLICY user_of_both ON uiml.transfer FOR SELECT
+	USING ((pg_catalog.pg_has_role(owner, 'USAGE') OR uiml_is_grantee(domain_id))
+		AND (pg_catalog.pg_has_role(source_owner, 'USAGE') OR uiml_is_grantee(source_domain_id)));
+CREATE POLICY user_of_both ON uiml.transfer_part FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.transfer t WHERE t.transfer_id OPERATOR(pg_catalog.=) transfer_part.transfer_id));

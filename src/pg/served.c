@@ -153,8 +153,8 @@ check_table(const UimlServing *serving, Oid relid, const Column *columns, int n,
 	return key_type;
 }
 
-static void
-refuse_value(const UimlServing *serving, const char *what)
+void
+uiml_served_refuse(const UimlServing *serving, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -215,10 +215,10 @@ read_interest(TupleTableSlot *slot, void *ctx)
 	slot_getallattrs(slot);
 	if (row >= served->k || slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[3] ||
 		DatumGetInt32(slot->tts_values[0]) != row)
-		refuse_value(reader->serving, "interest");
+		uiml_served_refuse(reader->serving, "interest");
 	share = DatumGetFloat4(slot->tts_values[3]);
 	if (!(share >= 0 && share <= 1))
-		refuse_value(reader->serving, "share of an interest");
+		uiml_served_refuse(reader->serving, "share of an interest");
 	served->interest_id[row] = DatumGetInt32(slot->tts_values[1]);
 	served->prior[row] = share;
 	served->label[row] =
@@ -242,7 +242,7 @@ read_interests(UimlServed *served, const UimlServing *serving)
 							  uiml_relation_name(serving->interests_table), serving->version),
 					 read_interest, &reader);
 	if (reader.row != served->k || fabs(reader.total - 1) > 0.01)
-		refuse_value(serving, "shares of interests");
+		uiml_served_refuse(serving, "shares of interests");
 	MemoryContextSwitchTo(old);
 }
 
@@ -274,11 +274,11 @@ uiml_served_sigma(UimlServed *served, const UimlServing *serving)
 				  true, read_sigma, &array);
 	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != serving->dims ||
 		array_contains_nulls(array))
-		refuse_value(serving, "singular values");
+		uiml_served_refuse(serving, "singular values");
 	sigma = (const double *) ARR_DATA_PTR(array);
 	for (int j = 0; j < serving->dims; j++)
 		if (!(sigma[j] >= 0) || isinf(sigma[j]))
-			refuse_value(serving, "singular values");
+			uiml_served_refuse(serving, "singular values");
 	served->sigma = memcpy(MemoryContextAlloc(served->context, sizeof(double) * serving->dims), sigma,
 						   sizeof(double) * serving->dims);
 	return served->sigma;
@@ -362,7 +362,7 @@ uiml_served_open(const UimlServing *serving)
 		return served;
 	}
 	if (served->k != serving->interests)
-		refuse_value(serving, "number of interests");
+		uiml_served_refuse(serving, "number of interests");
 	check_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
 				served->vector_type);
 	served->transaction = uiml_transaction_number();
@@ -389,7 +389,7 @@ copy_vector(const UimlServing *serving, Datum value, int dim)
 	InterestVector *copy;
 
 	if (vector->dim != dim)
-		refuse_value(serving, "vector of a user");
+		uiml_served_refuse(serving, "vector of a user");
 	if ((Pointer) vector != DatumGetPointer(value))
 		return vector;
 	copy = palloc(UIML_VECTOR_SIZE(dim));
@@ -404,7 +404,7 @@ uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum v
 
 	for (int j = 0; j < served->k; j++)
 		if (!(mass->x[j] >= 0))
-			refuse_value(serving, "mass of an interest");
+			uiml_served_refuse(serving, "mass of an interest");
 	return mass;
 }
 
@@ -415,12 +415,12 @@ copy_items(const UimlServing *serving, Datum value, UimlUserRow *row)
 	ArrayType *array = DatumGetArrayTypePCopy(value);
 
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT4OID)
-		refuse_value(serving, "list of a user's items");
+		uiml_served_refuse(serving, "list of a user's items");
 	row->n_items = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
 	row->items = (int32 *) ARR_DATA_PTR(array);
 	for (int i = 0; i < row->n_items; i++)
 		if (row->items[i] < 0 || row->items[i] >= serving->items)
-			refuse_value(serving, "list of a user's items");
+			uiml_served_refuse(serving, "list of a user's items");
 }
 
 static void
@@ -432,11 +432,11 @@ read_user(TupleTableSlot *slot, void *ctx)
 	slot_getallattrs(slot);
 	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
 		if (slot->tts_isnull[i])
-			refuse_value(reader->serving, "row of a user");
+			uiml_served_refuse(reader->serving, "row of a user");
 	row->found = true;
 	row->mass = DatumGetFloat4(slot->tts_values[0]);
 	if (!(row->mass >= 0) || isinf(row->mass))
-		refuse_value(reader->serving, "mass of a user");
+		uiml_served_refuse(reader->serving, "mass of a user");
 	if (!reader->with_items)
 	{
 		row->interests = uiml_served_masses(reader->served, reader->serving, slot->tts_values[1]);
@@ -446,7 +446,7 @@ read_user(TupleTableSlot *slot, void *ctx)
 	copy_items(reader->serving, slot->tts_values[2], row);
 	row->texts = DatumGetFloat4(slot->tts_values[3]);
 	if (!(row->texts >= 0) || isinf(row->texts))
-		refuse_value(reader->serving, "texts of a user");
+		uiml_served_refuse(reader->serving, "texts of a user");
 }
 
 /* The statement that fetches one user; prepared again when the table was renamed or moved. */

@@ -96,6 +96,9 @@ extern void uiml_served_each(const UimlServing *serving, const char *sql, UimlRo
 /* Copies a vector of masses out of a tuple, with the checks of uiml_served_user. */
 extern InterestVector *uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum value);
 
+/* Raises DATA_CORRUPTED: what ("mass of a user") of the version is no value that a training writes. */
+pg_noreturn extern void uiml_served_refuse(const UimlServing *serving, const char *what);
+
 /* A number that differs from one transaction to the next, in this backend; starts at 1. */
 extern uint64 uiml_transaction_number(void);
 
