@@ -6,6 +6,10 @@
  * user's, core/ridge.h), what overlapping users with similar source histories chose, popularity among
  * overlapping users, and popularity in the domain.  Its weights maximise the likelihood of the items of users
  * in folds that the parts were not fitted on.
+ *
+ * Similar is the cosine of source histories, item by item, items weighed by how rare they are.  Cosines of
+ * vectors are worth less: they can't tell the one item that two users share from its surroundings.  So a
+ * prediction is given the user's source items beside his vector.
  */
 #ifndef UIML_ITEM_TRANSFER_H
 #define UIML_ITEM_TRANSFER_H
@@ -22,6 +26,28 @@ typedef enum UimlItemPart
 	UIML_N_ITEM_PARTS
 } UimlItemPart;
 
+/* Users of the pool at most. */
+#define UIML_POOL_USERS 20000
+
+/*
+ * Users whose choices are asked for, by their source items: those of item i are
+ * user[item_start[i]] .. user[item_start[i + 1] - 1], and user v chose choice[choice_start[v]] ..
+ * choice[choice_start[v + 1] - 1] in the target.
+ */
+typedef struct UimlItemPool
+{
+	size_t n_users;
+	size_t n_source_items;
+	size_t n_entries; /* of user */
+	size_t n_choices;
+	const float *rarity;          /* n_source_items: what sharing the item says, >= 0 */
+	const float *scale;           /* n_users: 1 / length of the history, rarities as weights */
+	const uint64_t *item_start;   /* n_source_items + 1, ascending from 0 to n_entries */
+	const uint32_t *user;         /* n_entries, below n_users */
+	const uint64_t *choice_start; /* n_users + 1, ascending from 0 to n_choices */
+	const uint32_t *choice;       /* n_choices, below n_items */
+} UimlItemPool;
+
 /* Pointers are the owner's: of the fit (uiml_item_transfer_free), or into a mapped file. */
 typedef struct UimlItemTransfer
 {
@@ -31,15 +57,10 @@ typedef struct UimlItemTransfer
 	const float *w;                   /* p x q */
 	const float *b;                   /* q */
 	double weight[UIML_N_ITEM_PARTS]; /* sum to 1 */
-	double temperature;               /* of the map's scores, as of UimlModel */
-	double strength;                  /* beside a history: in items, as item_alpha of UimlModel */
-	const float *overlap;             /* n_items: popularity among overlapping users */
-	size_t neighbours;                /* how many are asked */
-	double sharpness;                 /* a neighbour's say is his cosine to this power */
-	size_t n_pool;                    /* users who may be asked */
-	const float *pool_x;              /* n_pool x p, rows of length 1 */
-	const uint64_t *pool_start;       /* n_pool + 1: into pool_item */
-	const uint32_t *pool_item;
+	double temperature;               /* of the map's scores, as of UimlModel, > 0 */
+	double strength;                  /* beside a history: in items, as item_alpha of UimlModel, > 0 */
+	const float *overlap;             /* n_items: popularity among overlapping users, sums to 1 */
+	UimlItemPool pool;
 	bool used; /* the verdict */
 } UimlItemTransfer;
 
@@ -53,20 +74,32 @@ typedef struct UimlItemEvidence
 
 /*
  * uiml_item_transfer_shares
- *		share (n_items) for a user with x (p) and no history in the target; sums to 1 over items whose share
- *		is not -INFINITY on entry (left out), the others are left out of all parts.
+ *		The expected shares of the next items of somebody without a history in the target.
+ *
+ * out, popularity: of the target's model, n_items x q and n_items
+ * x:		p, of length 1
+ * item:	his n_source source items; those that are not below pool.n_source_items count nothing
+ * share:	n_items; on entry -INFINITY leaves an item out of all parts, and stays; the others receive shares that
+ *			sum to 1
+ *
+ * What a part can't tell (no neighbour, no score above 0) the other parts tell in its place.  Returns UIML_OK,
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  O(n_items q + p q + entries of the pool that share an item with him): no
+ * BLAS, it runs in predictions; n_items + n_users floats of workspace.
  */
 extern UimlStatus uiml_item_transfer_shares(const UimlEnv *env, const UimlItemTransfer *transfer,
 											const float *out, const float *popularity, const float *x,
-											float *share);
+											const uint32_t *item, size_t n_source, float *share);
 
 /*
  * uiml_item_transfer_fit
  *		Fits and judges on the overlapping users.
  *
- * target: the model of the target, of which out, popularity, item_alpha and temperature are used
+ * target: the model of the target, of which out, sigma, popularity, item_alpha and temperature are used
  * prior_w: p x q, the matrix W0, or NULL
- * stats (may be NULL): UIML_FOLDS statistics of x and y by fold, kept from before, instead of those of the overlap itself
+ * stats (may be NULL): UIML_FOLDS statistics of x and y by fold, kept from before, instead of those of the
+ * overlap itself
+ *
+ * Free with uiml_item_transfer_free in any case.
  */
 extern UimlStatus uiml_item_transfer_fit(const UimlEnv *env, const UimlOverlap *overlap,
 										 const UimlModel *target, const double *prior_w,
