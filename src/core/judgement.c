@@ -21,6 +21,7 @@ typedef struct Meaning
 } Meaning;
 
 static const Meaning of_user[UIML_N_USER_FIGURES] = {{"auc", 1}, {"logloss", -1}, {"accuracy", 1}};
+static const char *const of_sampled[UIML_N_SAMPLED_FIGURES] = {"hr", "ndcg", "mrr"};
 static const Meaning of_total[UIML_N_TOTAL_FIGURES] = {{"coverage", 0}, {"gini", 0}};
 
 /* One of the figures, in the order of rows in tables. */
@@ -105,6 +106,38 @@ uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_
 }
 
 UimlStatus
+uiml_judgement_add_rivals(const UimlEnv *env, const char *const *name, size_t n_rivals, UimlJudgement *j)
+{
+	if (n_rivals > UIML_MAX_RIVALS)
+		return UIML_EINVALID;
+	j->rival_loss = alloc_nan(env, j->n_users, n_rivals);
+	if (j->rival_loss == NULL)
+		return UIML_ENOMEM;
+	j->n_rivals = n_rivals;
+	for (size_t i = 0; i < n_rivals; i++)
+		j->rival[i] = name[i];
+	return UIML_OK;
+}
+
+/* Rows of sampled figures: all but the last have one for each k. */
+static size_t
+n_sampled(const UimlJudgement *j)
+{
+	return j->negatives > 0 ? (UIML_N_SAMPLED_FIGURES - 1) * j->n_k + 1 : 0;
+}
+
+UimlStatus
+uiml_judgement_add_sampled(const UimlEnv *env, size_t negatives, UimlJudgement *j)
+{
+	if (negatives == 0 || j->n_k == 0)
+		return UIML_EINVALID;
+	j->negatives = negatives;
+	j->sampled = alloc_nan(env, j->n_users, n_sampled(j));
+	j->sampled_baseline = alloc_nan(env, j->n_users, n_sampled(j));
+	return j->sampled == NULL || j->sampled_baseline == NULL ? UIML_ENOMEM : UIML_OK;
+}
+
+UimlStatus
 uiml_judgement_copy(const UimlEnv *env, const UimlJudgement *from, UimlJudgement *to)
 {
 	size_t values = from->n_users * n_rows(from->n_k) * sizeof(double);
@@ -128,6 +161,9 @@ uiml_judgement_free(const UimlEnv *env, UimlJudgement *j)
 	uiml_free(env, j->baseline);
 	uiml_free(env, j->total);
 	uiml_free(env, j->baseline_total);
+	uiml_free(env, j->rival_loss);
+	uiml_free(env, j->sampled);
+	uiml_free(env, j->sampled_baseline);
 	*j = (UimlJudgement){0};
 }
 
@@ -137,10 +173,17 @@ uiml_judgement_memory(double n_users, size_t n_k)
 	return n_users * 2 * (double) n_rows(n_k) * sizeof(double);
 }
 
+/* Figures that every judgement has. */
+static size_t
+n_standard(const UimlJudgement *j)
+{
+	return n_rows(j->n_k) + UIML_N_TOTAL_FIGURES * j->n_k;
+}
+
 size_t
 uiml_judgement_n_figures(const UimlJudgement *j)
 {
-	return n_rows(j->n_k) + UIML_N_TOTAL_FIGURES * j->n_k;
+	return n_standard(j) + j->n_rivals + n_sampled(j);
 }
 
 /* Users with lists: those that recall has. */
@@ -175,12 +218,37 @@ summarise(const UimlEnv *env, const double *value, const double *baseline, size_
 						  &figure->low, &figure->high);
 }
 
+/* The log-loss of the model beside that of a rival. */
+static UimlStatus
+summarise_rival(const UimlEnv *env, const UimlJudgement *j, size_t rival, uint64_t seed, UimlFigure *figure)
+{
+	size_t row = uiml_judgement_user_row(j, UIML_LOGLOSS);
+
+	*figure = (UimlFigure){.metric = of_user[UIML_LOGLOSS].name, .baseline = j->rival[rival]};
+	return summarise(env, j->value + row * j->n_users, j->rival_loss + rival * j->n_users, j->n_users, seed,
+					 figure);
+}
+
+static UimlStatus
+summarise_sampled(const UimlEnv *env, const UimlJudgement *j, size_t row, uint64_t seed, UimlFigure *figure)
+{
+	size_t which = row / j->n_k;
+
+	*figure = (UimlFigure){.metric = of_sampled[which],
+						   .k = which == UIML_SAMPLED_MRR ? 0 : j->k[row % j->n_k],
+						   .baseline = "popularity",
+						   .negatives = j->negatives};
+	return summarise(env, j->sampled + row * j->n_users, j->sampled_baseline + row * j->n_users, j->n_users,
+					 seed, figure);
+}
+
 UimlStatus
 uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed, UimlFigure *figure)
 {
+	size_t standard = n_standard(j);
 	UimlStatus status = UIML_OK;
 
-	for (size_t n = 0; status == UIML_OK && n < uiml_judgement_n_figures(j); n++)
+	for (size_t n = 0; status == UIML_OK && n < standard; n++)
 	{
 		Place place = place_of(j, n);
 
@@ -199,6 +267,10 @@ uiml_judgement_figures(const UimlEnv *env, const UimlJudgement *j, uint64_t seed
 			status = summarise(env, j->value + place.at * j->n_users, j->baseline + place.at * j->n_users,
 							   j->n_users, seed, &figure[n]);
 	}
+	for (size_t n = 0; status == UIML_OK && n < j->n_rivals; n++)
+		status = summarise_rival(env, j, n, seed, &figure[standard + n]);
+	for (size_t n = 0; status == UIML_OK && n < n_sampled(j); n++)
+		status = summarise_sampled(env, j, n, seed, &figure[standard + j->n_rivals + n]);
 	return status;
 }
 
@@ -239,7 +311,7 @@ uiml_judgement_compare(const UimlEnv *env, const UimlJudgement *a, const UimlJud
 	pair = uiml_alloc(env, n, sizeof(double));
 	if (pair == NULL)
 		return UIML_ENOMEM;
-	for (size_t i = 0; status == UIML_OK && i < uiml_judgement_n_figures(a); i++)
+	for (size_t i = 0; status == UIML_OK && i < n_standard(a); i++)
 	{
 		Place place = place_of(a, i);
 

@@ -32,6 +32,18 @@ typedef enum UimlTotalFigure
 	UIML_N_TOTAL_FIGURES
 } UimlTotalFigure;
 
+/* Of the protocol of sampled negatives (core/model_judge.h), at each k and then once. */
+typedef enum UimlSampledFigure
+{
+	UIML_SAMPLED_HR,
+	UIML_SAMPLED_NDCG,
+	UIML_SAMPLED_MRR, /* of the whole list: no k */
+	UIML_N_SAMPLED_FIGURES
+} UimlSampledFigure;
+
+/* Other predictions of interests that the model's log-loss is compared with, at the most. */
+#define UIML_MAX_RIVALS 4
+
 /*
  * Values of users in rows of n_users, for the model and for what needs no model: row uiml_judgement_list_row
  * for each list figure and k, then uiml_judgement_user_row for each user figure.  NaN for users without the
@@ -46,6 +58,13 @@ typedef struct UimlJudgement
 	double *baseline;       /* rows x n_users */
 	double *total;          /* UIML_N_TOTAL_FIGURES x n_k */
 	double *baseline_total; /* UIML_N_TOTAL_FIGURES x n_k */
+
+	size_t n_rivals;
+	const char *rival[UIML_MAX_RIVALS]; /* static names */
+	double *rival_loss;                 /* n_rivals x n_users */
+	size_t negatives;                   /* 0: not judged that way */
+	double *sampled;                    /* uiml_judgement_sampled_row x n_users, NULL without negatives */
+	double *sampled_baseline;
 } UimlJudgement;
 
 static inline size_t
@@ -60,16 +79,27 @@ uiml_judgement_user_row(const UimlJudgement *judgement, UimlUserFigure figure)
 	return UIML_N_LIST_FIGURES * judgement->n_k + (size_t) figure;
 }
 
+static inline size_t
+uiml_judgement_sampled_row(const UimlJudgement *judgement, UimlSampledFigure figure, size_t i_k)
+{
+	return (size_t) figure * judgement->n_k + i_k;
+}
+
 /*
  * uiml_judgement_create
  *		Room for n_users judged at n_k cut-offs; all values are NaN.
  *
- * Returns UIML_OK, UIML_ENOMEM; free with uiml_judgement_free in any case.
+ * uiml_judgement_add_rivals and uiml_judgement_add_sampled make room for what not every judgement has; at
+ * most once each.  Return UIML_OK, UIML_EINVALID (too many rivals, no negatives or no k), UIML_ENOMEM; free with uiml_judgement_free in any case.
  */
 extern UimlStatus uiml_judgement_create(const UimlEnv *env, size_t n_users, const size_t *k, size_t n_k,
 										UimlJudgement *judgement);
 
-/* A copy of its own; statuses as uiml_judgement_create. */
+extern UimlStatus uiml_judgement_add_rivals(const UimlEnv *env, const char *const *name, size_t n_rivals,
+											UimlJudgement *judgement);
+extern UimlStatus uiml_judgement_add_sampled(const UimlEnv *env, size_t negatives, UimlJudgement *judgement);
+
+/* A copy of its own, without rivals and sampled figures; statuses as uiml_judgement_create. */
 extern UimlStatus uiml_judgement_copy(const UimlEnv *env, const UimlJudgement *from, UimlJudgement *to);
 
 extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
@@ -77,7 +107,10 @@ extern void uiml_judgement_free(const UimlEnv *env, UimlJudgement *judgement);
 /* Bytes of a judgement. */
 extern double uiml_judgement_memory(double n_users, size_t n_k);
 
-/* A judgement as rows, for tables: one per list and total figure and k, one per user figure. */
+/*
+ * A judgement as rows, for tables: one per list and total figure and k, one per user figure, one per rival
+ * and one per sampled figure and k.
+ */
 typedef struct UimlFigure
 {
 	const char *metric; /* static */
@@ -85,9 +118,10 @@ typedef struct UimlFigure
 	double value;
 	double low; /* 95 % bootstrap interval by user; NaN for totals, which are no means */
 	double high;
-	const char *baseline; /* static: "popularity" or "prior" */
+	const char *baseline; /* static: "popularity", "prior" or a rival's name */
 	double baseline_value;
-	size_t users; /* with the quantity */
+	size_t users;     /* with the quantity */
+	size_t negatives; /* sampled ones; 0: of the full ranking */
 } UimlFigure;
 
 /* How many figures uiml_judgement_figures writes. */
@@ -117,7 +151,7 @@ typedef struct UimlDifference
 
 /*
  * uiml_judgement_compare
- *		The paired differences b - a of uiml_judgement_n_figures(a) figures.
+ *		The paired differences b - a of uiml_judgement_n_figures(a) figures, neither having rivals or sampled ones.
  *
  * a, b:	judgements of the same users in the same order, at the same cut-offs
  *

@@ -9,13 +9,17 @@
  * Users come in batches; a batch is cut into pieces of a few users, which threads may share.  A piece writes
  * the values of its own users and their lists; how often each item is listed is counted afterwards, in the
  * order of users, so nothing depends on threads.
+ *
+ * What is expected of the users of a batch is asked for before it is cut into pieces.
  */
-#include "core/model_score.h"
+#include "core/model_judge.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "core/blend.h"
+#include "core/model_score.h"
+#include "core/sampled.h"
 #include "core/topk.h"
 
 /* Users of a piece: item vectors are still read from memory once for several of them. */
@@ -41,19 +45,23 @@ typedef struct Bench
 	double *sum;       /* d: of a list's directions */
 	float *mass;       /* 2 k: interests seen and hidden */
 	double *share;     /* n_interests */
+	uint32_t *other;   /* n_items: what the user has nothing of; NULL without sampled negatives */
+	uint32_t *draw;    /* negatives: which of them were drawn */
 } Bench;
 
 typedef struct Judging
 {
 	const UimlModel *model;
 	const UimlHoldout *holdout;
+	const UimlJudgeParams *params;
 	UimlJudgement *judgement;
 	size_t longest;     /* the largest k, at most n_items */
 	size_t most_hidden; /* items of one user */
 	float rarest;       /* lowest popularity above 0: what an item nobody knows counts as */
 	size_t first;       /* user of the holdout that the batch begins with */
 	UimlBatch batch;
-	size_t n_benches; /* one per piece */
+	UimlExpectation *expected; /* batch */
+	size_t n_benches;          /* one per piece */
 	Bench *bench;
 	uint32_t *top[N_SIDES];    /* batch x longest */
 	size_t *n_top[N_SIDES];    /* batch: lengths of these lists */
@@ -74,8 +82,17 @@ judging_free(const UimlEnv *env, Judging *g)
 		uiml_free(env, g->bench[i].sum);
 		uiml_free(env, g->bench[i].mass);
 		uiml_free(env, g->bench[i].share);
+		uiml_free(env, g->bench[i].other);
+		uiml_free(env, g->bench[i].draw);
 	}
 	uiml_free(env, g->bench);
+	for (size_t b = 0; g->expected != NULL && b < g->batch.most; b++)
+	{
+		uiml_free(env, g->expected[b].popularity);
+		uiml_free(env, g->expected[b].prior);
+		uiml_free(env, g->expected[b].rival);
+	}
+	uiml_free(env, g->expected);
 	for (int side = 0; side < N_SIDES; side++)
 	{
 		uiml_free(env, g->top[side]);
@@ -99,9 +116,40 @@ bench_create(const UimlEnv *env, const Judging *g, Bench *b)
 	b->sum = uiml_alloc(env, model->dims, sizeof(double));
 	b->mass = uiml_alloc(env, 2 * model->n_interests, sizeof(float));
 	b->share = uiml_alloc(env, model->n_interests, sizeof(double));
+	if (g->params->negatives > 0)
+	{
+		b->other = uiml_alloc(env, model->n_items, sizeof(uint32_t));
+		b->draw = uiml_alloc(env, g->params->negatives, sizeof(uint32_t));
+		if (b->other == NULL || b->draw == NULL)
+			return UIML_ENOMEM;
+	}
 	if (b->score == NULL || b->relevant == NULL || b->hit == NULL || b->novelty == NULL ||
 		b->positive == NULL || b->direction == NULL || b->sum == NULL || b->mass == NULL || b->share == NULL)
 		return UIML_ENOMEM;
+	return UIML_OK;
+}
+
+/* Room for what is expected of each user of a batch. */
+static UimlStatus
+expectations_create(const UimlEnv *env, Judging *g)
+{
+	const UimlModel *model = g->model;
+
+	if (g->params->expect == NULL)
+		return UIML_OK;
+	g->expected = uiml_alloc0(env, g->batch.most, sizeof(UimlExpectation));
+	if (g->expected == NULL)
+		return UIML_ENOMEM;
+	for (size_t b = 0; b < g->batch.most; b++)
+	{
+		UimlExpectation *of = &g->expected[b];
+
+		of->popularity = uiml_alloc(env, model->n_items, sizeof(float));
+		of->prior = uiml_alloc(env, model->n_interests, sizeof(float));
+		of->rival = uiml_alloc(env, g->params->n_rivals, model->n_interests * sizeof(float));
+		if (of->popularity == NULL || of->prior == NULL || of->rival == NULL)
+			return UIML_ENOMEM;
+	}
 	return UIML_OK;
 }
 
@@ -149,6 +197,8 @@ judging_create(const UimlEnv *env, Judging *g)
 		return UIML_ENOMEM;
 	for (size_t i = 0; status == UIML_OK && i < g->n_benches; i++)
 		status = bench_create(env, g, &g->bench[i]);
+	if (status == UIML_OK)
+		status = expectations_create(env, g);
 	return status;
 }
 
@@ -236,11 +286,30 @@ judge_ranking(const Judging *g, Bench *b, const float *score, size_t n_relevant,
 	value[uiml_judgement_user_row(j, UIML_AUC) * j->n_users] = judge_auc(b, score, g->model->n_items);
 }
 
+/* Ranks the hidden items of user u among sampled ones; score is -INFINITY for what he was seen to do. */
+static void
+judge_sampled(const Judging *g, Bench *b, const float *score, const float *popular, size_t u)
+{
+	const UimlInteractions *hidden = &g->holdout->hidden;
+	UimlSampledUser user = {.user = u,
+							.hidden = hidden->item + hidden->row_start[u],
+							.n_hidden = hidden->row_start[u + 1] - hidden->row_start[u],
+							.other = b->other,
+							.score = score,
+							.baseline = popular};
+
+	for (size_t i = 0; i < g->model->n_items; i++)
+		if (g->model->popularity[i] > 0 && !b->relevant[i] && score[i] != -INFINITY)
+			b->other[user.n_other++] = (uint32_t) i;
+	uiml_sampled_judge(g->judgement, &user, g->params->seed, b->draw);
+}
+
 /* Ranks what a user of the batch has not seen, by expected share and by popularity. */
 static void
 judge_items(const Judging *g, Bench *b, size_t in_batch)
 {
 	const UimlModel *model = g->model;
+	const UimlExpectation *expected = g->expected != NULL ? &g->expected[in_batch] : NULL;
 	const UimlInteractions *seen = &g->holdout->seen;
 	const UimlInteractions *hidden = &g->holdout->hidden;
 	size_t u = g->first + in_batch;
@@ -252,7 +321,8 @@ judge_items(const Judging *g, Bench *b, size_t in_batch)
 		return;
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 1;
-	uiml_item_shares(score, model->n_items, model->popularity, g->batch.total[in_batch], model->item_alpha,
+	uiml_item_shares(score, model->n_items, expected != NULL ? expected->popularity : model->popularity,
+					 g->batch.total[in_batch], expected != NULL ? expected->item_alpha : model->item_alpha,
 					 model->temperature, NULL);
 	judge_ranking(g, b, score, n_hidden, in_batch, MODEL);
 
@@ -260,36 +330,60 @@ judge_items(const Judging *g, Bench *b, size_t in_batch)
 	for (size_t e = seen->row_start[u]; e < uiml_items_end(seen, u); e++)
 		b->score[seen->item[e]] = -INFINITY;
 	judge_ranking(g, b, b->score, n_hidden, in_batch, BASELINE);
+	if (g->params->negatives > 0)
+		judge_sampled(g, b, score, b->score, u);
 	for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
 		b->relevant[hidden->item[e]] = 0;
 }
 
 /* --- one user's interests ------------------------------------------------------------------------------- */
 
-/* Log-loss and accuracy of a distribution over interests, against hidden masses that sum to total. */
+/* Nats per hidden mass of a distribution over interests, against hidden masses that sum to total. */
+static double
+log_loss(const double *share, const float *held, size_t k, double total)
+{
+	double loss = 0;
+
+	for (size_t i = 0; i < k; i++)
+		if (held[i] > 0)
+			loss -= held[i] * log(share[i] > 1e-12 ? share[i] : 1e-12);
+	return loss / total;
+}
+
+/* Log-loss and accuracy of a distribution. */
 static void
 judge_shares(const UimlJudgement *j, const double *share, const float *held, size_t k, double total,
 			 double *value)
 {
 	size_t first = 0;
-	double loss = 0;
 
 	for (size_t i = 0; i < k; i++)
-	{
 		first = share[i] > share[first] ? i : first;
-		if (held[i] > 0)
-			loss -= held[i] * log(share[i] > 1e-12 ? share[i] : 1e-12);
-	}
-	value[uiml_judgement_user_row(j, UIML_LOGLOSS) * j->n_users] = loss / total;
+	value[uiml_judgement_user_row(j, UIML_LOGLOSS) * j->n_users] = log_loss(share, held, k, total);
 	value[uiml_judgement_user_row(j, UIML_ACCURACY) * j->n_users] = held[first] / total;
 }
 
+/* Log-losses of the rivals' distributions for user u. */
 static void
-judge_interests(const Judging *g, Bench *b, size_t u)
+judge_rivals(const Judging *g, Bench *b, const UimlExpectation *expected, double total, size_t u)
+{
+	size_t k = g->model->n_interests;
+
+	for (size_t i = 0; i < g->params->n_rivals; i++)
+	{
+		uiml_blend(b->mass, expected->rival + i * k, k, expected->rival_alpha[i], b->share);
+		g->judgement->rival_loss[i * g->judgement->n_users + u] = log_loss(b->share, b->mass + k, k, total);
+	}
+}
+
+static void
+judge_interests(const Judging *g, Bench *b, size_t in_batch)
 {
 	const UimlModel *model = g->model;
 	const UimlInteractions *seen = &g->holdout->seen;
 	const UimlInteractions *hidden = &g->holdout->hidden;
+	const UimlExpectation *expected = g->expected != NULL ? &g->expected[in_batch] : NULL;
+	size_t u = g->first + in_batch;
 	size_t k = model->n_interests;
 	float *held = b->mass + k;
 	double total = 0;
@@ -302,8 +396,11 @@ judge_interests(const Judging *g, Bench *b, size_t u)
 		total += held[i];
 	if (!(total > 0))
 		return;
-	uiml_blend(b->mass, model->prior, k, model->alpha, b->share);
+	uiml_blend(b->mass, expected != NULL ? expected->prior : model->prior, k,
+			   expected != NULL ? expected->alpha : model->alpha, b->share);
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, MODEL, u));
+	if (expected != NULL)
+		judge_rivals(g, b, expected, total, u);
 	for (size_t i = 0; i < k; i++)
 		b->share[i] = model->prior[i];
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, BASELINE, u));
@@ -324,7 +421,7 @@ judge_piece(void *arg, size_t piece)
 	for (size_t b = from; b < to; b++)
 	{
 		judge_items(g, &g->bench[piece], b);
-		judge_interests(g, &g->bench[piece], g->first + b);
+		judge_interests(g, &g->bench[piece], b);
 	}
 }
 
@@ -338,17 +435,47 @@ count_lists(Judging *g, Side side)
 				g->listed[side][i * g->model->n_items + g->top[side][b * g->longest + r]]++;
 }
 
+/* What is expected of the users of the batch. */
+static UimlStatus
+expect_batch(const UimlEnv *env, const Judging *g)
+{
+	const UimlModel *model = g->model;
+	const UimlJudgeParams *params = g->params;
+	UimlStatus status = UIML_OK;
+
+	for (size_t b = 0; g->expected != NULL && status == UIML_OK && b < g->batch.n; b++)
+	{
+		UimlExpectation *of = &g->expected[b];
+
+		memcpy(of->popularity, model->popularity, model->n_items * sizeof(float));
+		memcpy(of->prior, model->prior, model->n_interests * sizeof(float));
+		memset(of->rival, 0, params->n_rivals * model->n_interests * sizeof(float));
+		of->item_alpha = model->item_alpha;
+		of->alpha = model->alpha;
+		for (size_t i = 0; i < params->n_rivals; i++)
+			of->rival_alpha[i] = model->alpha;
+		status = params->expect(params->ctx, env, g->first + b, of);
+	}
+	return status;
+}
+
 /* Judges the batch of n users that begins with first. */
-static void
+static UimlStatus
 judge_batch(const UimlEnv *env, Judging *g, size_t first, size_t n)
 {
+	UimlStatus status;
+
 	g->first = first;
 	g->batch.n = n;
 	for (size_t b = 0; b < n; b++)
 		g->batch.user[b] = (uint32_t) (first + b);
+	status = expect_batch(env, g);
+	if (status != UIML_OK)
+		return status;
 	uiml_parallel(env, (n + PIECE_USERS - 1) / PIECE_USERS, judge_piece, g);
 	count_lists(g, MODEL);
 	count_lists(g, BASELINE);
+	return uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
 }
 
 /* Coverage and Gini coefficient of one side at each k, from how often each item is listed. */
@@ -377,22 +504,36 @@ judge_totals(const UimlEnv *env, const Judging *g, Side side)
 	return status;
 }
 
+/* Room for values, and which of them there are. */
+static UimlStatus
+open_judgement(const UimlEnv *env, size_t n_users, const UimlJudgeParams *params, UimlJudgement *judgement)
+{
+	UimlStatus status = uiml_judgement_create(env, n_users, params->k, params->n_k, judgement);
+
+	if (status == UIML_OK && params->expect != NULL && params->n_rivals > 0)
+		status = uiml_judgement_add_rivals(env, params->rival, params->n_rivals, judgement);
+	if (status == UIML_OK && params->negatives > 0)
+		status = uiml_judgement_add_sampled(env, params->negatives, judgement);
+	return status;
+}
+
 UimlStatus
-uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout, const size_t *k,
-				 size_t n_k, UimlJudgement *judgement)
+uiml_model_judge_expected(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout,
+						  const UimlJudgeParams *params, UimlJudgement *judgement)
 {
 	size_t n_users = holdout->seen.n_users;
-	Judging g = {.model = model, .holdout = holdout, .judgement = judgement};
-	UimlStatus status = uiml_judgement_create(env, n_users, k, n_k, judgement);
+	Judging g = {.model = model, .holdout = holdout, .params = params, .judgement = judgement};
+	UimlStatus status = open_judgement(env, n_users, params, judgement);
 
 	if (status == UIML_OK)
 		status = judging_create(env, &g);
 	for (size_t u = 0; status == UIML_OK && u < n_users; u += g.batch.most)
 	{
 		uiml_progress(env, "judging", (double) u, (double) n_users);
-		judge_batch(env, &g, u, n_users - u < g.batch.most ? n_users - u : g.batch.most);
-		status = uiml_interrupted(env) ? UIML_EINTERRUPTED : UIML_OK;
+		status = judge_batch(env, &g, u, n_users - u < g.batch.most ? n_users - u : g.batch.most);
 	}
+	if (status == UIML_OK && params->negatives > 0)
+		uiml_sampled_weigh(judgement, holdout->hidden.row_start);
 	for (int side = 0; status == UIML_OK && side < N_SIDES; side++)
 		status = judge_totals(env, &g, (Side) side);
 	uiml_progress(env, "judging", (double) n_users, (double) n_users);
@@ -400,4 +541,13 @@ uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *
 	if (status != UIML_OK)
 		uiml_judgement_free(env, judgement);
 	return status;
+}
+
+UimlStatus
+uiml_model_judge(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout, const size_t *k,
+				 size_t n_k, UimlJudgement *judgement)
+{
+	UimlJudgeParams params = {.k = k, .n_k = n_k};
+
+	return uiml_model_judge_expected(env, model, holdout, &params, judgement);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/model.h"
+#include "core/model_judge.h"
 #include "core/rng.h"
 #include "testenv.h"
 
@@ -313,12 +313,26 @@ compared(void **state)
 }
 
 static UimlStatus
+know_nothing(void *ctx, const UimlEnv *env, size_t user, UimlExpectation *of)
+{
+	(void) ctx;
+	(void) env;
+	(void) user;
+	(void) of;
+	return UIML_OK;
+}
+
+static const char *const rivals[] = {"one", "other"};
+
+static UimlStatus
 judge_and_compare(const UimlEnv *env, const World *world)
 {
 	UimlJudgement judgement;
-	UimlFigure figure[32];
+	UimlFigure figure[40];
 	UimlDifference difference[32];
-	UimlStatus status = uiml_model_judge(env, &world->model, &world->holdout, cut_off, 2, &judgement);
+	UimlJudgeParams params = {
+		.k = cut_off, .n_k = 2, .expect = know_nothing, .n_rivals = 2, .rival = rivals, .negatives = 3};
+	UimlStatus status = uiml_model_judge_expected(env, &world->model, &world->holdout, &params, &judgement);
 
 	if (status == UIML_OK)
 		status = uiml_judgement_figures(env, &judgement, 0, figure);
@@ -359,14 +373,106 @@ fails_cleanly(void **state)
 	}
 }
 
+/* The first user is known from elsewhere: any item alike, little of interest 1. */
+static UimlStatus
+know_first(void *ctx, const UimlEnv *env, size_t user, UimlExpectation *of)
+{
+	(void) env;
+	if (*(bool *) ctx)
+		return UIML_EINVALID;
+	assert_true(of->alpha == 1 && of->prior[0] == .5F && of->rival[1] == 0 && of->rival_alpha[1] == 1);
+	if (user != 0)
+		return UIML_OK;
+	for (size_t i = 0; i < 4; i++)
+		of->popularity[i] = .25F;
+	of->item_alpha = 1e30;
+	of->prior[0] = .9F;
+	of->prior[1] = .1F;
+	of->alpha = 3;
+	of->rival[0] = .25F;
+	of->rival[1] = .75F;
+	of->rival[2] = of->rival[3] = .5F;
+	of->rival_alpha[1] = 2;
+	return UIML_OK;
+}
+
+/*
+ * Of two negatives that score like the hidden item, both stand half before it: it is second.  By popularity
+ * it is first.
+ */
+static void
+expected(void **state)
+{
+	static const struct
+	{
+		const char *metric, *baseline;
+		size_t k, negatives;
+		double value, baseline_value;
+	} wanted[] = {
+		{"recall", "popularity", 1, 0, 0, 1},
+		{"recall", "popularity", 2, 0, 1, 1},
+		{"logloss", "prior", 0, 0, 2.590267165445, .6931471805599453},  /* ln (4 / .3) and ln 2 */
+		{"logloss", "one", 0, 0, 2.590267165445, .9808292530117262},    /* ln (2 / .75) */
+		{"logloss", "other", 0, 0, 2.590267165445, 1.0986122886681098}, /* ln 3 */
+		{"hr", "popularity", 1, 2, 0, 1},
+		{"hr", "popularity", 2, 2, 1, 1},
+		{"ndcg", "popularity", 2, 2, .6309297535714574, 1},
+		{"mrr", "popularity", 0, 2, .5, 1},
+	};
+	UimlEnv env = test_env_counting();
+	UimlFigure figure[40];
+	UimlJudgement judgement;
+	Small small;
+	bool fails = false;
+	UimlJudgeParams params = {.k = cut_off,
+							  .n_k = 2,
+							  .expect = know_first,
+							  .ctx = &fails,
+							  .n_rivals = 2,
+							  .rival = rivals,
+							  .negatives = 2};
+	size_t n;
+
+	(void) state;
+	small_build(&small);
+	assert_int_equal(uiml_model_judge_expected(&env, &small.model, &small.holdout, &params, &judgement),
+					 UIML_OK);
+	n = uiml_judgement_n_figures(&judgement);
+	assert_int_equal(n, 2 * 8 + 4 + 3 + 2 + 5);
+	assert_int_equal(uiml_judgement_figures(&env, &judgement, 1, figure), UIML_OK);
+	for (size_t w = 0; w < sizeof(wanted) / sizeof(*wanted); w++)
+	{
+		size_t found = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(figure[i].metric, wanted[w].metric) == 0 && figure[i].k == wanted[w].k &&
+				figure[i].negatives == wanted[w].negatives &&
+				strcmp(figure[i].baseline, wanted[w].baseline) == 0)
+			{
+				assert_near(figure[i].value, wanted[w].value, 1e-6);
+				assert_near(figure[i].baseline_value, wanted[w].baseline_value, 1e-6);
+				assert_int_equal(figure[i].users, 1);
+				found++;
+			}
+		assert_int_equal(found, 1);
+	}
+	uiml_judgement_free(&env, &judgement);
+	fails = true;
+	assert_int_equal(uiml_model_judge_expected(&env, &small.model, &small.holdout, &params, &judgement),
+					 UIML_EINVALID);
+	params.expect = NULL;
+	params.n_k = 0;
+	assert_int_equal(uiml_model_judge_expected(&env, &small.model, &small.holdout, &params, &judgement),
+					 UIML_EINVALID);
+	assert_int_equal(test_env_live(), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_hand),
-		cmocka_unit_test(order_is_nothing),
-		cmocka_unit_test(compared),
-		cmocka_unit_test(fails_cleanly),
+		cmocka_unit_test(by_hand),  cmocka_unit_test(order_is_nothing), cmocka_unit_test(compared),
+		cmocka_unit_test(expected), cmocka_unit_test(fails_cleanly),
 	};
 
 	return cmocka_run_group_tests_name("judgement", tests, NULL, NULL);
