@@ -154,7 +154,7 @@ uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams
 		*model = (UimlModel){0};
 	if (status == UIML_OK && trial->refit != NULL)
 		status = refit(env, trial->refit, trial->refit_rows, params, &fitted);
-	if (status == UIML_OK)
+	if (status == UIML_OK && trial->judging != NULL)
 		status = uiml_model_judge(env, &fitted, trial->judging, k, n_k, judgement);
 	if (status == UIML_OK && model != NULL)
 		*model = fitted;

@@ -44,12 +44,13 @@ typedef struct UimlTrial
 	const UimlHoldout *tuning;
 	const UimlRows *refit; /* NULL: the tuned model itself is judged */
 	const uint8_t *refit_rows;
-	const UimlHoldout *judging;
+	const UimlHoldout *judging; /* NULL: nobody judges */
 } UimlTrial;
 
 /*
  * uiml_trial_run
- *		Fit on trial->fit, tune, fit on trial->refit with the chosen settings, judge.
+ *		Fit on trial->fit, tune, fit on trial->refit with the chosen settings, judge.  Without judging,
+ *		judgement is empty and k may be NULL.
  *
  * tuning may be NULL: the neutral settings are used.  model (may be NULL) receives what was judged.
  */

@@ -111,12 +111,21 @@ uiml_split_fit_rows(const uint8_t *role, size_t n_users, uint8_t *flag)
 		flag[u] = role[u] == UIML_FIT;
 }
 
+/* How much of a user stays seen: a share of his items and all texts, or so many items and nothing else. */
+typedef struct Share
+{
+	double fold_in; /* 0: observed counts */
+	size_t observed;
+} Share;
+
 /* How many of n items are hidden. The small addend keeps .2 * 10 at 2 whatever 1 - fold_in rounds to. */
 static size_t
-hidden_count(size_t n, double fold_in)
+hidden_count(size_t n, const Share *share)
 {
-	size_t hidden = (size_t) floor((1 - fold_in) * (double) n + 1e-9);
+	size_t hidden = (size_t) floor((1 - share->fold_in) * (double) n + 1e-9);
 
+	if (share->fold_in == 0)
+		return n > share->observed ? n - share->observed : 0;
 	if (n < 2)
 		return 0;
 	if (hidden >= n)
@@ -195,10 +204,10 @@ close_holdout(const UimlEnv *env, UimlStatus status, UimlHoldout *out, uint32_t 
 
 /* Flags the hidden ones among the n items of a user; ticket has room for n. */
 static void
-choose_hidden(const UimlSplitKeys *keys, const uint32_t *item, size_t n, uint64_t user_hash, double fold_in,
-			  Ticket *ticket, uint8_t *hidden)
+choose_hidden(const UimlSplitKeys *keys, const uint32_t *item, size_t n, uint64_t user_hash,
+			  const Share *share, Ticket *ticket, uint8_t *hidden)
 {
-	size_t wanted = hidden_count(n, fold_in);
+	size_t wanted = hidden_count(n, share);
 
 	for (size_t i = 0; i < n; i++)
 	{
@@ -220,7 +229,7 @@ put_entry(UimlInteractions *part, size_t at, const UimlInteractions *x, size_t e
 }
 
 static void
-copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint64_t user_hash, double fold_in,
+copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint64_t user_hash, const Share *share,
 		   Ticket *ticket, uint8_t *flag, UimlHoldout *out, size_t h)
 {
 	size_t first = x->row_start[h];
@@ -228,7 +237,7 @@ copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint64_t user_h
 	size_t seen_at = out->seen.row_start[h];
 	size_t hidden_at = out->hidden.row_start[h];
 
-	choose_hidden(keys, x->item + first, n, user_hash, fold_in, ticket, flag);
+	choose_hidden(keys, x->item + first, n, user_hash, share, ticket, flag);
 	for (size_t i = 0; i < n; i++)
 	{
 		if (flag[i])
@@ -236,13 +245,13 @@ copy_items(const UimlSplitKeys *keys, const UimlInteractions *x, uint64_t user_h
 		else
 			put_entry(&out->seen, seen_at++, x, first + i, false);
 	}
-	for (size_t e = first + n; e < x->row_start[h + 1]; e++)
+	for (size_t e = first + n; share->fold_in > 0 && e < x->row_start[h + 1]; e++)
 		put_entry(&out->seen, seen_at++, x, e, false);
 }
 
-UimlStatus
-uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys, const uint8_t *role,
-				 UimlRole which, double fold_in, UimlHoldout *out, uint32_t **user)
+static UimlStatus
+split_rows(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys, const uint8_t *role,
+		   UimlRole which, const Share *share, UimlHoldout *out, uint32_t **user)
 {
 	UimlInteractions x = {0};
 	size_t n = count_role(role, rows->n_users, which);
@@ -253,8 +262,6 @@ uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *
 	UimlStatus status;
 
 	*out = (UimlHoldout){0};
-	if (!(fold_in > 0 && fold_in < 1))
-		return UIML_EINVALID;
 	status = rows->select(rows->ctx, env, role, which, &x);
 	if (status == UIML_OK)
 		status = open_holdout(env, n, &x, out, &list);
@@ -264,9 +271,10 @@ uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *
 		for (size_t h = 0; h < n; h++)
 		{
 			size_t items = uiml_items_end(&x, h) - x.row_start[h];
-			size_t hidden = hidden_count(items, fold_in);
+			size_t hidden = hidden_count(items, share);
 
-			out->seen.row_start[h + 1] = x.row_start[h + 1] - x.row_start[h] - hidden;
+			out->seen.row_start[h + 1] =
+				(share->fold_in > 0 ? x.row_start[h + 1] - x.row_start[h] : items) - hidden;
 			out->hidden.row_start[h + 1] = hidden;
 			longest = items > longest ? items : longest;
 		}
@@ -281,12 +289,33 @@ uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *
 		if (uiml_interrupted(env))
 			status = UIML_EINTERRUPTED;
 		else
-			copy_items(keys, &x, keys->user_hash[list[h]], fold_in, ticket, flag, out, h);
+			copy_items(keys, &x, keys->user_hash[list[h]], share, ticket, flag, out, h);
 	}
 	uiml_free(env, ticket);
 	uiml_free(env, flag);
 	uiml_interactions_free(env, &x);
 	return close_holdout(env, status, out, list, user);
+}
+
+UimlStatus
+uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys, const uint8_t *role,
+				 UimlRole which, double fold_in, UimlHoldout *out, uint32_t **user)
+{
+	Share share = {.fold_in = fold_in};
+
+	*out = (UimlHoldout){0};
+	if (!(fold_in > 0 && fold_in < 1))
+		return UIML_EINVALID;
+	return split_rows(env, rows, keys, role, which, &share, out, user);
+}
+
+UimlStatus
+uiml_split_observed(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys, const uint8_t *role,
+					UimlRole which, size_t observed, UimlHoldout *out, uint32_t **user)
+{
+	Share share = {.observed = observed};
+
+	return split_rows(env, rows, keys, role, which, &share, out, user);
 }
 
 /* Counts (hidden is NULL) or copies the items of after that are not in before; both ascend. */

@@ -9,7 +9,8 @@
  *			next n_tune tune, the rest is fitted on
  *	items	of a held-out user in the order of their hash under the user's hash as seed; the first
  *			floor((1 - fold_in) * items) are hidden, at least one; users with fewer than two items hide
- *			nothing; texts are never hidden
+ *			nothing; texts are never hidden.  Where a number of items is to be observed instead of a share,
+ *			these are the last ones in that order, and texts are left out
  */
 #ifndef UIML_SPLIT_H
 #define UIML_SPLIT_H
@@ -62,6 +63,15 @@ extern void uiml_split_fit_rows(const uint8_t *role, size_t n_users, uint8_t *fl
 extern UimlStatus uiml_split_items(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys,
 								   const uint8_t *role, UimlRole which, double fold_in, UimlHoldout *out,
 								   uint32_t **user);
+
+/*
+ * uiml_split_observed
+ *		As uiml_split_items, but so many items of each user stay seen, none of his texts does, and all other
+ *		items are hidden.
+ */
+extern UimlStatus uiml_split_observed(const UimlEnv *env, const UimlRows *rows, const UimlSplitKeys *keys,
+									  const uint8_t *role, UimlRole which, size_t observed, UimlHoldout *out,
+									  uint32_t **user);
 
 /*
  * uiml_split_time

@@ -204,6 +204,39 @@ test_texts(void **state)
 	assert_true(flag[0] && !flag[1]);
 }
 
+/* So many items stay seen, whoever has more hides the others, and texts are left out. */
+static void
+test_observed(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	size_t row_start[] = {0, 4, 5};
+	uint32_t item[] = {0, 2, 5, 6, 1};
+	UimlInteractions some = {2, 5, 3, 5, row_start, item, strength, mass, NULL};
+	UimlRows rows = uiml_rows_in_memory(&some);
+	uint64_t hash[2] = {0};
+	UimlSplitKeys keys = {hash, highest_first, NULL};
+	const uint8_t role[] = {1, 1};
+	UimlHoldout holdout;
+
+	(void) state;
+	for (size_t observed = 0; observed < 4; observed++)
+	{
+		size_t seen = (observed < 2 ? observed : 2) + (observed < 1 ? observed : 1);
+
+		assert_int_equal(uiml_split_observed(&env, &rows, &keys, role, UIML_JUDGE, observed, &holdout, NULL),
+						 UIML_OK);
+		assert_int_equal(holdout.seen.n_entries, seen);
+		assert_int_equal(holdout.hidden.n_entries, 3 - seen);
+		if (observed == 1)
+		{
+			assert_int_equal(holdout.seen.item[0], 0);
+			assert_int_equal(holdout.hidden.item[0], 2);
+			assert_int_equal(holdout.seen.item[1], 1);
+		}
+		uiml_holdout_free(&env, &holdout);
+	}
+}
+
 static UimlStatus
 split_all(const UimlEnv *env)
 {
@@ -255,8 +288,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles), cmocka_unit_test(test_many_roles), cmocka_unit_test(test_items),
-		cmocka_unit_test(test_time),  cmocka_unit_test(test_texts),      cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_roles),    cmocka_unit_test(test_many_roles), cmocka_unit_test(test_items),
+		cmocka_unit_test(test_time),     cmocka_unit_test(test_texts),      cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);
