@@ -263,6 +263,7 @@ move(Search *search)
 static UimlStatus
 descend(Search *search, LinePoint here)
 {
+	const UimlLbfgsParams *params = search->params;
 	UimlLbfgsResult *result = search->result;
 	UimlStatus status = UIML_OK;
 
@@ -273,8 +274,8 @@ descend(Search *search, LinePoint here)
 
 		result->value = here.value;
 		result->norm = sqrt(scaled_square(search, search->gradient));
-		result->converged = result->norm <= search->params->tolerance * result->first;
-		if (result->converged || result->evaluations >= search->params->most)
+		result->converged = result->norm <= fmax(params->tolerance * result->first, params->enough);
+		if (result->converged || result->evaluations >= params->most)
 			break;
 		turn(search);
 		here.step = 0;
@@ -331,7 +332,7 @@ uiml_lbfgs(const UimlEnv *env, UimlGradientFn f, void *ctx, size_t n, const Uiml
 	UimlStatus status = UIML_ENOMEM;
 
 	*result = (UimlLbfgsResult){0};
-	if (n == 0 || !(params->tolerance >= 0) || params->most == 0)
+	if (n == 0 || !(params->tolerance >= 0) || !(params->enough >= 0) || params->most == 0)
 		return UIML_EINVALID;
 	room = n <= SIZE_MAX / (2 * HISTORY + 4) ? uiml_alloc(env, n * (2 * HISTORY + 4), sizeof(double)) : NULL;
 	if (room != NULL)

@@ -16,6 +16,7 @@ typedef UimlStatus (*UimlGradientFn)(void *ctx, const double *x, double *value, 
 typedef struct UimlLbfgsParams
 {
 	double tolerance;    /* of the gradient's norm, relative to that at the start, >= 0 */
+	double enough;       /* a norm that is small whatever that at the start was, >= 0 */
 	size_t most;         /* evaluations of the function, >= 1 */
 	const double *scale; /* n, > 0: a guess of the inverse of the Hessian's diagonal; NULL: unknown */
 } UimlLbfgsParams;
@@ -27,7 +28,7 @@ typedef struct UimlLbfgsResult
 	double norm;  /* and at the end */
 	size_t evaluations;
 	size_t iterations;
-	bool converged; /* within tolerance, or no step can be told from rounding */
+	bool converged; /* within either tolerance, or no step can be told from rounding */
 } UimlLbfgsResult;
 
 extern UimlLbfgsParams uiml_lbfgs_defaults(void);
@@ -36,8 +37,8 @@ extern UimlLbfgsParams uiml_lbfgs_defaults(void);
  * uiml_lbfgs
  *		Walks downhill from x (n), which receives the lowest point seen.
  *
- * Norms are Euclidean, in the variables divided by the roots of scale where that is given.  No memory is
- * taken after the start: 24 n doubles.  Returns UIML_OK, also where params->most evaluations did not suffice;
+ * Norms are Euclidean, in the variables divided by the roots of scale where that is given: half the square is
+ * then about the decrease that is left.  No memory is taken after the start: 24 n doubles.  Returns UIML_OK, also where params->most evaluations did not suffice;
  * UIML_ENOTFINITE where the value or the gradient at the start is not finite; UIML_EINVALID; UIML_ENOMEM;
  * UIML_EINTERRUPTED, asked before each evaluation; what the function returned.
  */
