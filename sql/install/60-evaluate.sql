@@ -55,8 +55,8 @@ CREATE FUNCTION uiml_calibration(
 	RETURNS TABLE (
 		bin integer, low double precision, high double precision, pairs bigint, predicted double precision,
 		observed double precision, observed_low double precision, observed_high double precision, error double precision,
-		covered double precision)
+		covered double precision, expected double precision)
 	AS 'MODULE_PATHNAME', 'uiml_calibration'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 11 COST 100000;
 COMMENT ON FUNCTION uiml_calibration(text, integer, text, double precision, integer, bigint, integer, integer, interval, text) IS
-	'Trains a domain anew on a part of its events and tells whether the interest shares it predicts for the rest come true; stores nothing. Pairs of a test user and an interest are put into bins of equal width by the predicted share; the other arguments as in uiml_evaluate. Returns for each bin its bounds, the number of pairs, the mean predicted share, the mean share of the hidden events with its 95 % bootstrap interval by user, the difference of the two means, and how often the 90 % interval of the prediction held the observed share; in the last row, whose bin is NULL, all pairs: error is the expected calibration error';
+	'Trains a domain anew on a part of its events and tells whether the interest shares it predicts for the rest come true; stores nothing. Pairs of a test user and an interest are put into bins of equal width by the predicted share; the other arguments as in uiml_evaluate. Returns for each bin its bounds, the number of pairs, the mean predicted share, the mean share of the hidden events with its 95 % bootstrap interval by user, the difference of the two means, and how often the 90 % interval of the prediction held the observed share and how often it was expected to, shares coming in steps of one event; in the last row, whose bin is NULL, all pairs: error is the expected calibration error';

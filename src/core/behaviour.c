@@ -87,7 +87,7 @@ fit_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const U
 /* Space, interests and tuned parameters from what may be known while tuning. */
 static UimlStatus
 fit_and_tune(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
-			 const UimlHoldout *tuning, UimlModel *model)
+			 const UimlHoldout *tuning, const UimlHoldout *newest, UimlModel *model)
 {
 	UimlModelParams p = *params;
 	UimlStatus status = fit_space(env, rows, used, params, tuning, model);
@@ -97,6 +97,8 @@ fit_and_tune(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, cons
 		status = uiml_model_fit_interests(env, rows, used, &p, model);
 	if (status == UIML_OK && tuning != NULL)
 		status = uiml_model_tune(env, model, tuning);
+	if (status == UIML_OK && tuning != NULL)
+		status = uiml_model_tune_intervals(env, model, newest != NULL ? newest : tuning);
 	if (status != UIML_OK)
 		uiml_model_free(env, model);
 	return status;
@@ -113,7 +115,9 @@ refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlM
 	UimlModel old = {.alpha = model->alpha,
 					 .item_alpha = model->item_alpha,
 					 .text_weight = model->text_weight,
-					 .temperature = model->temperature};
+					 .temperature = model->temperature,
+					 .event_mass = model->event_mass,
+					 .dispersion = model->dispersion};
 	UimlStatus status;
 
 	p.dims = model->dims;
@@ -138,6 +142,8 @@ refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlM
 	fresh.item_alpha = old.item_alpha;
 	fresh.text_weight = fresh.n_texts > 0 ? old.text_weight : 0;
 	fresh.temperature = old.temperature;
+	fresh.event_mass = old.event_mass;
+	fresh.dispersion = old.dispersion;
 	*model = fresh;
 	return UIML_OK;
 }
@@ -147,7 +153,8 @@ uiml_trial_run(const UimlEnv *env, const UimlTrial *trial, const UimlModelParams
 			   size_t n_k, UimlModel *model, UimlJudgement *judgement)
 {
 	UimlModel fitted = {0};
-	UimlStatus status = fit_and_tune(env, trial->fit, trial->fit_rows, params, trial->tuning, &fitted);
+	UimlStatus status =
+		fit_and_tune(env, trial->fit, trial->fit_rows, params, trial->tuning, trial->newest, &fitted);
 
 	*judgement = (UimlJudgement){0};
 	if (model != NULL)
@@ -172,7 +179,8 @@ uiml_behaviour_train(const UimlEnv *env, const UimlRows *rows, const UimlSplitKe
 	uint8_t *used = uiml_alloc(env, rows->n_users, 1);
 	UimlHoldout tuning = {0};
 	UimlHoldout judging = {0};
-	UimlTrial trial = {.fit = rows, .fit_rows = used, .tuning = &tuning, .judging = &judging};
+	UimlTrial trial = {
+		.fit = rows, .fit_rows = used, .tuning = &tuning, .newest = params->newest, .judging = &judging};
 	UimlStatus status = role == NULL || used == NULL ? UIML_ENOMEM : UIML_OK;
 
 	*model = (UimlModel){0};

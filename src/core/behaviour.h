@@ -21,6 +21,8 @@ typedef struct UimlBehaviourParams
 	size_t max_users; /* judges, and as many tuners: min(n_users / 10, max_users), 1000 */
 	const size_t *k;  /* cut-offs of the judgement */
 	size_t n_k;
+	const UimlHoldout *newest; /* of tuning users, for intervals (uiml_model_tune_intervals); NULL: what they
+								* are tuned by */
 } UimlBehaviourParams;
 
 extern UimlBehaviourParams uiml_behaviour_defaults(void); /* k = 10, 20, 100 */
@@ -42,7 +44,8 @@ typedef struct UimlTrial
 	const UimlRows *fit;     /* what may be known while tuning */
 	const uint8_t *fit_rows; /* NULL: all */
 	const UimlHoldout *tuning;
-	const UimlRows *refit; /* NULL: the tuned model itself is judged */
+	const UimlHoldout *newest; /* of users in no fit, for intervals; NULL: tuning */
+	const UimlRows *refit;     /* NULL: the tuned model itself is judged */
 	const uint8_t *refit_rows;
 	const UimlHoldout *judging; /* NULL: nobody judges */
 } UimlTrial;

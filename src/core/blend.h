@@ -43,14 +43,52 @@ extern UimlStatus uiml_blend_fit_alpha(const UimlEnv *env, const float *mass, co
 									   const float *prior, size_t n, size_t k, double spread, double *alpha);
 
 /*
- * uiml_blend_interval
- *		Central interval of the share among the next m events: quantiles of the Beta-binomial over m.
+ * uiml_blend_strength
+ *		The weight of a posterior, in events, for uiml_blend_interval.
  *
- * share in 0 .. 1 is the posterior mean and strength > 0 its weight (|c| + alpha), so a = share * strength;
- * level in 0 .. 1, e.g. .9; m in 1 .. 1000.  low and high are multiples of 1/m, low <= high; NaN for a share
- * or an m out of range.  O(m), no allocation, no log-gamma: it runs for every row of a prediction.
+ * mass: |c| + alpha, > 0; event_mass > 0: what one event weighs; dispersion >= 0
+ *
+ * Two things are not known of the next events: a user's shares, as far as history and prior tell them, and
+ * how far the next events are from those shares, since people read in runs and change.  Their variances add,
+ * so strengths add like resistors in parallel; 1 / dispersion is the strength of somebody known for ever.
+ */
+static inline double
+uiml_blend_strength(double mass, double event_mass, double dispersion)
+{
+	return 1 / (event_mass / mass + dispersion);
+}
+
+/*
+ * uiml_blend_fit_dispersion
+ *		The dispersion with the highest Dirichlet-multinomial likelihood of held-out counts, and event_mass.
+ *
+ * mass, held:	n x k row-major, >= 0, as in uiml_blend_loss but held as it is, not scaled
+ * events:		n: how many events held is the mass of
+ *
+ * event_mass receives the mean mass of a held-out event.  dispersion receives 0 unless another value is
+ * better by more than one nat, which single events of a user never tell.
+ *
+ * Returns UIML_OK, UIML_EEMPTY (no held-out event: 1 and 0), UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_blend_fit_dispersion(const UimlEnv *env, const float *mass, const float *held,
+											const uint32_t *events, const float *prior, size_t n, size_t k,
+											double alpha, double *event_mass, double *dispersion);
+
+/*
+ * uiml_blend_interval
+ *		Interval of the share among the next m events: of Beta-binomial counts, the run of probability nearest
+ *		to level.
+ *
+ * share in 0 .. 1 is the posterior mean and strength > 0 its weight in events (uiml_blend_strength), so a =
+ * share * strength; level in 0 .. 1, e.g. .9; m in 1 .. 1000.  Of each length the most probable run of counts
+ * is looked at.  Counts are steps: where a single count has more than level, or the next step would lead
+ * further beyond level than this one stays below, the probability differs from level; probability (may be
+ * NULL) receives it.
+ *
+ * low and high are multiples of 1/m, low <= high; NaN for a share or an m out of range.  O(m), no allocation,
+ * no log-gamma: it runs for every row of a prediction.
  */
 extern void uiml_blend_interval(double share, double strength, unsigned m, double level, double *low,
-								double *high);
+								double *high, double *probability);
 
 #endif /* UIML_BLEND_H */

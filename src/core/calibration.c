@@ -20,7 +20,6 @@
 #define BOOTSTRAP_ROUNDS 1000
 #define BOOTSTRAP_LEVEL  .95
 #define MOST_EVENTS      1000 /* that uiml_blend_interval takes */
-#define ROUNDING         1e-6 /* shares are of float masses */
 
 /* One user's pairs in one bin. */
 typedef struct Cell
@@ -58,8 +57,7 @@ add_pair(Calibration *c, Cell *cell, double predicted, double observed, double s
 {
 	size_t b = (size_t) (predicted * (double) c->n_bins);
 	unsigned m = (unsigned) (events < MOST_EVENTS ? events : MOST_EVENTS);
-	double low;
-	double high;
+	double low, high, probability, count;
 
 	b = b < c->n_bins ? b : c->n_bins - 1;
 	cell[b].pairs++;
@@ -67,8 +65,10 @@ add_pair(Calibration *c, Cell *cell, double predicted, double observed, double s
 	c->bin[b].pairs++;
 	c->bin[b].predicted += predicted;
 	c->bin[b].observed += observed;
-	uiml_blend_interval(predicted, strength, m, c->level, &low, &high);
-	c->bin[b].covered += observed >= low - ROUNDING && observed <= high + ROUNDING;
+	uiml_blend_interval(predicted, strength, m, c->level, &low, &high, &probability);
+	count = rint(observed * m);
+	c->bin[b].covered += count >= rint(low * m) && count <= rint(high * m);
+	c->bin[b].expected += probability;
 }
 
 static void
@@ -80,7 +80,8 @@ add_user(Calibration *c, const UimlHoldout *holdout, size_t u)
 	size_t k = model->n_interests;
 	size_t events = count_events(model, hidden, u);
 	float *held = c->mass + k;
-	double strength = model->alpha;
+	double mass = model->alpha;
+	double strength;
 	double total = 0;
 
 	uiml_model_user(model, seen->item + seen->row_start[u], seen->mass + seen->row_start[u],
@@ -89,12 +90,13 @@ add_user(Calibration *c, const UimlHoldout *holdout, size_t u)
 					hidden->row_start[u + 1] - hidden->row_start[u], NULL, held);
 	for (size_t j = 0; j < k; j++)
 	{
-		strength += c->mass[j];
+		mass += c->mass[j];
 		total += held[j];
 	}
 	if (!(total > 0))
 		return;
 	uiml_blend(c->mass, model->prior, k, model->alpha, c->share);
+	strength = uiml_blend_strength(mass, model->event_mass, model->dispersion);
 	for (size_t j = 0; j < k; j++)
 		add_pair(c, c->cell + c->n_users * c->n_bins, c->share[j], held[j] / total, strength, events);
 	c->n_users++;
@@ -157,17 +159,20 @@ finish(Calibration *c)
 		all->observed += bin->observed;
 		all->error += fabs(bin->observed - bin->predicted);
 		all->covered += bin->covered;
+		all->expected += bin->expected;
 		pairs = bin->pairs > 0 ? (double) bin->pairs : NAN;
 		bin->error = fabs(bin->observed - bin->predicted) / pairs;
 		bin->predicted /= pairs;
 		bin->observed /= pairs;
 		bin->covered /= pairs;
+		bin->expected /= pairs;
 	}
 	pairs = all->pairs > 0 ? (double) all->pairs : NAN;
 	all->predicted /= pairs;
 	all->observed /= pairs;
 	all->error /= pairs;
 	all->covered /= pairs;
+	all->expected /= pairs;
 }
 
 UimlStatus

@@ -25,6 +25,8 @@ typedef struct UimlCalibrationBin
 	double
 		error; /* |observed - predicted|; for all pairs, its mean over them: the expected calibration error */
 	double covered; /* share of the pairs whose interval has the observed share in it */
+	double
+		expected; /* mean probability of the intervals: what covered should be, steps being what they are */
 } UimlCalibrationBin;
 
 /*
@@ -33,7 +35,8 @@ typedef struct UimlCalibrationBin
  *
  * n_bins:	1 .. UIML_MAX_BINS, of equal width
  * level:	of the intervals of the predictions, e.g. .9: each for as many events as the user has hidden items
- *			(at most 1,000)
+ *			(at most 1,000).  Observed shares count as the nearest whole number of events: where events weigh
+ *			differently, they lie between
  * bin:		receives n_bins + 1, the last for all pairs together, from 0 to 1
  *
  * Every user with hidden events in some interest gives one pair for each interest, so each has the same say.

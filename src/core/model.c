@@ -375,6 +375,8 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 		model->n_interests = result.k;
 		model->silhouette = result.silhouette;
 		model->alpha = (double) result.k;
+		model->event_mass = 1;
+		model->dispersion = 0;
 	}
 	return status;
 }

@@ -63,6 +63,8 @@ typedef struct UimlModel
 	double item_alpha;    /* strength of popularity for items, in items, > 0 */
 	double text_weight;   /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
 	double temperature;   /* item share ~ score^(1 / temperature), > 0 */
+	double event_mass;    /* what one event weighs, > 0, and */
+	double dispersion;    /* how far events are from shares, >= 0: for intervals (uiml_blend_strength) */
 } UimlModel;
 
 extern UimlModelParams uiml_model_defaults(void);
@@ -154,6 +156,16 @@ extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *mo
  *		than a standard error, and interests no less likely.
  */
 extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
+
+/*
+ * uiml_model_tune_intervals
+ *		Sets event_mass and dispersion by what the users of a holdout did beside what was predicted, so that
+ *		intervals hold what they should.
+ *
+ * newest:	any users in no fit, their items of the same numbers; where time is known, the newest events are
+ *			to be hidden, as the next ones are what is forecast.  Without a usable user nothing changes.
+ */
+extern UimlStatus uiml_model_tune_intervals(const UimlEnv *env, UimlModel *model, const UimlHoldout *newest);
 
 /*
  * uiml_model_tune_shares

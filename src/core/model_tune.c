@@ -36,42 +36,110 @@ uiml_tuning_fill(UimlBatch *batch, const UimlHoldout *tuning, size_t step, bool 
 	}
 }
 
+/* What the users of a holdout did, over interests: seen and hidden masses and hidden events. */
+typedef struct Folded
+{
+	size_t n;
+	float *seen;      /* n x k */
+	float *hidden;    /* n x k */
+	uint32_t *events; /* n: hidden items that have an interest */
+} Folded;
+
+static void
+folded_free(const UimlEnv *env, Folded *folded)
+{
+	uiml_free(env, folded->seen);
+	uiml_free(env, folded->hidden);
+	uiml_free(env, folded->events);
+}
+
+static UimlStatus
+fold_in(const UimlEnv *env, const UimlModel *model, const UimlHoldout *holdout, Folded *folded)
+{
+	const UimlInteractions *seen = &holdout->seen;
+	const UimlInteractions *hidden = &holdout->hidden;
+	size_t n = seen->n_users;
+	size_t k = model->n_interests;
+
+	folded->n = n;
+	folded->seen = uiml_alloc(env, n, k * sizeof(float));
+	folded->hidden = uiml_alloc(env, n, k * sizeof(float));
+	folded->events = uiml_alloc0(env, n, sizeof(uint32_t));
+	if (folded->seen == NULL || folded->hidden == NULL || folded->events == NULL)
+		return UIML_ENOMEM;
+	for (size_t u = 0; u < n; u++)
+	{
+		uiml_model_user(model, seen->item + seen->row_start[u], seen->mass + seen->row_start[u],
+						uiml_row_length(seen, u), NULL, folded->seen + u * k);
+		uiml_model_user(model, hidden->item + hidden->row_start[u], hidden->mass + hidden->row_start[u],
+						uiml_row_length(hidden, u), NULL, folded->hidden + u * k);
+		for (size_t e = hidden->row_start[u]; e < hidden->row_start[u + 1]; e++)
+			folded->events[u] += model->interest[hidden->item[e]] != UINT32_MAX;
+	}
+	return UIML_OK;
+}
+
+/* Hidden masses scaled to one per user: each has the same say. */
+static void
+scale_hidden(Folded *folded, size_t k)
+{
+	for (size_t u = 0; u < folded->n; u++)
+	{
+		float *held = folded->hidden + u * k;
+		double sum = 0;
+
+		for (size_t j = 0; j < k; j++)
+			sum += held[j];
+		for (size_t j = 0; j < k && sum > 0; j++)
+			held[j] = (float) (held[j] / sum);
+	}
+}
+
 /*
- * The strength of the prior over interests.  Hidden masses are scaled to one per user: each has the same say.
- * loss receives the nats per hidden event under it, NaN where there is none.
+ * The strength of the prior over interests.  loss receives the nats per hidden event under it, NaN where
+ * there is none.
  */
 static UimlStatus
 tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, double *loss)
 {
-	size_t n = tuning->seen.n_users;
 	size_t k = model->n_interests;
-	float *mass = uiml_alloc(env, n, k * sizeof(float));
-	float *held = uiml_alloc(env, n, k * sizeof(float));
 	double alpha = model->alpha;
-	UimlStatus status = mass == NULL || held == NULL ? UIML_ENOMEM : UIML_OK;
+	Folded folded = {0};
+	UimlStatus status = fold_in(env, model, tuning, &folded);
 
-	for (size_t u = 0; status == UIML_OK && u < n; u++)
+	*loss = NAN;
+	if (status == UIML_OK)
 	{
-		const UimlInteractions *seen = &tuning->seen;
-		const UimlInteractions *hidden = &tuning->hidden;
-		double sum = 0;
-
-		uiml_model_user(model, seen->item + seen->row_start[u], seen->mass + seen->row_start[u],
-						uiml_row_length(seen, u), NULL, mass + u * k);
-		uiml_model_user(model, hidden->item + hidden->row_start[u], hidden->mass + hidden->row_start[u],
-						uiml_row_length(hidden, u), NULL, held + u * k);
-		for (size_t j = 0; j < k; j++)
-			sum += held[u * k + j];
-		for (size_t j = 0; j < k && sum > 0; j++)
-			held[u * k + j] = (float) (held[u * k + j] / sum);
+		scale_hidden(&folded, k);
+		status = uiml_blend_fit_alpha(env, folded.seen, folded.hidden, model->prior, folded.n, k,
+									  UIML_TUNING_SPREAD, &alpha);
 	}
 	if (status == UIML_OK)
-		status = uiml_blend_fit_alpha(env, mass, held, model->prior, n, k, UIML_TUNING_SPREAD, &alpha);
-	if (status == UIML_OK)
+	{
 		model->alpha = alpha;
-	*loss = status == UIML_OK ? uiml_blend_loss(mass, held, model->prior, n, k, alpha) : NAN;
-	uiml_free(env, mass);
-	uiml_free(env, held);
+		*loss = uiml_blend_loss(folded.seen, folded.hidden, model->prior, folded.n, k, alpha);
+	}
+	folded_free(env, &folded);
+	return status == UIML_EEMPTY ? UIML_OK : status;
+}
+
+UimlStatus
+uiml_model_tune_intervals(const UimlEnv *env, UimlModel *model, const UimlHoldout *newest)
+{
+	Folded folded = {0};
+	double event_mass, dispersion;
+	UimlStatus status = fold_in(env, model, newest, &folded);
+
+	if (status == UIML_OK)
+		status =
+			uiml_blend_fit_dispersion(env, folded.seen, folded.hidden, folded.events, model->prior, folded.n,
+									  model->n_interests, model->alpha, &event_mass, &dispersion);
+	if (status == UIML_OK)
+	{
+		model->event_mass = event_mass;
+		model->dispersion = dispersion;
+	}
+	folded_free(env, &folded);
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
 

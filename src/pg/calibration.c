@@ -13,7 +13,7 @@
 #include "pg/prediction.h"
 #include "pg/toolargs.h"
 
-#define RESULT_COLUMNS 10
+#define RESULT_COLUMNS 11
 
 /* The level of the intervals that uiml_predict gives. */
 #define LEVEL .9
@@ -30,7 +30,8 @@ put_bin(UimlResult *result, const UimlCalibrationBin *bin, int number)
 								   uiml_figure_datum(bin->observed_low),
 								   uiml_figure_datum(bin->observed_high),
 								   uiml_figure_datum(bin->error),
-								   uiml_figure_datum(bin->covered)};
+								   uiml_figure_datum(bin->covered),
+								   uiml_figure_datum(bin->expected)};
 	bool null[RESULT_COLUMNS] = {number == 0,
 								 false,
 								 false,
@@ -40,7 +41,8 @@ put_bin(UimlResult *result, const UimlCalibrationBin *bin, int number)
 								 isnan(bin->observed_low),
 								 isnan(bin->observed_high),
 								 isnan(bin->error),
-								 isnan(bin->covered)};
+								 isnan(bin->covered),
+								 isnan(bin->expected)};
 
 	uiml_result_put(result, value, null);
 }

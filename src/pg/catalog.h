@@ -68,6 +68,8 @@ typedef struct UimlServing
 	double alpha;
 	double item_alpha;
 	double temperature;
+	double event_mass;
+	double dispersion;
 	int64 digest;
 	Oid items_table; /* the version's partitions */
 	Oid interests_table;
@@ -155,6 +157,8 @@ typedef struct UimlVersionRow
 	double alpha;
 	double item_alpha;
 	double temperature;
+	double event_mass;
+	double dispersion;
 	const double *sigma; /* dims */
 	int64 digest;
 	char *settings; /* JSON text */

@@ -236,6 +236,8 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	param_float8(&params, row->alpha);
 	param_float8(&params, row->item_alpha);
 	param_float8(&params, row->temperature);
+	param_float8(&params, row->event_mass);
+	param_float8(&params, row->dispersion);
 	param_float8s(&params, row->sigma, row->dims);
 	param_int8(&params, row->digest);
 	uiml_sql_param_text(&params, row->settings);
@@ -245,10 +247,10 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	uiml_sql_each(
 		"INSERT INTO uiml.version AS v (domain_id, owner, domain, version, trained_by, rls_bypassed, "
 		"data_until, half_life, users, items, events, dims, interests, explained, silhouette, alpha, "
-		"item_alpha, temperature, sigma, digest, settings, items_table, interests_table, users_table, "
-		"active) "
+		"item_alpha, temperature, event_mass, dispersion, sigma, digest, settings, items_table, "
+		"interests_table, users_table, active) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-		"$20, $21::pg_catalog.jsonb, $22, $23, $24, true) RETURNING v.version_id",
+		"$20, $21, $22, $23::pg_catalog.jsonb, $24, $25, $26, true) RETURNING v.version_id",
 		&params, false, take_int8, &version_id);
 	return version_id;
 }

@@ -98,6 +98,7 @@ prediction_put(Prediction *prediction, Datum user)
 	const UimlServed *served = prediction->served;
 	double alpha = prediction->serving->alpha / prediction->factor;
 	double total = 0;
+	double strength;
 
 	/* so late that nothing is left of any history */
 	if (isinf(alpha))
@@ -108,6 +109,8 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int j = 0; j < served->k; j++)
 		total += prediction->mass[j];
 	uiml_blend(prediction->mass, served->prior, (size_t) served->k, alpha, prediction->share);
+	strength = uiml_blend_strength(total * prediction->factor + prediction->serving->alpha,
+								   prediction->serving->event_mass, prediction->serving->dispersion);
 	for (int j = 0; j < served->k; j++)
 		prediction->order[j] = j;
 	qsort_arg(prediction->order, (size_t) served->k, sizeof(int), compare_shares, prediction->share);
@@ -115,8 +118,8 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int rank = 0; rank < prediction->k; rank++)
 	{
 		int j = prediction->order[rank];
-		UimlForecast forecast = uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha),
-											  total * prediction->factor + prediction->serving->alpha);
+		UimlForecast forecast =
+			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), strength);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;

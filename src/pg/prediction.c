@@ -76,7 +76,7 @@ uiml_forecast(double score, double history_part, double strength)
 	double prior_part = Max(forecast.score - history_part, 0);
 
 	uiml_blend_interval(forecast.score, strength, INTERVAL_EVENTS, INTERVAL_LEVEL, &forecast.low,
-						&forecast.high);
+						&forecast.high, NULL);
 	forecast.history = history_part > prior_part;
 	forecast.basis_share =
 		forecast.score > 0 ? Max(history_part, prior_part) / (history_part + prior_part) : 1;

@@ -41,7 +41,7 @@ extern void uiml_result_put(UimlResult *result, const Datum *values, const bool 
  * uiml_forecast
  *		A share and the part of it that history gives, with its 90 % interval among the next 20 events.
  *
- * strength: weight of the posterior, mass + alpha
+ * strength: weight of the posterior in events (uiml_blend_strength)
  */
 extern UimlForecast uiml_forecast(double score, double history_part, double strength);
 

@@ -28,9 +28,9 @@
 	"SELECT v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "                \
 	"v.dims, "                                                                                               \
 	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
-	"v.users_table FROM uiml.version v WHERE v.active "
+	"v.users_table, v.event_mass, v.dispersion FROM uiml.version v WHERE v.active "
 
-#define SERVING_COLUMNS 16
+#define SERVING_COLUMNS 18
 
 /* The two questions; plans live as long as the backend. */
 static UimlPlan *named_plan;
@@ -63,6 +63,8 @@ add_serving(TupleTableSlot *slot, void *ctx)
 	serving->items_table = DatumGetObjectId(value[13]);
 	serving->interests_table = DatumGetObjectId(value[14]);
 	serving->users_table = DatumGetObjectId(value[15]);
+	serving->event_mass = DatumGetFloat8(value[16]);
+	serving->dispersion = DatumGetFloat8(value[17]);
 }
 
 /*
@@ -76,7 +78,8 @@ numbers_in_range(const UimlServing *serving)
 		   serving->dims >= 1 && serving->dims <= UIML_MAX_DIMS && serving->interests >= 1 &&
 		   serving->interests <= UIML_MAX_INTERESTS && isfinite(serving->alpha) && serving->alpha > 0 &&
 		   isfinite(serving->item_alpha) && serving->item_alpha > 0 && isfinite(serving->temperature) &&
-		   serving->temperature > 0;
+		   serving->temperature > 0 && isfinite(serving->event_mass) && serving->event_mass > 0 &&
+		   isfinite(serving->dispersion) && serving->dispersion >= 0;
 }
 
 /*

@@ -246,6 +246,8 @@ fill_row(Training *training)
 	row->alpha = model->alpha;
 	row->item_alpha = model->item_alpha;
 	row->temperature = model->temperature;
+	row->event_mass = model->event_mass;
+	row->dispersion = model->dispersion;
 	row->sigma = memcpy(palloc(model->dims * sizeof(double)), model->sigma, model->dims * sizeof(double));
 	row->settings = settings_json(training);
 }

@@ -141,7 +141,172 @@ fit_edges(void **state)
 					 UIML_EINTERRUPTED);
 }
 
-/* scipy.stats.betabinom(m, share * strength, (1 - share) * strength).ppf((1 -+ level) / 2) of SciPy 1.10. */
+/* n users: shares from alpha * prior, seen events from them, held ones from shares dispersed about them. */
+typedef struct Population
+{
+	enum
+	{
+		N_USERS = 3000,
+		K = 5
+	} shape;
+	float mass[N_USERS * K];
+	float held[N_USERS * K];
+	uint32_t events[N_USERS];
+} Population;
+
+static const float five[K] = {0.4f, 0.25f, 0.2f, 0.1f, 0.05f};
+
+/* Marsaglia and Tsang's gamma variate; shape > 0. */
+static double
+draw_gamma(UimlRng *rng, double shape)
+{
+	double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3;
+	double boost = shape < 1 ? pow(1 - uiml_rng_uniform(rng), 1 / shape) : 1;
+
+	for (;;)
+	{
+		double x = sqrt(-2 * log(1 - uiml_rng_uniform(rng))) * cos(2 * M_PI * uiml_rng_uniform(rng));
+		double v = pow(1 + x / sqrt(9 * d), 3);
+
+		if (v > 0 && log(1 - uiml_rng_uniform(rng)) < x * x / 2 + d - d * v + d * log(v))
+			return boost * d * v;
+	}
+}
+
+static void
+draw_shares(UimlRng *rng, const double *mean, double strength, double *share)
+{
+	double sum = 0;
+
+	for (size_t j = 0; j < K; j++)
+		sum += share[j] = draw_gamma(rng, fmax(strength * mean[j], 1e-9));
+	for (size_t j = 0; j < K; j++)
+		share[j] /= sum;
+}
+
+static Population *
+draw_population(double alpha, double dispersion, double event_mass, unsigned n_held)
+{
+	Population *p = calloc(1, sizeof(Population));
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 5);
+	for (size_t u = 0; u < N_USERS; u++)
+	{
+		double prior[K], share[K];
+
+		for (size_t j = 0; j < K; j++)
+			prior[j] = five[j];
+		draw_shares(&rng, prior, alpha, share);
+		for (size_t e = 0; e < u % 40; e++)
+			p->mass[u * K + draw_class(&rng, share, K)] += (float) event_mass;
+		if (dispersion > 0)
+		{
+			memcpy(prior, share, sizeof(prior));
+			draw_shares(&rng, prior, 1 / dispersion, share);
+		}
+		p->events[u] = n_held;
+		for (size_t e = 0; e < n_held; e++)
+			p->held[u * K + draw_class(&rng, share, K)] += (float) event_mass;
+	}
+	return p;
+}
+
+/* What was drawn with is found again, whatever an event weighs; single events tell nothing. */
+static void
+fit_recovers_dispersion(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	Population *p = draw_population(6, .05, 3, 20);
+	double event_mass, dispersion;
+	long countdown = 3;
+
+	(void) state;
+	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 18,
+											   &event_mass, &dispersion),
+					 UIML_OK);
+	assert_near(event_mass, 3, 1e-6);
+	assert_near(dispersion / .05, 1, .25);
+	env = test_env_interrupting(&countdown);
+	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 18,
+											   &event_mass, &dispersion),
+					 UIML_EINTERRUPTED);
+	free(p);
+
+	env = uiml_env_malloc();
+	p = draw_population(6, 0, 1, 20);
+	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
+											   &event_mass, &dispersion),
+					 UIML_OK);
+	assert_true(dispersion < .004);
+	memset(p->held, 0, sizeof(p->held));
+	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
+											   &event_mass, &dispersion),
+					 UIML_EEMPTY);
+	assert_true(event_mass == 1 && dispersion == 0);
+	free(p);
+
+	p = draw_population(6, .5, 1, 1);
+	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
+											   &event_mass, &dispersion),
+					 UIML_OK);
+	assert_true(dispersion == 0);
+	free(p);
+}
+
+/* How often the intervals of a population hold, all pairs, and how often they are expected to. */
+static double
+coverage(const Population *p, double alpha, double event_mass, double dispersion, double *expected)
+{
+	double covered = 0;
+
+	*expected = 0;
+	for (size_t u = 0; u < N_USERS; u++)
+	{
+		double share[K];
+		double mass = alpha;
+
+		uiml_blend(p->mass + u * K, five, K, alpha, share);
+		for (size_t j = 0; j < K; j++)
+			mass += p->mass[u * K + j];
+		for (size_t j = 0; j < K; j++)
+		{
+			double low, high, probability;
+			double count = rint(p->held[u * K + j] / event_mass);
+
+			uiml_blend_interval(share[j], uiml_blend_strength(mass, event_mass, dispersion), p->events[u], .9,
+								&low, &high, &probability);
+			covered += count >= rint(low * p->events[u]) && count <= rint(high * p->events[u]);
+			*expected += probability;
+		}
+	}
+	*expected /= N_USERS * K;
+	return covered / (N_USERS * K);
+}
+
+static void
+intervals_hold(void **state)
+{
+	static const double dispersions[] = {0, .05, .3};
+
+	(void) state;
+	for (size_t i = 0; i < 3; i++)
+	{
+		Population *p = draw_population(6, dispersions[i], 2, 20);
+		double expected;
+		double covered = coverage(p, 12, 2, dispersions[i], &expected);
+
+		assert_near(expected, .9, .02);
+		assert_near(covered, expected, .01);
+		assert_near(covered, .9, .02);
+		free(p);
+	}
+}
+
+/*
+ * Of scipy.stats.betabinom(m, share * strength, (1 - share) * strength) in SciPy 1.10, by trying every run of
+ * counts: the most probable one of each length, and of these the one nearest to level.
+ */
 static const struct
 {
 	double share;
@@ -150,13 +315,18 @@ static const struct
 	double level;
 	int low;
 	int high;
+	double probability;
 } reference[] = {
-	{0.1, 5, 20, 0.9, 0, 8},      {0.1, 50, 20, 0.9, 0, 5},         {0.3, 12, 20, 0.9, 1, 12},
-	{0.5, 2, 20, 0.9, 1, 19},     {0.5, 0.01, 20, 0.9, 0, 20},      {0.7, 12, 20, 0.9, 8, 19},
-	{0.9, 50, 20, 0.9, 15, 20},   {0.25, 1e6, 20, 0.9, 2, 8},       {0.25, 1e9, 20, 0.9, 2, 8},
-	{0.05, 1000, 20, 0.95, 0, 3}, {0.6, 30, 20, 0.5, 10, 14},       {0.02, 3, 20, 0.8, 0, 1},
-	{1e-9, 100, 20, 0.9, 0, 0},   {1 - 1e-9, 100, 20, 0.9, 20, 20}, {0.4, 7, 100, 0.9, 12, 71},
-	{0.4, 1e-3, 20, 0.9, 0, 20},  {0.37, 25, 7, 0.9, 0, 5},         {0.8, 4, 500, 0.99, 106, 500},
+	{0.1, 5, 20, 0.9, 0, 5, 0.888353215},          {0.1, 50, 20, 0.9, 0, 4, 0.927714950},
+	{0.3, 12, 20, 0.9, 1, 10, 0.887591727},        {0.4, 4, 20, 0.9, 1, 15, 0.890291028},
+	{0.5, 0.01, 20, 0.9, 0, 20, 1.000000000},      {0.7, 12, 20, 0.9, 10, 19, 0.887591727},
+	{0.9, 50, 20, 0.9, 16, 20, 0.927714950},       {0.25, 1e+06, 20, 0.9, 2, 7, 0.873872322},
+	{0.05, 1000, 20, 0.95, 0, 2, 0.922669410},     {0.6, 30, 20, 0.5, 11, 14, 0.517101020},
+	{0.02, 3, 20, 0.8, 0, 0, 0.876266306},         {1e-09, 100, 20, 0.9, 0, 0, 0.999999982},
+	{1 - 1e-9, 100, 20, 0.9, 20, 20, 0.999999982}, {0.4, 7, 100, 0.9, 11, 68, 0.897455273},
+	{0.4, 0.001, 20, 0.9, 0, 20, 1.000000000},     {0.37, 25, 7, 0.9, 1, 5, 0.917587392},
+	{0.8, 4, 500, 0.99, 132, 500, 0.990061523},    {0.012, 25, 20, 0.9, 0, 1, 0.950084805},
+	{0.02, 25, 20, 0.9, 0, 1, 0.910482976},
 };
 
 static void
@@ -165,11 +335,12 @@ interval_reference(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(reference) / sizeof(reference[0]); i++)
 	{
-		double low, high;
+		double low, high, probability;
 		double m = reference[i].m;
 
 		uiml_blend_interval(reference[i].share, reference[i].strength, reference[i].m, reference[i].level,
-							&low, &high);
+							&low, &high, &probability);
+		assert_near(probability, reference[i].probability, 2e-9);
 		assert_near(low * m, reference[i].low, 1e-9);
 		assert_near(high * m, reference[i].high, 1e-9);
 	}
@@ -192,9 +363,9 @@ interval_extremes(void **state)
 			{
 				double low, high, low2, high2;
 
-				uiml_blend_interval(share[s], strength[t], length[l], 0.9, &low, &high);
+				uiml_blend_interval(share[s], strength[t], length[l], 0.9, &low, &high, NULL);
 				assert_true(low >= 0 && low <= high && high <= 1);
-				uiml_blend_interval(1 - share[s], strength[t], length[l], 0.9, &low2, &high2);
+				uiml_blend_interval(1 - share[s], strength[t], length[l], 0.9, &low2, &high2, NULL);
 				assert_true(low2 >= 0 && low2 <= high2 && high2 <= 1);
 				if (share[s] == 0 || (share[s] > 1e-4 && share[s] < 0.5))
 				{
@@ -212,19 +383,19 @@ interval_edges(void **state)
 	double low, high;
 
 	(void) state;
-	uiml_blend_interval(0, 5, 20, 0.9, &low, &high);
+	uiml_blend_interval(0, 5, 20, 0.9, &low, &high, NULL);
 	assert_true(low == 0 && high == 0);
-	uiml_blend_interval(1, 5, 20, 0.9, &low, &high);
+	uiml_blend_interval(1, 5, 20, 0.9, &low, &high, NULL);
 	assert_true(low == 1 && high == 1);
-	uiml_blend_interval(0.3, 5, 20, 0, &low, &high);
+	uiml_blend_interval(0.3, 5, 20, 0, &low, &high, NULL);
 	assert_true(low == high);
-	uiml_blend_interval(0.3, 5, 20, 1, &low, &high);
+	uiml_blend_interval(0.3, 5, 20, 1, &low, &high, NULL);
 	assert_true(low == 0 && high == 1);
-	uiml_blend_interval(NAN, 5, 20, 0.9, &low, &high);
+	uiml_blend_interval(NAN, 5, 20, 0.9, &low, &high, NULL);
 	assert_true(isnan(low) && isnan(high));
-	uiml_blend_interval(0.3, 5, 0, 0.9, &low, &high);
+	uiml_blend_interval(0.3, 5, 0, 0.9, &low, &high, NULL);
 	assert_true(isnan(low) && isnan(high));
-	uiml_blend_interval(0.3, 5, 1001, 0.9, &low, &high);
+	uiml_blend_interval(0.3, 5, 1001, 0.9, &low, &high, NULL);
 	assert_true(isnan(low) && isnan(high));
 }
 
@@ -233,7 +404,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blend_by_hand),      cmocka_unit_test(loss_by_hand),
-		cmocka_unit_test(fit_recovers_alpha), cmocka_unit_test(fit_edges),
+		cmocka_unit_test(fit_recovers_alpha), cmocka_unit_test(fit_recovers_dispersion),
+		cmocka_unit_test(intervals_hold),     cmocka_unit_test(fit_edges),
 		cmocka_unit_test(interval_reference), cmocka_unit_test(interval_extremes),
 		cmocka_unit_test(interval_edges),
 	};
