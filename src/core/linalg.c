@@ -237,6 +237,43 @@ uiml_eigh_f64(const UimlEnv *env, size_t n, double *a, double *value, double *ve
 	return status;
 }
 
+/* Row-major a is its transpose to LAPACK, which has the same singular values. */
+UimlStatus
+uiml_singular_values_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *value)
+{
+	size_t least = smaller(m, n);
+	size_t lwork = 8 * least + 64 * (m + n); /* what dgesdd documents without vectors, and room for blocks */
+	double none;
+	double *work;
+	lapack_int *iwork;
+	lapack_int info = 0;
+	UimlStatus status = UIML_OK;
+
+	if (least == 0)
+		return UIML_OK;
+	if (!fits_lapack_int(m) || !fits_lapack_int(n) || !fits_lapack_int(lwork) || !fits_lapack_int(8 * least))
+		return UIML_ELIMIT;
+	if (!all_finite(a, m * n))
+		return UIML_ENOTFINITE;
+	if (uiml_interrupted(env))
+		return UIML_EINTERRUPTED;
+
+	work = uiml_alloc(env, lwork, sizeof(double));
+	iwork = uiml_alloc(env, 8 * least, sizeof(lapack_int));
+	if (work == NULL || iwork == NULL)
+		status = UIML_ENOMEM;
+	else
+		info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', (lapack_int) n, (lapack_int) m, a, (lapack_int) n,
+								   value, &none, 1, &none, 1, work, (lapack_int) lwork, iwork);
+	if (status == UIML_OK && info < 0)
+		status = UIML_EINVALID;
+	if (status == UIML_OK && (info > 0 || !all_finite(value, least)))
+		status = UIML_ENOTFINITE; /* no convergence: sums of finite entries overflowed */
+	uiml_free(env, work);
+	uiml_free(env, iwork);
+	return status;
+}
+
 /*
  * A tall panel of either precision, handled in double precision by blocks of rows.
  */

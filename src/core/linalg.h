@@ -31,6 +31,12 @@ extern UimlStatus uiml_gram_add_f64(const UimlEnv *env, size_t m, size_t n, cons
  */
 extern UimlStatus uiml_eigh_f64(const UimlEnv *env, size_t n, double *a, double *value, double *vectors);
 
+/*
+ * The min(m, n) singular values (falling) of a (m x n); a is destroyed.  UIML_ENOTFINITE for NaN or infinity in
+ * a.
+ */
+extern UimlStatus uiml_singular_values_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *value);
+
 /* Replaces a (m x n, m >= n, row-major) by an orthonormal basis of its columns. */
 extern UimlStatus uiml_orthonormalise_f64(const UimlEnv *env, size_t m, size_t n, double *a);
 extern UimlStatus uiml_orthonormalise_f32(const UimlEnv *env, size_t m, size_t n, float *a);

@@ -16,9 +16,8 @@
 
 #define BLOCK_ROWS 256
 
-/* Makes UIML_TRANSFER_STATS_SIZE(p, q) bytes an empty state; length_word is left alone. */
-static void
-make_empty(UimlTransferStats *stats, size_t p, size_t q)
+void
+uiml_transfer_init(UimlTransferStats *stats, size_t p, size_t q)
 {
 	uint32_t length_word = stats->length_word;
 
@@ -37,7 +36,7 @@ uiml_transfer_create(const UimlEnv *env, size_t p, size_t q)
 		return NULL;
 	stats = uiml_alloc0(env, 1, UIML_TRANSFER_STATS_SIZE(p, q));
 	if (stats != NULL)
-		make_empty(stats, p, q);
+		uiml_transfer_init(stats, p, q);
 	return stats;
 }
 
@@ -271,12 +270,42 @@ uiml_transfer_merge(UimlTransferStats *stats, const UimlTransferStats *other)
 	return UIML_OK;
 }
 
-/* Rounding may leave a sum of squares a little below zero. */
+/*
+ * Rounding may leave a sum of squares a little below zero, and sums of products a little above what these
+ * allow.  What it leaves is put back where statistics of rows can be.
+ */
 static void
-clamp_diagonal(double *c, size_t d)
+clamp_squares(double *c, size_t d)
 {
 	for (size_t j = 0; j < d; j++)
 		c[j * d + j] = fmax(c[j * d + j], 0);
+}
+
+static void
+clamp_products(double *c, const double *a, size_t m, const double *b, size_t n, bool upper)
+{
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = upper ? i + 1 : 0; j < n; j++)
+		{
+			double bound = sqrt(a[i * m + i]) * sqrt(b[j * n + j]);
+
+			c[i * n + j] = fmin(fmax(c[i * n + j], -bound), bound);
+		}
+}
+
+static void
+clamp_moments(UimlTransferStats *stats)
+{
+	double *cxx = uiml_transfer_cxx(stats);
+	double *cyy = uiml_transfer_cyy(stats);
+	double square = stats->weight * stats->weight;
+
+	clamp_squares(cxx, stats->p);
+	clamp_squares(cyy, stats->q);
+	clamp_products(cxx, cxx, stats->p, cxx, stats->p, true);
+	clamp_products(cyy, cyy, stats->q, cyy, stats->q, true);
+	clamp_products(uiml_transfer_cxy(stats), cxx, stats->p, cyy, stats->q, false);
+	stats->weight2 = fmin(fmax(stats->weight2, square / (double) stats->n), square);
 }
 
 UimlStatus
@@ -290,17 +319,16 @@ uiml_transfer_subtract(UimlTransferStats *stats, const UimlTransferStats *other)
 		return UIML_OK;
 	if (other->n == stats->n)
 	{
-		make_empty(stats, stats->p, stats->q);
+		uiml_transfer_init(stats, stats->p, stats->q);
 		return UIML_OK;
 	}
 	if (!(left > 0))
 		return UIML_EINVALID;
 	move_means(stats, other, -other->weight / left);
 	add_all_moments(stats, other, -1, left / stats->weight * other->weight);
-	clamp_diagonal(uiml_transfer_cxx(stats), stats->p);
-	clamp_diagonal(uiml_transfer_cyy(stats), stats->q);
 	stats->n -= other->n;
 	stats->weight = left;
-	stats->weight2 = fmax(stats->weight2 - other->weight2, 0);
+	stats->weight2 -= other->weight2;
+	clamp_moments(stats);
 	return UIML_OK;
 }

@@ -64,6 +64,9 @@ uiml_transfer_cyy(const UimlTransferStats *stats)
 	return uiml_transfer_cxy(stats) + (size_t) stats->p * stats->q;
 }
 
+/* Makes UIML_TRANSFER_STATS_SIZE(p, q) bytes an empty state; length_word is left alone. */
+extern void uiml_transfer_init(UimlTransferStats *stats, size_t p, size_t q);
+
 /* An empty state from env, to be freed with uiml_free; NULL: out of memory, or p or q out of range. */
 extern UimlTransferStats *uiml_transfer_create(const UimlEnv *env, size_t p, size_t q);
 

@@ -2,9 +2,7 @@
  * vectorio.c
  *	  Readers and writers of the external forms of a vector.
  *
- * Both readers take (bytes, length) from a client or a file and trust neither.  The text reader finds the end
- * of each number itself, by grammar, and only then lets strtof round it: strtof alone would run over a buffer
- * that has no terminator, and take "0x1p3", "inf" and "nan(...)".
+ * Both readers take (bytes, length) from a client or a file and trust neither.
  */
 #include "core/vector.h"
 
@@ -12,168 +10,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Reader
-{
-	const char *text;
-	size_t length;
-	size_t at;
-} Reader;
-
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* The byte at the reader's place plus ahead, or NUL beyond the end (a NUL is no part of any token either). */
-static char
-peek(const Reader *reader, size_t ahead)
-{
-	return ahead < reader->length - reader->at ? reader->text[reader->at + ahead] : '\0';
-}
-
-static void
-skip_spaces(Reader *reader)
-{
-	while (is_space(peek(reader, 0)))
-		reader->at++;
-}
-
-static size_t
-skip_digits(const Reader *reader, size_t from)
-{
-	while (is_digit(peek(reader, from)))
-		from++;
-	return from;
-}
-
-/*
- * Bytes of the decimal number at the reader's place: [+-] digits [. digits] [e [+-] digits]; 0 if there is
- * none.
- */
-static size_t
-number_length(const Reader *reader)
-{
-	size_t start = peek(reader, 0) == '+' || peek(reader, 0) == '-' ? 1 : 0;
-	size_t end = skip_digits(reader, start);
-	size_t digits = end - start;
-
-	if (peek(reader, end) == '.')
-	{
-		size_t fraction = skip_digits(reader, end + 1);
-
-		digits += fraction - end - 1;
-		end = fraction;
-	}
-	if (digits == 0)
-		return 0;
-	if (peek(reader, end) == 'e' || peek(reader, end) == 'E')
-	{
-		size_t sign = peek(reader, end + 1) == '+' || peek(reader, end + 1) == '-' ? 1 : 0;
-		size_t exponent = skip_digits(reader, end + 1 + sign);
-
-		if (exponent > end + 1 + sign)
-			end = exponent;
-	}
-	return end;
-}
-
-/*
- * True if the token of the given length at the reader's place is name, in any case, after an optional sign.
- */
-static bool
-is_name(const Reader *reader, size_t length, const char *name)
-{
-	size_t start = peek(reader, 0) == '+' || peek(reader, 0) == '-' ? 1 : 0;
-
-	if (length - start != strlen(name))
-		return false;
-	for (size_t i = start; i < length; i++)
-	{
-		if ((peek(reader, i) | 0x20) != name[i - start])
-			return false;
-	}
-	return true;
-}
+#include "core/scan.h"
 
 static UimlStatus
-refuse(const Reader *reader, size_t length, UimlVectorFault fault, UimlStatus status, UimlVectorParse *parse)
+refuse(const UimlScan *scan, size_t length, UimlVectorFault fault, UimlStatus status, UimlVectorParse *parse)
 {
 	parse->fault = fault;
-	parse->offset = reader->at;
+	parse->offset = scan->at;
 	parse->length = length;
 	return status;
 }
 
-/* Tells NaN and infinity, which are numbers that we refuse, from what is no number at all. */
 static UimlStatus
-refuse_element(const Reader *reader, UimlVectorParse *parse)
+refuse_token(UimlScan *scan, UimlToken token, size_t length, UimlVectorParse *parse)
 {
-	size_t length = 0;
-
-	if (reader->at == reader->length)
-		return refuse(reader, 0, UIML_VECTOR_FAULT_END, UIML_ECORRUPT, parse);
-	while (is_letter(peek(reader, length)) || is_digit(peek(reader, length)) ||
-		   (peek(reader, length) != '\0' && strchr("+-.", peek(reader, length)) != NULL))
-		length++;
-	if (is_name(reader, length, "nan"))
-		return refuse(reader, length, UIML_VECTOR_FAULT_NAN, UIML_ENOTFINITE, parse);
-	if (is_name(reader, length, "inf") || is_name(reader, length, "infinity"))
-		return refuse(reader, length, UIML_VECTOR_FAULT_INFINITE, UIML_ENOTFINITE, parse);
-	return refuse(reader, length, UIML_VECTOR_FAULT_ELEMENT, UIML_ECORRUPT, parse);
+	switch (token)
+	{
+		case UIML_TOKEN_NAN:
+			return refuse(scan, length, UIML_VECTOR_FAULT_NAN, UIML_ENOTFINITE, parse);
+		case UIML_TOKEN_INFINITE:
+			return refuse(scan, length, UIML_VECTOR_FAULT_INFINITE, UIML_ENOTFINITE, parse);
+		case UIML_TOKEN_END:
+			scan->at = scan->length;
+			return refuse(scan, 0, UIML_VECTOR_FAULT_END, UIML_ECORRUPT, parse);
+		default:
+			return refuse(scan, length, UIML_VECTOR_FAULT_ELEMENT, UIML_ECORRUPT, parse);
+	}
 }
 
-/* One number and the white space around it; the reader is left at what follows. */
+/* One number and the white space around it; the scan is left at what follows. */
 static UimlStatus
-read_element(Reader *reader, float *x, UimlVectorParse *parse)
+read_element(UimlScan *scan, float *x, UimlVectorParse *parse)
 {
 	size_t length;
-	char next;
+	UimlToken token;
 
-	skip_spaces(reader);
-	length = number_length(reader);
-	if (length == 0)
-		return refuse_element(reader, parse);
-	next = peek(reader, length);
-	if (reader->at + length == reader->length)
-	{
-		reader->at = reader->length;
-		return refuse(reader, 0, UIML_VECTOR_FAULT_END, UIML_ECORRUPT, parse);
-	}
-	if (next != ',' && next != ']' && !is_space(next))
-		return refuse_element(reader, parse);
+	uiml_scan_spaces(scan);
+	token = uiml_scan_token(scan, &length);
+	if (token != UIML_TOKEN_NUMBER)
+		return refuse_token(scan, token, length, parse);
 
 	/*
-	 * strtof stops at next, which is inside the buffer; it rounds once, where strtod and a cast would round
-	 * twice
+	 * strtof stops behind the number, which is inside the buffer; it rounds once, where strtod and a cast
+	 * would round twice
 	 */
-	*x = strtof(reader->text + reader->at, NULL);
+	*x = strtof(scan->text + scan->at, NULL);
 	if (isinf(*x))
-		return refuse(reader, length, UIML_VECTOR_FAULT_RANGE, UIML_ENOTFINITE, parse);
-	reader->at += length;
-	skip_spaces(reader);
+		return refuse(scan, length, UIML_VECTOR_FAULT_RANGE, UIML_ENOTFINITE, parse);
+	scan->at += length;
+	uiml_scan_spaces(scan);
 	return UIML_OK;
 }
 
 /* White space to the end of the text. */
 static UimlStatus
-read_end(Reader *reader, UimlVectorParse *parse)
+read_end(UimlScan *scan, UimlVectorParse *parse)
 {
-	skip_spaces(reader);
-	if (reader->at < reader->length)
-		return refuse(reader, 0, UIML_VECTOR_FAULT_JUNK, UIML_ECORRUPT, parse);
+	uiml_scan_spaces(scan);
+	if (scan->at < scan->length)
+		return refuse(scan, 0, UIML_VECTOR_FAULT_JUNK, UIML_ECORRUPT, parse);
 	return UIML_OK;
 }
 
@@ -190,43 +85,43 @@ uiml_vector_capacity(const char *text, size_t length)
 UimlStatus
 uiml_vector_parse(const char *text, size_t length, size_t capacity, float *x, UimlVectorParse *parse)
 {
-	Reader reader = {.text = text, .length = length};
+	UimlScan scan = {.text = text, .length = length};
 	char separator;
 
 	*parse = (UimlVectorParse){0};
-	skip_spaces(&reader);
-	if (peek(&reader, 0) != '[')
-		return refuse(&reader, 0, UIML_VECTOR_FAULT_START, UIML_ECORRUPT, parse);
-	reader.at++;
-	skip_spaces(&reader);
-	if (peek(&reader, 0) == ']')
+	uiml_scan_spaces(&scan);
+	if (uiml_scan_peek(&scan, 0) != '[')
+		return refuse(&scan, 0, UIML_VECTOR_FAULT_START, UIML_ECORRUPT, parse);
+	scan.at++;
+	uiml_scan_spaces(&scan);
+	if (uiml_scan_peek(&scan, 0) == ']')
 	{
 		UimlStatus status;
 
-		reader.at++;
-		status = read_end(&reader, parse);
+		scan.at++;
+		status = read_end(&scan, parse);
 		return status == UIML_OK ? UIML_EEMPTY : status;
 	}
 
 	do
 	{
 		float element = 0;
-		UimlStatus status = read_element(&reader, &element, parse);
+		UimlStatus status = read_element(&scan, &element, parse);
 
 		if (status != UIML_OK)
 			return status;
 		if (parse->dim == capacity)
 			return UIML_ELIMIT;
 		x[parse->dim++] = element;
-		if (reader.at == reader.length)
-			return refuse(&reader, 0, UIML_VECTOR_FAULT_END, UIML_ECORRUPT, parse);
-		separator = peek(&reader, 0);
+		if (scan.at == scan.length)
+			return refuse(&scan, 0, UIML_VECTOR_FAULT_END, UIML_ECORRUPT, parse);
+		separator = uiml_scan_peek(&scan, 0);
 		if (separator != ',' && separator != ']')
-			return refuse(&reader, 0, UIML_VECTOR_FAULT_ELEMENT, UIML_ECORRUPT, parse);
-		reader.at++;
+			return refuse(&scan, 0, UIML_VECTOR_FAULT_ELEMENT, UIML_ECORRUPT, parse);
+		scan.at++;
 	} while (separator == ',');
 
-	return read_end(&reader, parse);
+	return read_end(&scan, parse);
 }
 
 UimlStatus

@@ -34,6 +34,7 @@ static struct
 	typeof(cblas_dscal) *dscal;
 	typeof(cblas_dsyrk) *dsyrk;
 	typeof(cblas_dtrsm) *dtrsm;
+	typeof(LAPACKE_dgesdd_work) *dgesdd_work;
 	typeof(LAPACKE_dsyevd_work) *dsyevd_work;
 } call;
 
@@ -97,6 +98,7 @@ uiml_blas_load(void)
 	find_call(&call.dscal, "cblas_dscal");
 	find_call(&call.dsyrk, "cblas_dsyrk");
 	find_call(&call.dtrsm, "cblas_dtrsm");
+	find_call(&call.dgesdd_work, "LAPACKE_dgesdd_work");
 	find_call(&call.dsyevd_work, "LAPACKE_dsyevd_work");
 }
 
@@ -149,6 +151,14 @@ cblas_dtrsm(const enum CBLAS_ORDER order, const enum CBLAS_SIDE side, const enum
 			const blasint ldb)
 {
 	call.dtrsm(order, side, uplo, transpose, diagonal, m, n, alpha, a, lda, b, ldb);
+}
+
+lapack_int
+LAPACKE_dgesdd_work(int order, char job, lapack_int m, lapack_int n, double *a, lapack_int lda, double *s,
+					double *u, lapack_int ldu, double *vt, lapack_int ldvt, double *work, lapack_int lwork,
+					lapack_int *iwork)
+{
+	return call.dgesdd_work(order, job, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, iwork);
 }
 
 lapack_int

@@ -17,37 +17,16 @@
 #include "commands/extension.h"
 #include "common/shortest_dec.h"
 #include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
-#if PG_VERSION_NUM >= 160000
-#include "nodes/miscnodes.h"
-#endif
 
 #include "core/vector.h"
 #include "pg/interest_vector.h"
-
-/*
- * Since 16 an input function may be asked to report a mistake without throwing (pg_input_is_valid, COPY
- * ON_ERROR).
- */
-#if PG_VERSION_NUM >= 160000
-#define refuse_input(fcinfo, ...) errsave((fcinfo)->context, __VA_ARGS__)
-#else
-#define refuse_input(fcinfo, ...)                                                                            \
-	do                                                                                                       \
-	{                                                                                                        \
-		(void) (fcinfo);                                                                                     \
-		ereport(ERROR, __VA_ARGS__);                                                                         \
-	} while (0)
-#endif
-
-/* How much of a refused text an error message shows. */
-#define SHOWN_BYTES 80
+#include "pg/textinput.h"
 
 /* ---------- construction and checks ---------- */
 
@@ -196,15 +175,6 @@ uiml_vector_type(void)
 
 /* ---------- text ---------- */
 
-/* The beginning of a text, short enough for a message, cut between characters. */
-static char *
-excerpt(const char *text, size_t length)
-{
-	int shown = pg_mbcliplen(text, (int) Min(length, SHOWN_BYTES + 1), SHOWN_BYTES);
-
-	return (size_t) shown < length ? psprintf("%.*s...", shown, text) : pnstrdup(text, length);
-}
-
 static void
 refuse_syntax(FunctionCallInfo fcinfo, const char *text, const UimlVectorParse *parse)
 {
@@ -224,28 +194,29 @@ refuse_syntax(FunctionCallInfo fcinfo, const char *text, const UimlVectorParse *
 			break;
 		default:
 			detail = psprintf("Expected a number followed by \",\" or \"]\" at \"%s\".",
-							  excerpt(text + parse->offset, length - parse->offset));
+							  uiml_excerpt(text + parse->offset, length - parse->offset));
 	}
-	refuse_input(fcinfo,
-				 (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				  errmsg("invalid input syntax for type interest_vector: \"%s\"", excerpt(text, length)),
-				  errdetail("%s", detail)));
+	uiml_refuse_input(
+		fcinfo, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type interest_vector: \"%s\"", uiml_excerpt(text, length)),
+				 errdetail("%s", detail)));
 }
 
 static void
 refuse_not_finite(FunctionCallInfo fcinfo, const char *text, const UimlVectorParse *parse)
 {
 	if (parse->fault == UIML_VECTOR_FAULT_NAN)
-		refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in interest_vector"),
-							  errdetail("Element %zu is NaN.", parse->dim + 1)));
+		uiml_refuse_input(fcinfo,
+						  (errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in interest_vector"),
+						   errdetail("Element %zu is NaN.", parse->dim + 1)));
 	else if (parse->fault == UIML_VECTOR_FAULT_INFINITE)
-		refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
-							  errmsg("infinite value not allowed in interest_vector"),
-							  errdetail("Element %zu is infinite.", parse->dim + 1)));
+		uiml_refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
+								   errmsg("infinite value not allowed in interest_vector"),
+								   errdetail("Element %zu is infinite.", parse->dim + 1)));
 	else
-		refuse_input(fcinfo, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-							  errmsg("\"%s\" is out of range for type interest_vector",
-									 excerpt(text + parse->offset, parse->length))));
+		uiml_refuse_input(fcinfo, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+								   errmsg("\"%s\" is out of range for type interest_vector",
+										  uiml_excerpt(text + parse->offset, parse->length))));
 }
 
 static void
@@ -254,11 +225,11 @@ refuse_text(FunctionCallInfo fcinfo, const char *text, UimlStatus status, const 
 	switch (status)
 	{
 		case UIML_EEMPTY:
-			refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
-								  errmsg("interest_vector must have at least 1 dimension")));
+			uiml_refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
+									   errmsg("interest_vector must have at least 1 dimension")));
 			break;
 		case UIML_ELIMIT:
-			refuse_input(
+			uiml_refuse_input(
 				fcinfo, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						 errmsg("interest_vector cannot have more than %d dimensions", UIML_VECTOR_MAX_DIM)));
 			break;
@@ -289,8 +260,8 @@ interest_vector_in(PG_FUNCTION_ARGS)
 	}
 	if (typmod >= 0 && (size_t) typmod != parse.dim)
 	{
-		refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
-							  errmsg("expected %d dimensions, not %d", typmod, (int) parse.dim)));
+		uiml_refuse_input(fcinfo, (errcode(ERRCODE_DATA_EXCEPTION),
+								   errmsg("expected %d dimensions, not %d", typmod, (int) parse.dim)));
 		PG_RETURN_NULL();
 	}
 
