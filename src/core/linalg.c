@@ -237,37 +237,41 @@ uiml_eigh_f64(const UimlEnv *env, size_t n, double *a, double *value, double *ve
 	return status;
 }
 
-/* Row-major a is its transpose to LAPACK, which has the same singular values. */
+/*
+ * dgesdd of a column-major matrix n x m, which is the transpose: its left vectors are ours on the right.
+ */
 UimlStatus
-uiml_singular_values_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *value)
+uiml_svd_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *u, double *value, double *v)
 {
-	size_t least = smaller(m, n);
-	size_t lwork = 8 * least + 64 * (m + n); /* what dgesdd documents without vectors, and room for blocks */
-	double none;
+	size_t rank = smaller(m, n);
+	char job = u != NULL ? 'S' : 'N';
+	double asked = 0;
 	double *work;
 	lapack_int *iwork;
-	lapack_int info = 0;
+	lapack_int info;
 	UimlStatus status = UIML_OK;
 
-	if (least == 0)
+	if (rank == 0)
 		return UIML_OK;
-	if (!fits_lapack_int(m) || !fits_lapack_int(n) || !fits_lapack_int(lwork) || !fits_lapack_int(8 * least))
+	if (m > INT_MAX / 8 || n > INT_MAX / 8)
 		return UIML_ELIMIT;
 	if (!all_finite(a, m * n))
 		return UIML_ENOTFINITE;
 	if (uiml_interrupted(env))
 		return UIML_EINTERRUPTED;
-
-	work = uiml_alloc(env, lwork, sizeof(double));
-	iwork = uiml_alloc(env, 8 * least, sizeof(lapack_int));
+	info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, (lapack_int) n, (lapack_int) m, a, (lapack_int) n,
+							   value, v, (lapack_int) n, u, (lapack_int) rank, &asked, -1, NULL);
+	if (info != 0 || !(asked < INT_MAX))
+		return UIML_ELIMIT;
+	work = uiml_alloc(env, (size_t) asked, sizeof(double));
+	iwork = uiml_alloc(env, 8 * rank, sizeof(lapack_int));
 	if (work == NULL || iwork == NULL)
 		status = UIML_ENOMEM;
 	else
-		info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', (lapack_int) n, (lapack_int) m, a, (lapack_int) n,
-								   value, &none, 1, &none, 1, work, (lapack_int) lwork, iwork);
-	if (status == UIML_OK && info < 0)
-		status = UIML_EINVALID;
-	if (status == UIML_OK && (info > 0 || !all_finite(value, least)))
+		info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, (lapack_int) n, (lapack_int) m, a, (lapack_int) n,
+								   value, v, (lapack_int) n, u, (lapack_int) rank, work, (lapack_int) asked,
+								   iwork);
+	if (status == UIML_OK && (info != 0 || !all_finite(value, rank)))
 		status = UIML_ENOTFINITE; /* no convergence: sums of finite entries overflowed */
 	uiml_free(env, work);
 	uiml_free(env, iwork);

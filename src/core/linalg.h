@@ -32,10 +32,13 @@ extern UimlStatus uiml_gram_add_f64(const UimlEnv *env, size_t m, size_t n, cons
 extern UimlStatus uiml_eigh_f64(const UimlEnv *env, size_t n, double *a, double *value, double *vectors);
 
 /*
- * The min(m, n) singular values (falling) of a (m x n); a is destroyed.  UIML_ENOTFINITE for NaN or infinity in
- * a.
+ * Thin singular value decomposition a = u diag(value) v of a matrix (m x n); a is destroyed.  r = min(m, n):
+ * u is m x r with orthonormal columns, value (r) falls, v is r x n with orthonormal rows; u and v may both be
+ * NULL.  UIML_ENOTFINITE for NaN or infinity in a.  One call that can't be interrupted: some 20 m n r
+ * operations.
  */
-extern UimlStatus uiml_singular_values_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *value);
+extern UimlStatus uiml_svd_f64(const UimlEnv *env, size_t m, size_t n, double *a, double *u, double *value,
+							   double *v);
 
 /* Replaces a (m x n, m >= n, row-major) by an orthonormal basis of its columns. */
 extern UimlStatus uiml_orthonormalise_f64(const UimlEnv *env, size_t m, size_t n, double *a);

@@ -217,7 +217,7 @@ uiml_matrix_rank(const UimlEnv *env, const UimlMatrix *matrix, size_t *rank)
 	if (a != NULL && value != NULL)
 	{
 		memcpy(a, matrix->data, cells * sizeof(double));
-		status = uiml_singular_values_f64(env, matrix->rows, matrix->cols, a, value);
+		status = uiml_svd_f64(env, matrix->rows, matrix->cols, a, NULL, value, NULL);
 	}
 	for (size_t i = 0; status == UIML_OK && i < smaller; i++)
 		*rank += value[i] > (double) larger * DBL_EPSILON * value[0];
