@@ -226,15 +226,23 @@ damp(const UimlRidge *ridge, double lambda, double *scaled)
 }
 
 UimlStatus
-uiml_ridge_solve(const UimlEnv *env, const UimlRidge *ridge, double lambda, double *w, double *b)
+uiml_ridge_allows(const UimlRidge *ridge, double lambda)
 {
-	double *scaled;
-	UimlStatus status;
-
 	if (!(lambda >= 0))
 		return UIML_EINVALID;
 	if (lambda == 0 && !(ridge->value[ridge->p - 1] > (double) ridge->p * DBL_EPSILON * ridge->value[0]))
 		return UIML_ESINGULAR;
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_ridge_solve(const UimlEnv *env, const UimlRidge *ridge, double lambda, double *w, double *b)
+{
+	UimlStatus status = uiml_ridge_allows(ridge, lambda);
+	double *scaled;
+
+	if (status != UIML_OK)
+		return status;
 	scaled = uiml_alloc(env, ridge->p * ridge->q, sizeof(double));
 	if (scaled == NULL)
 		return UIML_ENOMEM;

@@ -68,10 +68,12 @@ extern double uiml_ridge_choose(const UimlRidge *ridge);
  * w:		receives p x q row-major
  * b:		receives q; may be NULL
  *
- * Returns UIML_OK; UIML_EINVALID for a negative lambda; UIML_ESINGULAR where lambda is 0 and Cxx has not full
- * rank; UIML_ENOMEM; UIML_EINTERRUPTED.  O(p^2 q).
+ * Returns the statuses of uiml_ridge_allows, UIML_ENOMEM, UIML_EINTERRUPTED.  O(p^2 q).
  */
 extern UimlStatus uiml_ridge_solve(const UimlEnv *env, const UimlRidge *ridge, double lambda, double *w,
 								   double *b);
+
+/* UIML_OK; UIML_EINVALID for a negative lambda, UIML_ESINGULAR where lambda is 0 and Cxx has not full rank. */
+extern UimlStatus uiml_ridge_allows(const UimlRidge *ridge, double lambda);
 
 #endif /* UIML_RIDGE_H */
