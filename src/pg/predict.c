@@ -119,7 +119,8 @@ prediction_put(Prediction *prediction, Datum user)
 	{
 		int j = prediction->order[rank];
 		UimlForecast forecast =
-			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), strength);
+			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), UIML_BASIS_PRIOR,
+						  strength);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;
@@ -155,7 +156,7 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 		return;
 	if (known)
 	{
-		if (!uiml_state_user(&state, key, false, &row))
+		if (!uiml_state_user(&state, key, UIML_USER_MASSES, &row))
 			return;
 		if (row.found)
 			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);

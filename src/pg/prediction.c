@@ -23,7 +23,6 @@
 #include "utils/memutils.h"
 
 #include "core/blend.h"
-#include "pg/attempt.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/toolargs.h"
@@ -70,26 +69,27 @@ uiml_result_put(UimlResult *result, const Datum *values, const bool *nulls)
 }
 
 UimlForecast
-uiml_forecast(double score, double history_part, double strength)
+uiml_forecast(double score, double history_part, UimlBasis rest, double strength)
 {
 	UimlForecast forecast = {.score = Min(Max(score, 0), 1)};
-	double prior_part = Max(forecast.score - history_part, 0);
+	double rest_part = Max(forecast.score - history_part, 0);
 
 	uiml_blend_interval(forecast.score, strength, INTERVAL_EVENTS, INTERVAL_LEVEL, &forecast.low,
 						&forecast.high, NULL);
-	forecast.history = history_part > prior_part;
-	forecast.basis_share =
-		forecast.score > 0 ? Max(history_part, prior_part) / (history_part + prior_part) : 1;
+	forecast.basis = history_part > rest_part ? UIML_BASIS_HISTORY : rest;
+	forecast.basis_share = forecast.score > 0 ? Max(history_part, rest_part) / (history_part + rest_part) : 1;
 	return forecast;
 }
 
 void
 uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values)
 {
+	static const char *const basis[] = {"history", "transfer", "prior"};
+
 	values[0] = Float8GetDatum(forecast->score);
 	values[1] = Float8GetDatum(forecast->low);
 	values[2] = Float8GetDatum(forecast->high);
-	values[3] = CStringGetTextDatum(forecast->history ? "history" : "prior");
+	values[3] = CStringGetTextDatum(basis[forecast->basis]);
 	values[4] = Float8GetDatum(forecast->basis_share);
 	values[5] = Int32GetDatum(version);
 }
@@ -100,7 +100,7 @@ typedef struct StateReader
 {
 	UimlState *state;
 	int parts;
-	bool with_items; /* of the user */
+	UimlUserPart part; /* of the user */
 	Datum key;
 	UimlUserRow *row;
 } StateReader;
@@ -125,8 +125,7 @@ read_user(void *ctx)
 {
 	StateReader *reader = ctx;
 
-	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->with_items,
-					 reader->row);
+	uiml_served_user(reader->state->served, reader->state->serving, reader->key, reader->part, reader->row);
 }
 
 /* Errors that whoever owns the domain has not to answer for. */
@@ -139,32 +138,38 @@ is_of_server(int code)
 		   category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_SYSTEM_ERROR;
 }
 
-/* Reads in a subtransaction; false where it fails by the fault of the domain. */
+/* Reads in a subtransaction; false where it fails by the fault of what it reads. */
 static bool
-try_reading(UimlAttemptFn read, StateReader *reader)
+try_reading(UimlAttemptFn read, void *ctx, const char *what)
 {
-	ErrorData *error = uiml_attempt(read, reader);
+	ErrorData *error = uiml_attempt(read, ctx);
 
 	if (error == NULL)
 		return true;
 	if (is_of_server(error->sqlerrcode))
 		ReThrowError(error);
-	ereport(DEBUG1, (errmsg_internal("leaving out domain \"%s\": %s", reader->state->serving->domain,
-									 error->message)));
+	ereport(DEBUG1, (errmsg_internal("leaving out \"%s\": %s", what, error->message)));
 	FreeErrorData(error);
 	return false;
 }
 
 /* No subtransaction can start beside parallel workers: there an error stands. */
+bool
+uiml_read_or_leave_out(UimlAttemptFn read, void *ctx, bool strict, const char *what)
+{
+	if (!strict && !IsInParallelMode())
+		return try_reading(read, ctx, what);
+	read(ctx);
+	return true;
+}
+
 static bool
 read_or_leave_out(UimlAttemptFn read, StateReader *reader)
 {
-	UimlState *state = reader->state;
+	const UimlState *state = reader->state;
 
-	if (!state->named && state->serving->owner != GetUserId() && !IsInParallelMode())
-		return try_reading(read, reader);
-	read(reader);
-	return true;
+	return uiml_read_or_leave_out(read, reader, state->named || state->serving->owner == GetUserId(),
+								  state->serving->domain);
 }
 
 bool
@@ -177,9 +182,9 @@ uiml_state_open(UimlState *state, const UimlServing *serving, bool named, int pa
 }
 
 bool
-uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row)
+uiml_state_user(UimlState *state, Datum key, UimlUserPart part, UimlUserRow *row)
 {
-	StateReader reader = {.state = state, .with_items = with_items, .key = key, .row = row};
+	StateReader reader = {.state = state, .part = part, .key = key, .row = row};
 
 	return read_or_leave_out(read_user, &reader);
 }

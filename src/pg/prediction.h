@@ -11,6 +11,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/itemfile.h"
+#include "pg/attempt.h"
 #include "pg/catalog.h"
 #include "pg/served.h"
 
@@ -21,13 +22,21 @@ typedef struct UimlResult
 	TupleDesc desc;
 } UimlResult;
 
+/* What a prediction can rest on. */
+typedef enum UimlBasis
+{
+	UIML_BASIS_HISTORY = 0, /* what the user did in the domain */
+	UIML_BASIS_TRANSFER,    /* what he did in others */
+	UIML_BASIS_PRIOR        /* what everybody did in the domain */
+} UimlBasis;
+
 /* A share among the next events: expected value, interval, and what it rests on most. */
 typedef struct UimlForecast
 {
 	double score;
 	double low;
 	double high;
-	bool history; /* else the prior */
+	UimlBasis basis;
 	double basis_share;
 } UimlForecast;
 
@@ -41,9 +50,10 @@ extern void uiml_result_put(UimlResult *result, const Datum *values, const bool 
  * uiml_forecast
  *		A share and the part of it that history gives, with its 90 % interval among the next 20 events.
  *
+ * rest: what gives the other part, the transfer or the prior
  * strength: weight of the posterior in events (uiml_blend_strength)
  */
-extern UimlForecast uiml_forecast(double score, double history_part, double strength);
+extern UimlForecast uiml_forecast(double score, double history_part, UimlBasis rest, double strength);
 
 /* Fills the six columns score, low, high, basis, basis_share, version from values[0] on. */
 extern void uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values);
@@ -101,7 +111,14 @@ typedef struct UimlState
 extern bool uiml_state_open(UimlState *state, const UimlServing *serving, bool named, int parts);
 
 /* uiml_served_user; false as uiml_state_open. */
-extern bool uiml_state_user(UimlState *state, Datum key, bool with_items, UimlUserRow *row);
+extern bool uiml_state_user(UimlState *state, Datum key, UimlUserPart part, UimlUserRow *row);
+
+/*
+ * uiml_read_or_leave_out
+ *		Runs read, which reads what belongs to a role; false as uiml_state_open where it fails by the fault of
+ *		what it reads and strict is false.  what: for the server log at DEBUG1.
+ */
+extern bool uiml_read_or_leave_out(UimlAttemptFn read, void *ctx, bool strict, const char *what);
 
 /* Items that stand for a user's history, with a weight each. */
 typedef struct UimlHistory

@@ -365,7 +365,7 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 	{
 		uint32 item = order[rank];
 		double prior = (1 - history_weight) * prior_share(recommendation, &field, item);
-		UimlForecast forecast = uiml_forecast(share[item], Max(share[item] - prior, 0),
+		UimlForecast forecast = uiml_forecast(share[item], Max(share[item] - prior, 0), UIML_BASIS_PRIOR,
 											  recommendation->total + serving->item_alpha);
 
 		put_item(recommendation, domain, (int) rank + 1, item, &forecast, result);
@@ -397,7 +397,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 	recommendation_open(&recommendation, request, &state);
 	if (!uiml_arg_user(fcinfo, serving, recommendation.served->user_type, request->named, &key, &known))
 		return;
-	if (known && !uiml_state_user(&state, key, true, &row))
+	if (known && !uiml_state_user(&state, key, UIML_USER_ITEMS, &row))
 		return;
 	if (row.found)
 	{

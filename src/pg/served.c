@@ -287,12 +287,21 @@ uiml_served_sigma(UimlServed *served, const UimlServing *serving)
 /* ---------- the cache of versions ---------- */
 
 static void
+free_user_plans(UimlServed *served)
+{
+	for (int part = 0; part < UIML_USER_N_PARTS; part++)
+	{
+		uiml_plan_free(served->user_plan[part]);
+		served->user_plan[part] = NULL;
+	}
+}
+
+static void
 forget_version(UimlServed *served)
 {
 	dlist_delete(&served->node);
 	n_versions--;
-	uiml_plan_free(served->masses_plan);
-	uiml_plan_free(served->user_plan);
+	free_user_plans(served);
 	MemoryContextDelete(served->context);
 }
 
@@ -377,7 +386,7 @@ typedef struct UserReader
 {
 	const UimlServed *served;
 	const UimlServing *serving;
-	bool with_items;
+	UimlUserPart part;
 	UimlUserRow *row;
 } UserReader;
 
@@ -437,12 +446,14 @@ read_user(TupleTableSlot *slot, void *ctx)
 	row->mass = DatumGetFloat4(slot->tts_values[0]);
 	if (!(row->mass >= 0) || isinf(row->mass))
 		uiml_served_refuse(reader->serving, "mass of a user");
-	if (!reader->with_items)
+	if (reader->part == UIML_USER_MASSES)
 	{
 		row->interests = uiml_served_masses(reader->served, reader->serving, slot->tts_values[1]);
 		return;
 	}
 	row->vector = copy_vector(reader->serving, slot->tts_values[1], reader->serving->dims);
+	if (reader->part == UIML_USER_VECTOR)
+		return;
 	copy_items(reader->serving, slot->tts_values[2], row);
 	row->texts = DatumGetFloat4(slot->tts_values[3]);
 	if (!(row->texts >= 0) || isinf(row->texts))
@@ -451,38 +462,34 @@ read_user(TupleTableSlot *slot, void *ctx)
 
 /* The statement that fetches one user; prepared again when the table was renamed or moved. */
 static UimlPlan *
-user_plan(UimlServed *served, const UimlServing *serving, bool with_items)
+user_plan(UimlServed *served, const UimlServing *serving, UimlUserPart part)
 {
-	UimlPlan **plan = with_items ? &served->user_plan : &served->masses_plan;
+	static const char *const columns[] = {"interests", "vector, items, texts", "vector"};
 	char *name = uiml_relation_name(serving->users_table);
 
 	if (served->users_name == NULL || strcmp(served->users_name, name) != 0)
 	{
-		uiml_plan_free(served->masses_plan);
-		served->masses_plan = NULL;
-		uiml_plan_free(served->user_plan);
-		served->user_plan = NULL;
+		free_user_plans(served);
 		served->users_name = MemoryContextStrdup(served->context, name);
 	}
-	if (*plan == NULL)
-		*plan =
-			uiml_plan_prepare(psprintf("SELECT mass, %s FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d"
-									   " AND user_id %s $1",
-									   with_items ? "vector, items, texts" : "interests", name,
-									   serving->version, uiml_equality_of(served->user_type)),
-							  1, &served->user_type);
-	return *plan;
+	if (served->user_plan[part] == NULL)
+		served->user_plan[part] = uiml_plan_prepare(
+			psprintf("SELECT mass, %s FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d"
+					 " AND user_id %s $1",
+					 columns[part], name, serving->version, uiml_equality_of(served->user_type)),
+			1, &served->user_type);
+	return served->user_plan[part];
 }
 
 void
-uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items, UimlUserRow *row)
+uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, UimlUserPart part,
+				 UimlUserRow *row)
 {
-	UserReader reader = {.served = served, .serving = serving, .with_items = with_items, .row = row};
-
+	UserReader reader = {.served = served, .serving = serving, .part = part, .row = row};
 	UimlActing caller;
 
 	memset(row, 0, sizeof(*row));
 	uiml_act_as(serving->owner, &caller);
-	uiml_plan_each(user_plan(served, serving, with_items), &key, NULL, read_user, &reader);
+	uiml_plan_each(user_plan(served, serving, part), &key, NULL, read_user, &reader);
 	uiml_act_as_self(&caller);
 }

@@ -18,6 +18,15 @@
 #include "pg/interest_vector.h"
 #include "pg/sql.h"
 
+/* What is read of a user. */
+typedef enum UimlUserPart
+{
+	UIML_USER_MASSES = 0, /* per interest: predictions of interests */
+	UIML_USER_ITEMS,      /* vector, items and texts: recommendations */
+	UIML_USER_VECTOR,     /* transfers to other domains */
+	UIML_USER_N_PARTS
+} UimlUserPart;
+
 /* What a backend keeps of a version; valid until the end of the transaction at least. */
 typedef struct UimlServed
 {
@@ -35,8 +44,7 @@ typedef struct UimlServed
 	dlist_node node;
 	double *sigma;    /* dims; NULL until asked for */
 	char *users_name; /* that the plans were made for */
-	UimlPlan *masses_plan;
-	UimlPlan *user_plan;
+	UimlPlan *user_plan[UIML_USER_N_PARTS];
 	MemoryContext context;
 	uint64 transaction; /* that used it last */
 } UimlServed;
@@ -49,7 +57,7 @@ typedef struct UimlUserRow
 {
 	bool found;
 	double mass;               /* decayed to data_until */
-	InterestVector *interests; /* k: mass per interest */
+	InterestVector *interests; /* k: mass per interest; NULL unless asked for */
 	InterestVector *vector;    /* dims; NULL unless asked for */
 	int n_items;
 	int32 *items; /* n_items item numbers; NULL unless asked for */
@@ -77,10 +85,10 @@ extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
  * uiml_served_user
  *		The row of a user, after uiml_served_users.  key is of served->user_type.
  *
- * with_items: also vector and items, for recommendations.  Values are checked against the version: k and dims
+ * part: which columns beside mass.  Values are checked against the version: k and dims
  * of the vectors, masses finite and not negative, item numbers in range.
  */
-extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, bool with_items,
+extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, UimlUserPart part,
 							 UimlUserRow *row);
 
 /* The singular values of the version's item space, dims numbers >= 0, as the catalog has them. */
