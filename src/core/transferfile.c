@@ -25,7 +25,7 @@
 #define AT_ZERO     20  /* uint32: 0 */
 #define AT_SIZE     24  /* uint64 */
 #define AT_NUMBERS  32  /* N_NUMBERS uint64 */
-#define AT_SCALARS  88  /* N_SCALARS double */
+#define AT_SCALARS  96  /* N_SCALARS double */
 #define AT_RESERVED 160 /* zero bytes */
 #define AT_CHECKSUM 248 /* uint64: of all the other bytes */
 
@@ -41,9 +41,10 @@ enum
 	NUMBER_Q,
 	NUMBER_K,
 	NUMBER_ITEMS,
-	NUMBER_POOL,
-	NUMBER_POOL_ITEMS,
-	NUMBER_NEIGHBOURS,
+	NUMBER_USERS, /* of the pool, as what follows */
+	NUMBER_SOURCE_ITEMS,
+	NUMBER_ENTRIES,
+	NUMBER_CHOICES,
 	N_NUMBERS
 };
 
@@ -53,7 +54,6 @@ enum
 	SCALAR_ALPHA,
 	SCALAR_TEMPERATURE,
 	SCALAR_STRENGTH,
-	SCALAR_SHARPNESS,
 	SCALAR_WEIGHT,
 	N_SCALARS = SCALAR_WEIGHT + UIML_N_ITEM_PARTS
 };
@@ -70,9 +70,12 @@ enum
 	PART_W,
 	PART_B,
 	PART_OVERLAP,
-	PART_POOL_X,
-	PART_POOL_START,
-	PART_POOL_ITEM,
+	PART_RARITY,
+	PART_SCALE,
+	PART_ITEM_START,
+	PART_USER,
+	PART_CHOICE_START,
+	PART_CHOICE,
 	N_PARTS
 };
 
@@ -86,7 +89,7 @@ typedef struct Layout
 static size_t
 part_width(int part)
 {
-	return part == PART_POOL_START ? sizeof(uint64_t) : sizeof(uint32_t);
+	return part == PART_ITEM_START || part == PART_CHOICE_START ? sizeof(uint64_t) : sizeof(uint32_t);
 }
 
 static bool
@@ -118,10 +121,13 @@ layout_compute(uint32_t used, const uint64_t *number, Layout *layout)
 	{
 		layout->count[PART_B] = q;
 		layout->count[PART_OVERLAP] = (size_t) number[NUMBER_ITEMS];
-		layout->count[PART_POOL_START] = (size_t) number[NUMBER_POOL] + 1;
-		layout->count[PART_POOL_ITEM] = (size_t) number[NUMBER_POOL_ITEMS];
-		if (!multiply(p, q, &layout->count[PART_W]) ||
-			!multiply((size_t) number[NUMBER_POOL], p, &layout->count[PART_POOL_X]))
+		layout->count[PART_RARITY] = (size_t) number[NUMBER_SOURCE_ITEMS];
+		layout->count[PART_SCALE] = (size_t) number[NUMBER_USERS];
+		layout->count[PART_ITEM_START] = (size_t) number[NUMBER_SOURCE_ITEMS] + 1;
+		layout->count[PART_USER] = (size_t) number[NUMBER_ENTRIES];
+		layout->count[PART_CHOICE_START] = (size_t) number[NUMBER_USERS] + 1;
+		layout->count[PART_CHOICE] = (size_t) number[NUMBER_CHOICES];
+		if (!multiply(p, q, &layout->count[PART_W]))
 			return false;
 	}
 	for (int part = 0; part < N_PARTS; part++)
@@ -227,9 +233,9 @@ header_is_sound(const Header *header)
 		return false;
 	if (header->used & USED_ITEMS)
 		return number[NUMBER_Q] >= 1 && number[NUMBER_ITEMS] >= 1 && number[NUMBER_ITEMS] < UINT32_MAX &&
-			   number[NUMBER_NEIGHBOURS] <= number[NUMBER_POOL] && is_positive(scalar[SCALAR_TEMPERATURE]) &&
-			   is_positive(scalar[SCALAR_STRENGTH]) && scalar[SCALAR_SHARPNESS] >= 0 &&
-			   scalar[SCALAR_SHARPNESS] < INFINITY && weights_are_sound(scalar + SCALAR_WEIGHT);
+			   number[NUMBER_USERS] < UINT32_MAX && number[NUMBER_SOURCE_ITEMS] < UINT32_MAX &&
+			   is_positive(scalar[SCALAR_TEMPERATURE]) && is_positive(scalar[SCALAR_STRENGTH]) &&
+			   weights_are_sound(scalar + SCALAR_WEIGHT);
 	for (int n = NUMBER_ITEMS; n < N_NUMBERS; n++)
 		if (number[n] != 0)
 			return false;
@@ -271,31 +277,45 @@ view_set(const char *data, const Header *header, const Layout *layout, UimlTrans
 									 .temperature = scalar[SCALAR_TEMPERATURE],
 									 .strength = scalar[SCALAR_STRENGTH],
 									 .overlap = part[PART_OVERLAP],
-									 .neighbours = (size_t) number[NUMBER_NEIGHBOURS],
-									 .sharpness = scalar[SCALAR_SHARPNESS],
-									 .n_pool = (size_t) number[NUMBER_POOL],
-									 .pool_x = part[PART_POOL_X],
-									 .pool_start = part[PART_POOL_START],
-									 .pool_item = part[PART_POOL_ITEM],
+									 .pool = {.n_users = (size_t) number[NUMBER_USERS],
+											  .n_source_items = (size_t) number[NUMBER_SOURCE_ITEMS],
+											  .n_entries = (size_t) number[NUMBER_ENTRIES],
+											  .n_choices = (size_t) number[NUMBER_CHOICES],
+											  .rarity = part[PART_RARITY],
+											  .scale = part[PART_SCALE],
+											  .item_start = part[PART_ITEM_START],
+											  .user = part[PART_USER],
+											  .choice_start = part[PART_CHOICE_START],
+											  .choice = part[PART_CHOICE]},
 									 .used = true};
 	memcpy(file->items.weight, scalar + SCALAR_WEIGHT, sizeof(file->items.weight));
 }
 
-/* Whether what the pool's users did can be followed. */
+/* Whether n + 1 offsets ascend from 0 to the number of entries, and these are below a bound. */
 static bool
-pool_is_sound(const UimlItemTransfer *items, size_t n_entries)
+lists_are_sound(const uint64_t *start, size_t n, const uint32_t *entry, size_t n_entries, size_t bound)
 {
-	if (!items->used)
-		return true;
-	if (items->pool_start[0] != 0 || items->pool_start[items->n_pool] != n_entries)
+	if (start[0] != 0 || start[n] != n_entries)
 		return false;
-	for (size_t u = 0; u < items->n_pool; u++)
-		if (items->pool_start[u] > items->pool_start[u + 1])
+	for (size_t i = 0; i < n; i++)
+		if (start[i] > start[i + 1])
 			return false;
 	for (size_t e = 0; e < n_entries; e++)
-		if (items->pool_item[e] >= items->n_items)
+		if (entry[e] >= bound)
 			return false;
 	return true;
+}
+
+/* Whether the pool can be followed. */
+static bool
+pool_is_sound(const UimlItemTransfer *items)
+{
+	const UimlItemPool *pool = &items->pool;
+
+	return !items->used || (lists_are_sound(pool->item_start, pool->n_source_items, pool->user,
+											pool->n_entries, pool->n_users) &&
+							lists_are_sound(pool->choice_start, pool->n_users, pool->choice, pool->n_choices,
+											items->n_items));
 }
 
 static bool
@@ -307,18 +327,23 @@ none_negative(const float *x, size_t n)
 	return true;
 }
 
+/* Floats are finite, and what is a share, a rarity or a length not negative. */
 static bool
 floats_are_sound(const char *data, const Layout *layout)
 {
-	for (int i = 0; i < N_PARTS; i++)
+	static const struct
 	{
-		const void *part = data + layout->start[i];
+		int part;
+		bool negative;
+	} floats[] = {{PART_COEF, true}, {PART_BIAS, true},     {PART_AVERAGE, false}, {PART_W, true},
+				  {PART_B, true},    {PART_OVERLAP, false}, {PART_RARITY, false},  {PART_SCALE, false}};
 
-		if (i == PART_POOL_START || i == PART_POOL_ITEM)
-			continue;
-		if (!uiml_vector_is_finite(part, layout->count[i]))
-			return false;
-		if ((i == PART_AVERAGE || i == PART_OVERLAP) && !none_negative(part, layout->count[i]))
+	for (size_t i = 0; i < sizeof(floats) / sizeof(floats[0]); i++)
+	{
+		const void *part = data + layout->start[floats[i].part];
+		size_t n = layout->count[floats[i].part];
+
+		if (!uiml_vector_is_finite(part, n) || (!floats[i].negative && !none_negative(part, n)))
 			return false;
 	}
 	return true;
@@ -351,12 +376,15 @@ header_of(const UimlItemTransfer *items, const UimlInterestTransfer *interests)
 	header.number[NUMBER_P] = items->p;
 	header.number[NUMBER_Q] = items->q;
 	header.number[NUMBER_ITEMS] = items->n_items;
-	header.number[NUMBER_POOL] = items->n_pool;
-	header.number[NUMBER_POOL_ITEMS] = items->n_pool > 0 ? items->pool_start[items->n_pool] : 0;
-	header.number[NUMBER_NEIGHBOURS] = items->neighbours;
+	if (items->pool.n_users > 0)
+	{
+		header.number[NUMBER_USERS] = items->pool.n_users;
+		header.number[NUMBER_SOURCE_ITEMS] = items->pool.n_source_items;
+		header.number[NUMBER_ENTRIES] = items->pool.n_entries;
+		header.number[NUMBER_CHOICES] = items->pool.n_choices;
+	}
 	header.scalar[SCALAR_TEMPERATURE] = items->temperature;
 	header.scalar[SCALAR_STRENGTH] = items->strength;
-	header.scalar[SCALAR_SHARPNESS] = items->sharpness;
 	memcpy(header.scalar + SCALAR_WEIGHT, items->weight, sizeof(items->weight));
 	return header;
 }
@@ -380,6 +408,33 @@ put_part(char *data, const Layout *layout, int part, const void *from)
 		memcpy(data + layout->start[part], from, layout->count[part] * part_width(part));
 }
 
+static void
+put_interests(char *data, const Layout *layout, const UimlInterestTransfer *interests)
+{
+	put_part(data, layout, PART_COEF, interests->coef);
+	put_part(data, layout, PART_BIAS, interests->b);
+	put_part(data, layout, PART_AVERAGE, interests->average);
+}
+
+/* A pool without users needs no offsets: those that the file has are 0. */
+static void
+put_items(char *data, const Layout *layout, const UimlItemTransfer *items)
+{
+	const UimlItemPool *pool = &items->pool;
+
+	put_part(data, layout, PART_W, items->w);
+	put_part(data, layout, PART_B, items->b);
+	put_part(data, layout, PART_OVERLAP, items->overlap);
+	if (pool->n_users == 0)
+		return;
+	put_part(data, layout, PART_RARITY, pool->rarity);
+	put_part(data, layout, PART_SCALE, pool->scale);
+	put_part(data, layout, PART_ITEM_START, pool->item_start);
+	put_part(data, layout, PART_USER, pool->user);
+	put_part(data, layout, PART_CHOICE_START, pool->choice_start);
+	put_part(data, layout, PART_CHOICE, pool->choice);
+}
+
 UimlStatus
 uiml_transferfile_pack(const UimlItemTransfer *items, const UimlInterestTransfer *interests, char *buffer,
 					   size_t size)
@@ -398,24 +453,11 @@ uiml_transferfile_pack(const UimlItemTransfer *items, const UimlInterestTransfer
 		return UIML_EINVALID;
 	memset(buffer, 0, size);
 	if (header.used & USED_INTERESTS)
-	{
-		put_part(buffer, &layout, PART_COEF, interests->coef);
-		put_part(buffer, &layout, PART_BIAS, interests->b);
-		put_part(buffer, &layout, PART_AVERAGE, interests->average);
-	}
+		put_interests(buffer, &layout, interests);
 	if (header.used & USED_ITEMS)
-	{
-		put_part(buffer, &layout, PART_W, items->w);
-		put_part(buffer, &layout, PART_B, items->b);
-		put_part(buffer, &layout, PART_OVERLAP, items->overlap);
-		put_part(buffer, &layout, PART_POOL_X, items->pool_x);
-		/* without a pool there may be no offsets: the one that the file has is 0 */
-		if (items->n_pool > 0)
-			put_part(buffer, &layout, PART_POOL_START, items->pool_start);
-		put_part(buffer, &layout, PART_POOL_ITEM, items->pool_item);
-	}
+		put_items(buffer, &layout, items);
 	view_set(buffer, &header, &layout, &file);
-	if (!pool_is_sound(&file.items, layout.count[PART_POOL_ITEM]))
+	if (!pool_is_sound(&file.items))
 		return UIML_EINVALID;
 	if (!floats_are_sound(buffer, &layout))
 		return UIML_ENOTFINITE;
@@ -478,8 +520,7 @@ uiml_transferfile_open(const char *data, size_t size, bool verify, UimlTransferF
 	if (header.order != (UIML_TRANSFERFILE_FOREIGN ? 1 : 0))
 		return UIML_EINVALID;
 	view_set(data, &header, &layout, file);
-	if (!pool_is_sound(&file->items, layout.count[PART_POOL_ITEM]) ||
-		(verify && !floats_are_sound(data, &layout)))
+	if (!pool_is_sound(&file->items) || (verify && !floats_are_sound(data, &layout)))
 		return UIML_ECORRUPT;
 	return UIML_OK;
 }

@@ -11,9 +11,12 @@
  *		w			p x q float: from x to the target's item space
  *		b			q float
  *		overlap		n_items float: popularity among overlapping users
- *		pool_x		n_pool x p float: users who may be asked
- *		pool_start	(n_pool + 1) uint64: into pool_item
- *		pool_item	pool_start[n_pool] uint32
+ *		rarity		n_source_items float, of the pool, as what follows
+ *		scale		n_users float
+ *		item_start	(n_source_items + 1) uint64: into user
+ *		user		n_entries uint32
+ *		choice_start (n_users + 1) uint64: into choice
+ *		choice		n_choices uint32
  *
  * Header fields are little-endian everywhere, the arrays in the order that the header tells: little-endian in
  * the table, which is dumped and restored elsewhere, and that of the machine in the file that is mapped.
@@ -70,7 +73,7 @@ extern UimlStatus uiml_transferfile_swap(char *data, size_t size);
  *
  * Without verify, every access through the view stays within the bytes, but floats may be anything.  Returns
  * UIML_OK, UIML_ECORRUPT, or UIML_EINVALID when data is not 8-byte aligned or in the other byte order.
- * O(n_pool + pool's items); with verify O(size).
+ * O(size of the pool); with verify O(size).
  */
 extern UimlStatus uiml_transferfile_open(const char *data, size_t size, bool verify, UimlTransferFile *file);
 

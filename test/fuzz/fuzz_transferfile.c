@@ -28,6 +28,7 @@ static unsigned
 read_all(const UimlTransferFile *file)
 {
 	const UimlItemTransfer *items = &file->items;
+	const UimlItemPool *pool = &items->pool;
 	const UimlInterestTransfer *interests = &file->interests;
 	unsigned sum = 0;
 
@@ -37,10 +38,13 @@ read_all(const UimlTransferFile *file)
 	if (!items->used)
 		return sum;
 	sum += read_floats(items->w, items->p * items->q) + read_floats(items->b, items->q) +
-		   read_floats(items->overlap, items->n_items) + read_floats(items->pool_x, items->n_pool * items->p);
-	for (size_t u = 0; u < items->n_pool; u++)
-		for (uint64_t e = items->pool_start[u]; e < items->pool_start[u + 1]; e++)
-			sum += items->overlap[items->pool_item[e]] > 0;
+		   read_floats(items->overlap, items->n_items) + read_floats(pool->rarity, pool->n_source_items);
+	for (size_t i = 0; i < pool->n_source_items; i++)
+		for (uint64_t e = pool->item_start[i]; e < pool->item_start[i + 1]; e++)
+			sum += pool->scale[pool->user[e]] > 0;
+	for (size_t v = 0; v < pool->n_users; v++)
+		for (uint64_t c = pool->choice_start[v]; c < pool->choice_start[v + 1]; c++)
+			sum += items->overlap[pool->choice[c]] > 0;
 	return sum;
 }
 
@@ -52,6 +56,7 @@ written_file(uint8_t mode, size_t *size)
 	static const float share[8] = {.5f, .5f};
 	static const uint64_t start[4] = {0, 1, 1, 3};
 	static const uint32_t item[3] = {0, 1, 0};
+	static const uint32_t user[3] = {0, 0, 0};
 	UimlItemTransfer items = {.p = 3,
 							  .q = 2,
 							  .n_items = 2 + mode / 8 % 4,
@@ -61,10 +66,16 @@ written_file(uint8_t mode, size_t *size)
 							  .temperature = 1,
 							  .strength = 1,
 							  .overlap = share,
-							  .n_pool = mode / 32 % 4,
-							  .pool_x = x,
-							  .pool_start = start,
-							  .pool_item = item,
+							  .pool = {.n_users = mode / 32 % 4,
+									   .n_source_items = 3,
+									   .n_entries = 3,
+									   .n_choices = start[mode / 32 % 4],
+									   .rarity = share,
+									   .scale = share,
+									   .item_start = start,
+									   .user = user,
+									   .choice_start = start,
+									   .choice = item},
 							  .used = (mode & 2) != 0};
 	UimlInterestTransfer interests = {
 		.p = 3, .k = 4, .coef = x, .b = x, .average = share, .alpha = 1, .used = (mode & 4) != 0};

@@ -20,6 +20,7 @@
 #define Q      2
 #define K      4
 #define ITEMS  5
+#define SOURCE 4
 #define POOL   3
 #define HEADER 256
 
@@ -32,9 +33,12 @@ typedef struct Sample
 	float w[P * Q];
 	float b[Q];
 	float overlap[ITEMS];
-	float pool_x[POOL * P];
-	uint64_t pool_start[POOL + 1];
-	uint32_t pool_item[6];
+	float rarity[SOURCE];
+	float scale[POOL];
+	uint64_t item_start[SOURCE + 1];
+	uint32_t user[5];
+	uint64_t choice_start[POOL + 1];
+	uint32_t choice[6];
 	UimlItemTransfer items;
 	UimlInterestTransfer interests;
 } Sample;
@@ -49,8 +53,10 @@ fill(float *x, size_t n, float first)
 static void
 sample_make(Sample *s)
 {
-	static const uint64_t start[POOL + 1] = {0, 2, 2, 6};
-	static const uint32_t item[6] = {0, 4, 1, 2, 3, 4};
+	static const uint64_t item_start[SOURCE + 1] = {0, 2, 2, 3, 5};
+	static const uint32_t user[5] = {0, 2, 1, 0, 1};
+	static const uint64_t choice_start[POOL + 1] = {0, 2, 2, 6};
+	static const uint32_t choice[6] = {0, 4, 1, 2, 3, 4};
 
 	fill(s->coef, P * K, -1);
 	fill(s->bias, K, 2);
@@ -58,9 +64,12 @@ sample_make(Sample *s)
 	fill(s->w, P * Q, -.5f);
 	fill(s->b, Q, 3);
 	fill(s->overlap, ITEMS, .25f);
-	fill(s->pool_x, POOL * P, -.75f);
-	memcpy(s->pool_start, start, sizeof(start));
-	memcpy(s->pool_item, item, sizeof(item));
+	fill(s->rarity, SOURCE, 1);
+	fill(s->scale, POOL, .5f);
+	memcpy(s->item_start, item_start, sizeof(item_start));
+	memcpy(s->user, user, sizeof(user));
+	memcpy(s->choice_start, choice_start, sizeof(choice_start));
+	memcpy(s->choice, choice, sizeof(choice));
 	s->items = (UimlItemTransfer){.p = P,
 								  .q = Q,
 								  .n_items = ITEMS,
@@ -70,12 +79,16 @@ sample_make(Sample *s)
 								  .temperature = .6,
 								  .strength = 10,
 								  .overlap = s->overlap,
-								  .neighbours = 2,
-								  .sharpness = 1.5,
-								  .n_pool = POOL,
-								  .pool_x = s->pool_x,
-								  .pool_start = s->pool_start,
-								  .pool_item = s->pool_item,
+								  .pool = {.n_users = POOL,
+										   .n_source_items = SOURCE,
+										   .n_entries = 5,
+										   .n_choices = 6,
+										   .rarity = s->rarity,
+										   .scale = s->scale,
+										   .item_start = s->item_start,
+										   .user = s->user,
+										   .choice_start = s->choice_start,
+										   .choice = s->choice},
 								  .used = true};
 	s->interests = (UimlInterestTransfer){.p = P,
 										  .k = K,
@@ -121,13 +134,18 @@ check_items(const Sample *s, const UimlItemTransfer *items)
 	assert_memory_equal(items->w, s->w, sizeof(s->w));
 	assert_memory_equal(items->b, s->b, sizeof(s->b));
 	assert_memory_equal(items->weight, s->items.weight, sizeof(s->items.weight));
-	assert_true(items->temperature == .6 && items->strength == 10 && items->sharpness == 1.5);
+	assert_true(items->temperature == .6 && items->strength == 10);
 	assert_memory_equal(items->overlap, s->overlap, sizeof(s->overlap));
-	assert_int_equal(items->neighbours, 2);
-	assert_int_equal(items->n_pool, POOL);
-	assert_memory_equal(items->pool_x, s->pool_x, sizeof(s->pool_x));
-	assert_memory_equal(items->pool_start, s->pool_start, sizeof(s->pool_start));
-	assert_memory_equal(items->pool_item, s->pool_item, sizeof(s->pool_item));
+	assert_int_equal(items->pool.n_users, POOL);
+	assert_int_equal(items->pool.n_source_items, SOURCE);
+	assert_int_equal(items->pool.n_entries, 5);
+	assert_int_equal(items->pool.n_choices, 6);
+	assert_memory_equal(items->pool.rarity, s->rarity, sizeof(s->rarity));
+	assert_memory_equal(items->pool.scale, s->scale, sizeof(s->scale));
+	assert_memory_equal(items->pool.item_start, s->item_start, sizeof(s->item_start));
+	assert_memory_equal(items->pool.user, s->user, sizeof(s->user));
+	assert_memory_equal(items->pool.choice_start, s->choice_start, sizeof(s->choice_start));
+	assert_memory_equal(items->pool.choice, s->choice, sizeof(s->choice));
 	assert_true(items->used);
 }
 
@@ -158,8 +176,8 @@ round_trip(void **state)
 	check_items(&s, &file.items);
 	check_interests(&s, &file.interests);
 	assert_int_equal(((const char *) file.items.w - data) % 64, 0);
-	assert_int_equal(((const char *) file.items.pool_x - data) % 64, 0);
-	assert_int_equal(((const char *) file.items.pool_start - data) % 64, 0);
+	assert_int_equal(((const char *) file.items.pool.user - data) % 64, 0);
+	assert_int_equal(((const char *) file.items.pool.choice_start - data) % 64, 0);
 	assert_int_equal(((const char *) file.interests.coef - data) % 64, 0);
 	free(data);
 }
@@ -212,14 +230,12 @@ no_pool(void **state)
 
 	(void) state;
 	sample_make(&s);
-	s.items.n_pool = s.items.neighbours = 0;
-	s.items.pool_x = NULL;
-	s.items.pool_start = NULL;
-	s.items.pool_item = NULL;
+	s.items.pool = (UimlItemPool){.n_source_items = SOURCE};
 	data = pack_here(&s.items, NULL, &size);
 	assert_int_equal(uiml_transferfile_open(data, size, true, &file), UIML_OK);
-	assert_int_equal(file.items.n_pool, 0);
-	assert_int_equal(file.items.pool_start[0], 0);
+	assert_int_equal(file.items.pool.n_users, 0);
+	assert_int_equal(file.items.pool.n_source_items, 0);
+	assert_int_equal(file.items.pool.choice_start[0], 0);
 	free(data);
 }
 
@@ -307,9 +323,12 @@ view_is_safe(const char *data, size_t size, const UimlTransferFile *file)
 		   lies_within(data, size, interests->average, interests->k, 4) &&
 		   lies_within(data, size, items->w, items->p * items->q, 4) &&
 		   lies_within(data, size, items->overlap, items->n_items, 4) &&
-		   lies_within(data, size, items->pool_x, items->n_pool * items->p, 4) &&
-		   (!items->used || (lies_within(data, size, items->pool_start, items->n_pool + 1, 8) &&
-							 lies_within(data, size, items->pool_item, items->pool_start[items->n_pool], 4)));
+		   lies_within(data, size, items->pool.rarity, items->pool.n_source_items, 4) &&
+		   lies_within(data, size, items->pool.scale, items->pool.n_users, 4) &&
+		   lies_within(data, size, items->pool.item_start, items->pool.n_source_items, 8) &&
+		   lies_within(data, size, items->pool.user, items->pool.n_entries, 4) &&
+		   lies_within(data, size, items->pool.choice_start, items->pool.n_users, 8) &&
+		   lies_within(data, size, items->pool.choice, items->pool.n_choices, 4);
 }
 
 /* A right checksum makes no wrong number right: numbers of 64 bits and scalars at every place of the header. */
@@ -339,7 +358,7 @@ forged_headers_are_refused(void **state)
 			status = uiml_transferfile_open(data, size, true, &file);
 			/* some are somebody's choice, or change no part's place */
 			if (status == UIML_OK)
-				assert_true(view_is_safe(data, size, &file) && isfinite(file.items.sharpness) &&
+				assert_true(view_is_safe(data, size, &file) && isfinite(file.items.strength) &&
 							isfinite(file.interests.alpha));
 			else
 				assert_int_equal(status, UIML_ECORRUPT);
@@ -354,7 +373,7 @@ forged_arrays_are_refused(void **state)
 {
 	static const float nan_value = NAN;
 	static const float minus = -1;
-	static const uint64_t far = 5;
+	static const uint64_t far = 7;
 	static const uint32_t high = ITEMS;
 	UimlTransferFile file;
 	Sample s;
@@ -375,10 +394,13 @@ forged_arrays_are_refused(void **state)
 	forge(data, size, (size_t) ((const char *) file.interests.average - data), &minus, 4);
 	assert_int_equal(uiml_transferfile_open(data, size, true, &file), UIML_ECORRUPT);
 	memcpy(data, saved, size);
-	forge(data, size, (size_t) ((const char *) file.items.pool_start - data) + 8, &far, 8);
+	forge(data, size, (size_t) ((const char *) file.items.pool.choice_start - data) + 8, &far, 8);
 	assert_int_equal(uiml_transferfile_open(data, size, false, &file), UIML_ECORRUPT);
 	memcpy(data, saved, size);
-	forge(data, size, (size_t) ((const char *) file.items.pool_item - data) + 4, &high, 4);
+	forge(data, size, (size_t) ((const char *) file.items.pool.choice - data) + 4, &high, 4);
+	assert_int_equal(uiml_transferfile_open(data, size, false, &file), UIML_ECORRUPT);
+	memcpy(data, saved, size);
+	forge(data, size, (size_t) ((const char *) file.items.pool.user - data) + 4, &high, 4);
 	assert_int_equal(uiml_transferfile_open(data, size, false, &file), UIML_ECORRUPT);
 	free(saved);
 	free(data);
@@ -413,16 +435,16 @@ writer_checks(void **state)
 	s.items.weight[UIML_PART_MAP] = .6;
 	expect_refused(&s, UIML_EINVALID);
 	sample_make(&s);
-	s.items.neighbours = POOL + 1;
+	s.user[1] = POOL;
 	expect_refused(&s, UIML_EINVALID);
 	sample_make(&s);
 	s.items.temperature = INFINITY;
 	expect_refused(&s, UIML_EINVALID);
 	sample_make(&s);
-	s.pool_item[2] = ITEMS;
+	s.choice[2] = ITEMS;
 	expect_refused(&s, UIML_EINVALID);
 	sample_make(&s);
-	s.pool_start[1] = 3;
+	s.choice_start[1] = 3;
 	expect_refused(&s, UIML_EINVALID);
 	sample_make(&s);
 	s.coef[1] = INFINITY;
