@@ -118,9 +118,8 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int rank = 0; rank < prediction->k; rank++)
 	{
 		int j = prediction->order[rank];
-		UimlForecast forecast =
-			uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha), UIML_BASIS_PRIOR,
-						  strength);
+		UimlForecast forecast = uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha),
+											  UIML_BASIS_PRIOR, strength);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;
