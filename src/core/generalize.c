@@ -24,7 +24,7 @@
 #define SHARE_FLOOR 1e-12
 
 /* Events that speak for the identity, as parts of an even share of all events for each interest. */
-static const double strengths[] = {.1, .3, 1, 3};
+static const double strengths[] = {.01, .03, .1, .3, 1};
 
 #define N_STRENGTHS (sizeof(strengths) / sizeof(*strengths))
 

@@ -145,8 +145,12 @@ world_build(World *w, double alpha, uint64_t seed)
 				w->hidden[u * HIDDEN + e - SEEN] = (uint32_t) (e * K) + j;
 		}
 	}
-	w->model = (UimlModel){
-		.n_items = ITEMS, .n_interests = K, .interest = w->interest, .prior = w->prior, .alpha = alpha};
+	w->model = (UimlModel){.n_items = ITEMS,
+						   .n_interests = K,
+						   .interest = w->interest,
+						   .prior = w->prior,
+						   .alpha = alpha,
+						   .event_mass = 1};
 	w->holdout.seen = matrix(USERS, ITEMS, w->seen_start, w->seen, w->one);
 	w->holdout.hidden = matrix(USERS, ITEMS, w->hidden_start, w->hidden, w->one);
 }
@@ -170,14 +174,15 @@ true_model(void **state)
 		filled++;
 		assert_true(bin[b].error < .03);
 		inside += bin[b].observed_low <= bin[b].predicted && bin[b].predicted <= bin[b].observed_high;
-		assert_true(bin[b].covered > .88);
+		assert_near(bin[b].covered, bin[b].expected, .03);
 	}
 	assert_true(filled >= 8 && inside >= filled - 1);
 	assert_int_equal(bin[10].pairs, USERS * K);
 	assert_near(bin[10].predicted, 1.0 / K, 1e-6);
 	assert_near(bin[10].observed, 1.0 / K, 1e-6);
 	assert_true(bin[10].error < .01);
-	assert_true(bin[10].covered > .9 && bin[10].covered < .97);
+	assert_near(bin[10].covered, bin[10].expected, .01);
+	assert_near(bin[10].covered, .9, .03);
 	assert_true(isnan(bin[10].observed_low));
 
 	assert_int_equal(uiml_model_calibrate(&env, &world.model, &world.holdout, 10, .9, 5, again), UIML_OK);
