@@ -204,7 +204,7 @@ turn(Search *search)
 {
 	const double *scale = search->params->scale;
 	double *q = search->direction;
-	double alpha[HISTORY];
+	double alpha[HISTORY] = {0};
 	size_t n = search->n;
 	size_t kept = search->pairs < HISTORY ? search->pairs : HISTORY;
 	double gamma = 1;

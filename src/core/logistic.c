@@ -49,16 +49,15 @@ static double
 softmax(double *z, size_t k)
 {
 	double most = z[0];
-	double sum = 0;
+	double sum;
 
 	for (size_t t = 1; t < k; t++)
 		most = z[t] > most ? z[t] : most;
-	for (size_t t = 0; t < k; t++)
-	{
-		/* subtract the largest: exp overflows above 709 */
-		z[t] = exp(z[t] - most);
-		sum += z[t];
-	}
+
+	/* subtract the largest: exp overflows above 709 */
+	sum = z[0] = exp(z[0] - most);
+	for (size_t t = 1; t < k; t++)
+		sum += z[t] = exp(z[t] - most);
 	for (size_t t = 0; t < k; t++)
 		z[t] /= sum;
 	return most + log(sum);
