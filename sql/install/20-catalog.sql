@@ -202,6 +202,7 @@ CREATE TABLE uiml.transfer (
 	trained_by pg_catalog.regrole NOT NULL,
 	trained_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
 	users bigint NOT NULL, -- that are active in both
+	seed bigint NOT NULL, -- of folds
 	items_verdict text NOT NULL, -- best candidate for the vectors: mean, ridge, biased, prior; none: too few users
 	items_used boolean NOT NULL,
 	items_gain double precision, -- nats per item over popularity
@@ -212,7 +213,10 @@ CREATE TABLE uiml.transfer (
 	interests_gain_se double precision,
 	interests_lambda double precision,
 	metrics jsonb NOT NULL,
-	counted bytea NOT NULL, -- 8 bytes for each user in statistics: hashtextextended(user::text, seed), ascending
+	matrix transfer_matrix, -- source vectors of length 1 to target vectors; NULL: no map
+	interests transfer_matrix, -- source vectors of length 1 to the logits of the target's interests
+	statistics transfer_stats[], -- of the vectors, one per fold, of all users in counted
+	counted bigint[] NOT NULL, -- of each user in statistics: hashtextextended(user::text, seed)
 	digest bigint NOT NULL, -- of the bytes
 	bytes bigint NOT NULL, -- 0: nothing to predict by
 	UNIQUE (version_id, source_version_id),
@@ -220,7 +224,7 @@ CREATE TABLE uiml.transfer (
 		ON UPDATE CASCADE ON DELETE CASCADE,
 	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
-ALTER TABLE uiml.transfer ALTER COLUMN counted SET STORAGE EXTERNAL;
+ALTER TABLE uiml.transfer ALTER COLUMN statistics SET STORAGE EXTERNAL, ALTER COLUMN counted SET STORAGE EXTERNAL;
 CREATE INDEX transfer_source ON uiml.transfer (source_version_id);
 COMMENT ON TABLE uiml.transfer IS
 	'What was learned from users of two domains, from a version of the one to a version of the other; read it through the view uiml.transfers';

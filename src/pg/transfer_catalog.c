@@ -103,8 +103,8 @@ uiml_transfer_find(int64 source_version_id, int64 version_id, bool read_only)
 	return row;
 }
 
-pg_noreturn static void
-transfer_corrupt(void)
+void
+uiml_transfer_refuse(void)
 {
 	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("a transfer has invalid stored data"),
 			errhint("Train it again with uiml_train_transfer."));
@@ -129,7 +129,7 @@ read_part(TupleTableSlot *slot, void *ctx)
 	Size size = VARSIZE_ANY_EXHDR(data);
 
 	if (part != reader->part++ || size > reader->size - reader->at)
-		transfer_corrupt();
+		uiml_transfer_refuse();
 	memcpy(reader->bytes + reader->at, VARDATA_ANY(data), size);
 	reader->at += size;
 	if ((Pointer) data != DatumGetPointer(value))
@@ -144,14 +144,14 @@ uiml_transfer_bytes(const UimlTransferRow *row, bool read_only, MemoryContext co
 
 	/* none that was stored by us is larger */
 	if (row->bytes < 1 || row->bytes > PG_INT32_MAX)
-		transfer_corrupt();
+		uiml_transfer_refuse();
 	reader.bytes = MemoryContextAllocHuge(context, reader.size);
 	param_int8(&params, row->transfer_id);
 	uiml_sql_each("SELECT p.part, p.data FROM uiml.transfer_part p "
 				  "WHERE p.transfer_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part",
 				  &params, read_only, read_part, &reader);
 	if (reader.at != reader.size)
-		transfer_corrupt();
+		uiml_transfer_refuse();
 	return reader.bytes;
 }
 
@@ -174,14 +174,16 @@ read_counted(TupleTableSlot *slot, void *ctx)
 }
 
 bool
-uiml_transfer_counted(int64 transfer_id, Datum *statistics, Datum *counted)
+uiml_transfer_counted(int64 transfer_id, uint64 seed, Datum *statistics, Datum *counted)
 {
 	CountedReader reader = {0};
 	UimlSqlParams params = {0};
 
 	param_int8(&params, transfer_id);
+	param_int8(&params, (int64) seed);
 	uiml_sql_each("SELECT t.statistics, t.counted FROM uiml.transfer t "
-				  "WHERE t.transfer_id OPERATOR(pg_catalog.=) $1 AND t.statistics IS NOT NULL",
+				  "WHERE t.transfer_id OPERATOR(pg_catalog.=) $1 AND t.seed OPERATOR(pg_catalog.=) $2 "
+				  "AND t.statistics IS NOT NULL",
 				  &params, false, read_counted, &reader);
 	*statistics = reader.statistics;
 	*counted = reader.counted;
@@ -206,9 +208,8 @@ param_verdict(UimlSqlParams *params, const UimlTransferVerdict *verdict)
 		uiml_sql_param(params, FLOAT8OID, Float8GetDatum(number[i]), isnan(number[i]));
 }
 
-/* A type of the extension, or the array of it. */
-static Oid
-own_type(const char *name)
+Oid
+uiml_transfer_type(const char *name)
 {
 	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
 							   ObjectIdGetDatum(uiml_schema()));
@@ -221,7 +222,7 @@ own_type(const char *name)
 static void
 param_own(UimlSqlParams *params, const char *type, Datum value)
 {
-	uiml_sql_param(params, own_type(type), value, value == (Datum) 0);
+	uiml_sql_param(params, uiml_transfer_type(type), value, value == (Datum) 0);
 }
 
 static void
@@ -245,6 +246,7 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 	param_int8(&params, row->version_id);
 	param_oid(&params, row->trained_by);
 	param_int8(&params, row->users);
+	param_int8(&params, (int64) row->seed);
 	uiml_sql_param_text(&params, row->items_verdict);
 	param_verdict(&params, &row->items);
 	param_verdict(&params, &row->interests);
@@ -252,16 +254,16 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 	param_own(&params, "transfer_matrix", contents->matrix);
 	param_own(&params, "transfer_matrix", contents->interests);
 	param_own(&params, "_transfer_stats", contents->statistics);
-	uiml_sql_param(&params, BYTEAOID, contents->counted, false);
+	uiml_sql_param(&params, INT8ARRAYOID, contents->counted, false);
 	param_int8(&params, row->digest);
 	param_int8(&params, row->bytes);
 	uiml_sql_each_generic(
 		"INSERT INTO uiml.transfer AS t (source_domain_id, source_owner, source_version_id, domain_id, "
-		"owner, version_id, trained_by, users, items_verdict, items_used, items_gain, items_gain_se, "
+		"owner, version_id, trained_by, users, seed, items_verdict, items_used, items_gain, items_gain_se, "
 		"items_lambda, interests_used, interests_gain, interests_gain_se, interests_lambda, metrics, matrix, "
 		"interests, statistics, counted, digest, bytes) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
-		"$18::pg_catalog.jsonb, $19, $20, $21, $22, $23, $24) RETURNING t.transfer_id",
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+		"$19::pg_catalog.jsonb, $20, $21, $22, $23, $24, $25) RETURNING t.transfer_id",
 		&params, take_id, &row->transfer_id);
 }
 

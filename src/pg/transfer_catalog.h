@@ -38,6 +38,7 @@ typedef struct UimlTransferRow
 	Oid trained_by;
 	TimestampTz trained_at;
 	int64 users;
+	uint64 seed; /* of folds; written, not read */
 	const char *items_verdict; /* "none", "mean", "ridge", "biased", "prior" */
 	UimlTransferVerdict items;
 	UimlTransferVerdict interests;
@@ -52,7 +53,7 @@ typedef struct UimlTransferContents
 	Datum matrix;     /* transfer_matrix */
 	Datum interests;  /* transfer_matrix */
 	Datum statistics; /* transfer_stats[] */
-	Datum counted;    /* bytea, never NULL */
+	Datum counted;    /* bigint[], never NULL */
 	const char *data; /* row->bytes of them */
 } UimlTransferContents;
 
@@ -85,9 +86,12 @@ extern char *uiml_transfer_bytes(const UimlTransferRow *row, bool read_only, Mem
 /*
  * uiml_transfer_counted
  *		What an incremental training goes on from: the statistics, transfer_stats[], and hashes of users,
- *		bytea, of the caller's transfer, copied.  False where it has no statistics.
+ *		bigint[], of a transfer, copied.  False where it has none of that seed.
  */
-extern bool uiml_transfer_counted(int64 transfer_id, Datum *statistics, Datum *counted);
+extern bool uiml_transfer_counted(int64 transfer_id, uint64 seed, Datum *statistics, Datum *counted);
+
+/* Raises DATA_CORRUPTED: what is stored of a transfer is not what a training writes. */
+pg_noreturn extern void uiml_transfer_refuse(void);
 
 /*
  * uiml_transfer_put
@@ -95,6 +99,9 @@ extern bool uiml_transfer_counted(int64 transfer_id, Datum *statistics, Datum *c
  *		row->transfer_id.  The caller's rights on both domains have been checked.
  */
 extern void uiml_transfer_put(UimlTransferRow *row, const UimlTransferContents *contents);
+
+/* A type of the extension; an underscore before its name means the array of it. */
+extern Oid uiml_transfer_type(const char *name);
 
 /* Deletes the transfers from one domain to another, between any versions; how many. */
 extern uint64 uiml_transfer_delete(int32 source_domain_id, int32 domain_id);
