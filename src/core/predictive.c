@@ -137,7 +137,7 @@ uiml_ridge_noise(const UimlRidge *ridge, const UimlTransferStats *stats, double 
 	double residual = prior_residual(ridge, stats, v, work);
 	double freedom;
 
-	uiml_ridge_gcv(ridge, lambda, &freedom);
+	uiml_ridge_error(ridge, lambda, &freedom);
 	multiply(ridge->z, ridge->p, ridge->q, v, work);
 	for (size_t i = 0; i < ridge->p; i++)
 	{

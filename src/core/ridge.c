@@ -104,6 +104,12 @@ decompose(const UimlEnv *env, const UimlTransferStats *stats, UimlRidge *ridge)
 	return status;
 }
 
+size_t
+uiml_ridge_memory(size_t p, size_t q)
+{
+	return (5 * p * p + 3 * p * q) * sizeof(double);
+}
+
 UimlStatus
 uiml_ridge_begin(const UimlEnv *env, const UimlTransferStats *stats, bool intercept, const double *prior,
 				 UimlRidge *ridge)
@@ -155,11 +161,10 @@ uiml_ridge_free(const UimlEnv *env, UimlRidge *ridge)
 }
 
 double
-uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df)
+uiml_ridge_error(const UimlRidge *ridge, double lambda, double *df)
 {
 	double freedom = ridge->intercept ? 1 : 0;
 	double error = ridge->total;
-	double left;
 
 	for (size_t i = 0; i < ridge->p; i++)
 	{
@@ -173,8 +178,19 @@ uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df)
 	}
 	if (df != NULL)
 		*df = freedom;
-	left = 1 - freedom / ridge->n;
-	return left > 0 ? fmax(error, 0) / ridge->weight / (left * left) : INFINITY;
+	return fmax(error, 0) / ridge->weight;
+}
+
+double
+uiml_ridge_gcv(const UimlRidge *ridge, double lambda, double *df)
+{
+	double freedom;
+	double error = uiml_ridge_error(ridge, lambda, &freedom);
+	double left = 1 - freedom / ridge->n;
+
+	if (df != NULL)
+		*df = freedom;
+	return left > 0 ? error / (left * left) : INFINITY;
 }
 
 bool

@@ -36,12 +36,19 @@ typedef struct UimlRidge
  * intercept: false fits through the origin; prior: p x q row-major, or NULL
  *
  * Free with uiml_ridge_free.  Returns UIML_OK, UIML_EEMPTY (no row), UIML_ENOTFINITE, UIML_ELIMIT,
- * UIML_ENOMEM, UIML_EINTERRUPTED.  O(p^3 + p^2 q) time, once for all penalties; at its peak 5 p^2 + 3 p q
- * doubles.
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  O(p^3 + p^2 q) time, once for all penalties.
  */
 extern UimlStatus uiml_ridge_begin(const UimlEnv *env, const UimlTransferStats *stats, bool intercept,
 								   const double *prior, UimlRidge *ridge);
+extern size_t uiml_ridge_memory(size_t p, size_t q); /* bytes at its peak */
 extern void uiml_ridge_free(const UimlEnv *env, UimlRidge *ridge);
+
+/*
+ * uiml_ridge_error
+ *		The mean squared error on the rows of the fit, summed over outputs.  df (may be NULL) receives the
+ *		degrees of freedom.  O(p).
+ */
+extern double uiml_ridge_error(const UimlRidge *ridge, double lambda, double *df);
 
 /*
  * uiml_ridge_gcv

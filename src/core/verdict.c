@@ -382,7 +382,7 @@ set_penalties(Trial *trial)
 		return status;
 	trial->varies = uiml_ridge_penalties(&ridge, trial->lambda);
 	for (size_t k = 0; k < UIML_RIDGE_PENALTIES; k++)
-		uiml_ridge_gcv(&ridge, trial->lambda[k], &trial->df[k]);
+		uiml_ridge_error(&ridge, trial->lambda[k], &trial->df[k]);
 	uiml_ridge_free(trial->env, &ridge);
 	return UIML_OK;
 }
@@ -460,6 +460,12 @@ check_arguments(const UimlTransferStats *const *fold, size_t n_folds, const doub
 	if (!all_finite(prior, (size_t) fold[0]->p * fold[0]->q))
 		return UIML_ENOTFINITE;
 	return filled < 2 ? UIML_EEMPTY : UIML_OK;
+}
+
+size_t
+uiml_verdict_memory(size_t p, size_t q)
+{
+	return uiml_ridge_memory(p, q) + (4 * p * p + 4 * p * q + q * q) * sizeof(double);
 }
 
 UimlStatus

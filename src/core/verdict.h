@@ -63,5 +63,6 @@ typedef struct UimlVerdict
  */
 extern UimlStatus uiml_verdict(const UimlEnv *env, const UimlTransferStats *const *fold, size_t n_folds,
 							   bool intercept, const double *prior, UimlVerdict *verdict);
+extern size_t uiml_verdict_memory(size_t p, size_t q); /* bytes at its peak, besides the folds */
 
 #endif /* UIML_VERDICT_H */

@@ -1,0 +1,244 @@
+/*
+ * solve_rows.c
+ *	  What a solver says of single rows: the error of leaving one out, and predictive intervals.
+ *
+ * Such functions are called for every row of a table with the same statistics.  The decomposition is kept for
+ * the call site, with copies of the arguments that it was made from, and is made anew when they differ: it
+ * never decides what comes out, only how fast.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "core/predictive.h"
+#include "core/student.h"
+#include "pg/env.h"
+#include "pg/interest_vector.h"
+#include "pg/prediction.h"
+#include "pg/solve.h"
+#include "pg/toolargs.h"
+#include "pg/transfer_matrix.h"
+#include "pg/transfer_stats.h"
+
+/* ---------- decompositions that are kept ---------- */
+
+typedef struct Kept
+{
+	MemoryContext context; /* "uiml solver": all of it */
+	bool intercept;
+	UimlTransferStats *stats;
+	UimlMatrix *prior; /* NULL: none */
+	UimlRidge ridge;
+	double *x;    /* p */
+	double *y;    /* q */
+	double *v;    /* q */
+	double *work; /* 2 p + q */
+} Kept;
+
+static bool
+same_bytes(const void *a, const void *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+static void *
+copy_bytes(const void *value)
+{
+	void *copy;
+
+	if (value == NULL)
+		return NULL;
+	copy = MemoryContextAllocHuge(CurrentMemoryContext, VARSIZE(value));
+	memcpy(copy, value, VARSIZE(value));
+	return copy;
+}
+
+/* In the current memory context. */
+static Kept *
+decompose(const UimlTransferStats *stats, const UimlMatrix *prior, bool intercept)
+{
+	Kept *kept = palloc0(sizeof(Kept));
+
+	kept->intercept = intercept;
+	kept->stats = copy_bytes(stats);
+	kept->prior = copy_bytes(prior);
+	uiml_solve_begin(stats, intercept, prior != NULL ? prior->data : NULL, &kept->ridge);
+	kept->x = palloc(sizeof(double) * stats->p);
+	kept->y = palloc(sizeof(double) * stats->q);
+	kept->v = palloc0(sizeof(double) * stats->q);
+	kept->work = palloc(sizeof(double) * (2 * (size_t) stats->p + stats->q));
+	return kept;
+}
+
+/* The decomposition of arguments stats, prior and intercept. */
+static Kept *
+keep(FunctionCallInfo fcinfo, int stats_argument, int prior_argument, int intercept_argument)
+{
+	Kept *kept = fcinfo->flinfo->fn_extra;
+	UimlTransferStats *stats = PG_GETARG_STATS(stats_argument);
+	UimlMatrix *prior = PG_ARGISNULL(prior_argument) ? NULL : PG_GETARG_MATRIX(prior_argument);
+	bool intercept = uiml_solve_intercept(fcinfo, intercept_argument);
+	MemoryContext context, old;
+
+	if (kept != NULL && kept->intercept == intercept && same_bytes(kept->stats, stats) &&
+		same_bytes(kept->prior, prior))
+		return kept;
+	(void) uiml_solve_prior(fcinfo, prior_argument, stats->p, stats->q);
+	fcinfo->flinfo->fn_extra = NULL;
+	if (kept != NULL)
+		MemoryContextDelete(kept->context);
+
+	/* a child of the caller's until it is whole, so that an error leaves nothing behind */
+	context = AllocSetContextCreate(CurrentMemoryContext, "uiml solver", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	kept = decompose(stats, prior, intercept);
+	MemoryContextSwitchTo(old);
+	kept->context = context;
+	MemoryContextSetParent(context, fcinfo->flinfo->fn_mcxt);
+	fcinfo->flinfo->fn_extra = kept;
+	return kept;
+}
+
+/* The numbers of a vector of so many dimensions. */
+static void
+read_vector(const InterestVector *vector, size_t d, double *x)
+{
+	if ((size_t) vector->dim != d)
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+						errmsg("different dimensions of interest_vector and transfer_stats: %d and %zu",
+							   vector->dim, d)));
+	for (size_t j = 0; j < d; j++)
+		x[j] = vector->x[j];
+}
+
+/* ---------- leaving one out ---------- */
+
+static double
+weight_argument(FunctionCallInfo fcinfo, int argument)
+{
+	double weight;
+
+	uiml_arg_required(fcinfo, argument, "weight");
+	weight = PG_GETARG_FLOAT8(argument);
+	if (!(weight >= 0) || isinf(weight))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("weight must be finite and greater than or equal to zero"),
+						errdetail("weight is %g.", weight)));
+	return weight;
+}
+
+/* uiml_leave_one_out(stats, source, target, lambda, prior, intercept, weight) */
+PG_FUNCTION_INFO_V1(uiml_leave_one_out);
+Datum
+uiml_leave_one_out(PG_FUNCTION_ARGS)
+{
+	double weight = weight_argument(fcinfo, 6);
+	double lambda;
+	Kept *kept;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	kept = keep(fcinfo, 0, 4, 5);
+	lambda = uiml_solve_lambda(fcinfo, 3, &kept->ridge);
+	read_vector(PG_GETARG_INTEREST_VECTOR_P(1), kept->ridge.p, kept->x);
+	read_vector(PG_GETARG_INTEREST_VECTOR_P(2), kept->ridge.q, kept->y);
+	PG_RETURN_FLOAT8(uiml_ridge_leave_one_out(&kept->ridge, lambda, kept->x, kept->y, weight, kept->work));
+}
+
+/* ---------- intervals ---------- */
+
+typedef struct Bounds
+{
+	UimlResult result;
+	const Kept *kept;
+	double lambda;
+	double leverage;
+	double quantile;
+} Bounds;
+
+static double
+level_argument(FunctionCallInfo fcinfo, int argument)
+{
+	double level;
+
+	uiml_arg_required(fcinfo, argument, "level");
+	level = PG_GETARG_FLOAT8(argument);
+	if (!(level > 0 && level < 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("level must be greater than zero and less than one"),
+						errdetail("level is %g.", level), errhint("0.9 is an interval of 90 %%.")));
+	return level;
+}
+
+/* Student's quantile for what the rows leave free. */
+static double
+quantile_of(const UimlRidge *ridge, double lambda, double level)
+{
+	double df;
+
+	uiml_ridge_error(ridge, lambda, &df);
+	if (!(ridge->n > df))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("no degree of freedom is left for an interval"),
+						errdetail("%.0f rows, and %g degrees of freedom in the transfer.", ridge->n, df),
+						errhint("Add rows or raise lambda.")));
+	return uiml_student_quantile((1 + level) / 2, ridge->n - df);
+}
+
+/* The interval along kept->v; coordinate 0 is NULL. */
+static void
+put_interval(Bounds *bounds, int coordinate)
+{
+	const Kept *kept = bounds->kept;
+	double noise = uiml_ridge_noise(&kept->ridge, kept->stats, bounds->lambda, kept->v, kept->work);
+	double half = bounds->quantile * sqrt((1 + bounds->leverage) * noise);
+	bool nulls[4] = {coordinate == 0, false, false, false};
+	double predicted = 0;
+	Datum values[4];
+
+	for (size_t j = 0; j < kept->ridge.q; j++)
+		if (kept->v[j] != 0)
+			predicted += kept->v[j] * kept->y[j];
+	values[0] = Int32GetDatum(coordinate);
+	values[1] = Float8GetDatum(predicted);
+	values[2] = Float8GetDatum(predicted - half);
+	values[3] = Float8GetDatum(predicted + half);
+	uiml_result_put(&bounds->result, values, nulls);
+}
+
+/* uiml_transfer_interval(stats, source, direction, level, lambda, prior, intercept) */
+PG_FUNCTION_INFO_V1(uiml_transfer_interval);
+Datum
+uiml_transfer_interval(PG_FUNCTION_ARGS)
+{
+	double level = level_argument(fcinfo, 3);
+	Bounds bounds = {0};
+	Kept *kept;
+
+	uiml_result_begin(fcinfo, 4, &bounds.result);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	bounds.kept = kept = keep(fcinfo, 0, 5, 6);
+	bounds.lambda = uiml_solve_lambda(fcinfo, 4, &kept->ridge);
+	bounds.quantile = quantile_of(&kept->ridge, bounds.lambda, level);
+	read_vector(PG_GETARG_INTEREST_VECTOR_P(1), kept->ridge.p, kept->x);
+	bounds.leverage = uiml_ridge_predict(&kept->ridge, bounds.lambda, kept->x, kept->work, kept->y);
+	if (!PG_ARGISNULL(2))
+	{
+		read_vector(PG_GETARG_INTEREST_VECTOR_P(2), kept->ridge.q, kept->v);
+		put_interval(&bounds, 0);
+		return (Datum) 0;
+	}
+	memset(kept->v, 0, sizeof(double) * kept->ridge.q);
+	for (size_t j = 0; j < kept->ridge.q; j++)
+	{
+		kept->v[j] = 1;
+		put_interval(&bounds, (int) j + 1);
+		kept->v[j] = 0;
+	}
+	return (Datum) 0;
+}
