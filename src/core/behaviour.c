@@ -98,10 +98,47 @@ fit_and_tune(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, cons
 	if (status == UIML_OK && tuning != NULL)
 		status = uiml_model_tune(env, model, tuning);
 	if (status == UIML_OK && tuning != NULL)
+		status = uiml_model_tune_generalization(env, model, tuning);
+	if (status == UIML_OK && tuning != NULL)
 		status = uiml_model_tune_intervals(env, model, newest != NULL ? newest : tuning);
 	if (status != UIML_OK)
 		uiml_model_free(env, model);
 	return status;
+}
+
+/* Fits space and interests on other rows, as one phase: those within have been told once. */
+static UimlStatus
+fit_again(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
+		  UimlModel *fresh)
+{
+	UimlEnv quiet = *env;
+	UimlStatus status;
+
+	quiet.progress = NULL;
+	uiml_progress(env, "refit", 0, 2);
+	status = uiml_model_fit_space(&quiet, rows, used, params, fresh);
+	uiml_progress(env, "refit", 1, 2);
+	if (status == UIML_OK)
+		status = uiml_model_fit_interests(&quiet, rows, used, params, fresh);
+	uiml_progress(env, "refit", 2, 2);
+	return status;
+}
+
+/*
+ * What tuning chose.  W_g is of numbered interests: clustering has started from those it was fitted for, and
+ * without one of them it says nothing.
+ */
+static void
+take_over(const UimlModel *old, size_t n_interests, UimlModel *fresh)
+{
+	fresh->alpha = old->alpha;
+	fresh->item_alpha = old->item_alpha;
+	fresh->text_weight = fresh->n_texts > 0 ? old->text_weight : 0;
+	fresh->temperature = old->temperature;
+	fresh->event_mass = old->event_mass;
+	fresh->dispersion = old->dispersion;
+	if (fresh->n_interests == n_interests)
+		fresh->generalization = old->generalization;
 }
 
 /* Fits anew, on other rows, with the size and the parameters that model has; replaces it. */
@@ -109,41 +146,33 @@ static UimlStatus
 refit(const UimlEnv *env, const UimlRows *rows, const uint8_t *used, const UimlModelParams *params,
 	  UimlModel *model)
 {
-	UimlEnv quiet = *env;
 	UimlModelParams p = *params;
 	UimlModel fresh = {0};
-	UimlModel old = {.alpha = model->alpha,
-					 .item_alpha = model->item_alpha,
-					 .text_weight = model->text_weight,
-					 .temperature = model->temperature,
-					 .event_mass = model->event_mass,
-					 .dispersion = model->dispersion};
+	UimlModel old = *model; /* the numbers of it, W_g and its interests */
+	size_t n_interests = model->n_interests;
 	UimlStatus status;
 
 	p.dims = model->dims;
-	p.interests = model->n_interests;
+	p.interests = n_interests;
 	p.drop_small |= params->interests == 0;
+	model->generalization = NULL;
+	if (old.generalization != NULL)
+	{
+		p.initial = model->interest;
+		model->interest = NULL;
+	}
 	uiml_model_free(env, model);
-
-	/* Its phases have been told once: this is one phase of its own. */
-	quiet.progress = NULL;
-	uiml_progress(env, "refit", 0, 2);
-	status = uiml_model_fit_space(&quiet, rows, used, &p, &fresh);
-	uiml_progress(env, "refit", 1, 2);
+	status = fit_again(env, rows, used, &p, &fresh);
 	if (status == UIML_OK)
-		status = uiml_model_fit_interests(&quiet, rows, used, &p, &fresh);
-	uiml_progress(env, "refit", 2, 2);
+		take_over(&old, n_interests, &fresh);
+	if (fresh.generalization != old.generalization)
+		uiml_free(env, old.generalization);
+	uiml_free(env, (void *) p.initial);
 	if (status != UIML_OK)
 	{
 		uiml_model_free(env, &fresh);
 		return status;
 	}
-	fresh.alpha = old.alpha;
-	fresh.item_alpha = old.item_alpha;
-	fresh.text_weight = fresh.n_texts > 0 ? old.text_weight : 0;
-	fresh.temperature = old.temperature;
-	fresh.event_mass = old.event_mass;
-	fresh.dispersion = old.dispersion;
 	*model = fresh;
 	return UIML_OK;
 }

@@ -124,13 +124,12 @@ uiml_blend_fit_alpha(const UimlEnv *env, const float *mass, const float *held, c
 
 typedef struct DispersionSearch
 {
-	const float *mass;
+	const double *share;
+	const double *weight;
 	const float *held;
 	const uint32_t *events;
-	const float *prior;
 	size_t n;
 	size_t k;
-	double alpha;
 	double event_mass;
 } DispersionSearch;
 
@@ -138,11 +137,10 @@ typedef struct DispersionSearch
 static double
 user_loss(const DispersionSearch *search, size_t user, double dispersion)
 {
-	const float *c = search->mass + user * search->k;
+	const double *share = search->share + user * search->k;
 	const float *y = search->held + user * search->k;
 	double total = row_sum(y, search->k);
-	double weight = row_sum(c, search->k) + search->alpha;
-	double strength = uiml_blend_strength(weight, search->event_mass, dispersion);
+	double strength = uiml_blend_strength(search->weight[user], search->event_mass, dispersion);
 	double loss;
 
 	if (!(total > 0))
@@ -154,7 +152,7 @@ user_loss(const DispersionSearch *search, size_t user, double dispersion)
 
 		if (!(y[j] > 0))
 			continue;
-		a = fmax(strength * (c[j] + search->alpha * search->prior[j]) / weight, SHARE_FLOOR);
+		a = fmax(strength * share[j], SHARE_FLOOR);
 		loss -= lgamma(a + y[j] / total * search->events[user]) - lgamma(a);
 	}
 	return loss;
@@ -177,11 +175,10 @@ log_dispersion_loss(void *ctx, double log_dispersion)
 }
 
 UimlStatus
-uiml_blend_fit_dispersion(const UimlEnv *env, const float *mass, const float *held, const uint32_t *events,
-						  const float *prior, size_t n, size_t k, double alpha, double *event_mass,
-						  double *dispersion)
+uiml_blend_fit_dispersion(const UimlEnv *env, const double *share, const double *weight, const float *held,
+						  const uint32_t *events, size_t n, size_t k, double *event_mass, double *dispersion)
 {
-	DispersionSearch search = {mass, held, events, prior, n, k, alpha, 1};
+	DispersionSearch search = {share, weight, held, events, n, k, 1};
 	double total = row_sum(held, n * k);
 	double count = 0;
 	double log_best, loss;

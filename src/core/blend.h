@@ -62,17 +62,19 @@ uiml_blend_strength(double mass, double event_mass, double dispersion)
  * uiml_blend_fit_dispersion
  *		The dispersion with the highest Dirichlet-multinomial likelihood of held-out counts, and event_mass.
  *
- * mass, held:	n x k row-major, >= 0, as in uiml_blend_loss but held as it is, not scaled
- * events:		n: how many events held is the mass of
+ * share:	n x k row-major, what is predicted of n users
+ * weight:	n, > 0: the mass of their posteriors, |c| + alpha
+ * held:	n x k, >= 0: masses of what they did, not scaled
+ * events:	n: how many events held is the mass of
  *
  * event_mass receives the mean mass of a held-out event.  dispersion receives 0 unless another value is
  * better by more than one nat, which single events of a user never tell.
  *
  * Returns UIML_OK, UIML_EEMPTY (no held-out event: 1 and 0), UIML_EINTERRUPTED.
  */
-extern UimlStatus uiml_blend_fit_dispersion(const UimlEnv *env, const float *mass, const float *held,
-											const uint32_t *events, const float *prior, size_t n, size_t k,
-											double alpha, double *event_mass, double *dispersion);
+extern UimlStatus uiml_blend_fit_dispersion(const UimlEnv *env, const double *share, const double *weight,
+											const float *held, const uint32_t *events, size_t n, size_t k,
+											double *event_mass, double *dispersion);
 
 /*
  * uiml_blend_interval

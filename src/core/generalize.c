@@ -18,8 +18,8 @@
 #include <math.h>
 #include <string.h>
 
-#define MOST_STEPS  200
-#define ACCURACY    1e-7 /* of the loss, in nats per event, between two steps */
+#define MOST_STEPS  100
+#define ACCURACY    1e-6 /* of the loss, in nats per event, between two steps */
 #define START       .1   /* of the mean of what was held out, in each row that EM starts from */
 #define SHARE_FLOOR 1e-12
 

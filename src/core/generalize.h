@@ -40,7 +40,7 @@ typedef struct UimlGeneralization
  *
  * The likelihood is concave in W_g: there is one maximum.  A row of W_g whose interest is never predicted is
  * that of the identity.  Returns UIML_OK, UIML_EINVALID (a strength, or k), UIML_ENOMEM, UIML_EINTERRUPTED.
- * O(events of different interests x k) per iteration, of which there are 200 at the most.
+ * O(events of different interests x k) per iteration, of which there are 100 at the most.
  */
 extern UimlStatus uiml_generalize_fit(const UimlEnv *env, const double *share, const float *held,
 									  const uint8_t *skip, size_t n, size_t k, double strength, double *w);

@@ -32,6 +32,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/blend.h"
+#include "core/centroids.h"
+#include "core/generalize.h"
 #include "core/kmeans.h"
 #include "core/place.h"
 #include "core/svd.h"
@@ -329,8 +332,8 @@ count_small(const UimlEnv *env, const UimlModel *model, size_t k, size_t *small)
 
 /* Clusters into k; where small clusters are to be dropped, into as many fewer as there are of them. */
 static UimlStatus
-cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, const float *point,
-			   const float *weight, UimlModel *model, UimlKmeansResult *result)
+cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, const float *initial,
+			   const float *point, const float *weight, UimlModel *model, UimlKmeansResult *result)
 {
 	for (int attempt = 0;; attempt++)
 	{
@@ -340,14 +343,50 @@ cluster_points(const UimlEnv *env, const UimlModelParams *params, size_t k, cons
 
 		kmeans.seed = params->seed;
 		kmeans.spherical = true;
+		kmeans.initial = initial;
 		status = uiml_kmeans(env, point, weight, model->n_items, model->interest_dims, &kmeans,
 							 model->centroid, model->interest, result, NULL);
-		if (status == UIML_OK && params->drop_small && attempt < DROP_ATTEMPTS)
+		if (status == UIML_OK && params->drop_small && initial == NULL && attempt < DROP_ATTEMPTS)
 			status = count_small(env, model, result->k, &small);
 		if (status != UIML_OK || small == 0 || small >= result->k)
 			return status;
 		k = result->k - small;
 	}
+}
+
+/*
+ * Where the interests of params->initial lie among the points; NULL where one of them has no point any more,
+ * and clustering starts from the seed.
+ */
+static UimlStatus
+initial_centroids(const UimlEnv *env, const UimlModelParams *params, const float *point, const float *weight,
+				  const UimlModel *model, float **initial)
+{
+	size_t k = params->interests;
+	size_t d = model->interest_dims;
+	float *sum = uiml_alloc0(env, k, d * sizeof(float));
+
+	*initial = NULL;
+	if (sum == NULL)
+		return UIML_ENOMEM;
+	for (size_t i = 0; i < model->n_items; i++)
+	{
+		float scale = weight[i] * (float) uiml_direction_scale(point + i * d, d);
+
+		if (params->initial[i] >= k || !isfinite(scale))
+			continue;
+		for (size_t l = 0; l < d; l++)
+			sum[params->initial[i] * d + l] += scale * point[i * d + l];
+	}
+	for (size_t j = 0; j < k; j++)
+	{
+		if (uiml_direction_scale(sum + j * d, d) > 0)
+			continue;
+		uiml_free(env, sum);
+		return UIML_OK;
+	}
+	*initial = sum;
+	return UIML_OK;
 }
 
 /* Clusters the points; k is params->interests or chosen. */
@@ -356,6 +395,7 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 			  UimlModel *model)
 {
 	size_t k = params->interests;
+	float *initial = NULL;
 	UimlKmeansResult result;
 	UimlStatus status = UIML_OK;
 
@@ -368,7 +408,11 @@ cluster_items(const UimlEnv *env, const UimlModelParams *params, const float *po
 	model->interest = uiml_alloc(env, model->n_items, sizeof(uint32_t));
 	if (model->centroid == NULL || model->interest == NULL)
 		return UIML_ENOMEM;
-	status = cluster_points(env, params, k, point, weight, model, &result);
+	if (params->initial != NULL)
+		status = initial_centroids(env, params, point, weight, model, &initial);
+	if (status == UIML_OK)
+		status = cluster_points(env, params, k, initial, point, weight, model, &result);
+	uiml_free(env, initial);
 	if (status == UIML_OK)
 	{
 		widen_rows(model->centroid, result.k, model->interest_dims, model->dims);
@@ -405,12 +449,26 @@ drop_interests(const UimlEnv *env, UimlModel *model)
 	uiml_free(env, model->centroid);
 	uiml_free(env, model->interest);
 	uiml_free(env, model->prior);
+	uiml_free(env, model->generalization);
+	model->generalization = NULL;
 	model->centroid = NULL;
 	model->interest = NULL;
 	model->prior = NULL;
 	model->n_interests = 0;
 	model->n_texts = 0;
 	model->text_weight = 0;
+}
+
+void
+uiml_model_shares(const UimlModel *model, const float *mass, double *share, double *work)
+{
+	size_t k = model->n_interests;
+
+	uiml_blend(mass, model->prior, k, model->alpha, share);
+	if (model->generalization == NULL)
+		return;
+	memcpy(work, share, k * sizeof(double));
+	uiml_generalize_apply(model->generalization, k, work, share);
 }
 
 UimlStatus

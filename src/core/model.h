@@ -33,6 +33,8 @@ typedef struct UimlModelParams
 	const float *text; /* (n_items + n_texts) x text_dims: text vectors of length 1, or 0 where there is no
 						* text; NULL for UIML_FEATURES_BEHAVIOUR */
 	size_t text_dims;
+	const uint32_t *initial; /* n_items: interests, below the number given, that clustering starts from
+							  * (UINT32_MAX: none), so that they keep their numbers; NULL: from the seed */
 } UimlModelParams;
 
 /* What holds until tuning users tell, and what few of them are drawn to. */
@@ -46,25 +48,26 @@ typedef struct UimlModelParams
 typedef struct UimlModel
 {
 	size_t n_items;
-	size_t n_texts;       /* that have a place; columns of interactions behind the items */
-	size_t dims;          /* d */
-	size_t interest_dims; /* leading dimensions that interests are found in: 32 at the most of behaviour */
-	size_t n_interests;   /* k */
-	float *in;            /* (n_items + n_texts) x d: encodes history */
-	float *out;           /* n_items x d: is scored */
-	float *centroid;      /* k x d, unit, in the space of v * sigma; 0 beyond interest_dims */
-	double *sigma;        /* d */
-	uint32_t *interest;   /* n_items + n_texts, UINT32_MAX for none */
-	float *prior;         /* k: mean interest share over training users' mass */
-	float *popularity;    /* n_items: share of training mass */
-	double explained;     /* 0 .. 1 */
-	double silhouette;    /* of the interests */
-	double alpha;         /* strength of prior for interests, > 0 */
-	double item_alpha;    /* strength of popularity for items, in items, > 0 */
-	double text_weight;   /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
-	double temperature;   /* item share ~ score^(1 / temperature), > 0 */
-	double event_mass;    /* what one event weighs, > 0, and */
-	double dispersion;    /* how far events are from shares, >= 0: for intervals (uiml_blend_strength) */
+	size_t n_texts;         /* that have a place; columns of interactions behind the items */
+	size_t dims;            /* d */
+	size_t interest_dims;   /* leading dimensions that interests are found in: 32 at the most of behaviour */
+	size_t n_interests;     /* k */
+	float *in;              /* (n_items + n_texts) x d: encodes history */
+	float *out;             /* n_items x d: is scored */
+	float *centroid;        /* k x d, unit, in the space of v * sigma; 0 beyond interest_dims */
+	double *sigma;          /* d */
+	uint32_t *interest;     /* n_items + n_texts, UINT32_MAX for none */
+	float *prior;           /* k: mean interest share over training users' mass */
+	float *popularity;      /* n_items: share of training mass */
+	double explained;       /* 0 .. 1 */
+	double silhouette;      /* of the interests */
+	double alpha;           /* strength of prior for interests, > 0 */
+	double item_alpha;      /* strength of popularity for items, in items, > 0 */
+	double text_weight;     /* factor of the mass of texts, >= 0; 0 while n_texts is 0 */
+	double temperature;     /* item share ~ score^(1 / temperature), > 0 */
+	double event_mass;      /* what one event weighs, > 0, and */
+	double dispersion;      /* how far events are from shares, >= 0: for intervals (uiml_blend_strength) */
+	double *generalization; /* k x k: W_g of shares (core/generalize.h); NULL for the identity */
 } UimlModel;
 
 extern UimlModelParams uiml_model_defaults(void);
@@ -127,6 +130,13 @@ extern void uiml_score_items(const float *out, size_t n_items, size_t d, const f
 extern void uiml_item_shares(float *score, size_t n_items, const float *popularity, double total,
 							 double item_alpha, double temperature, double *history_weight);
 
+/*
+ * uiml_model_shares
+ *		The expected shares (k) of somebody with interest masses (k): blended with the prior, then W_g where
+ *		the model has one.  work: k.
+ */
+extern void uiml_model_shares(const UimlModel *model, const float *mass, double *share, double *work);
+
 /* Users whose items are split into what is folded in and what is hidden. */
 typedef struct UimlHoldout
 {
@@ -156,6 +166,14 @@ extern UimlStatus uiml_model_choose_dims(const UimlEnv *env, const UimlModel *mo
  *		than a standard error, and interests no less likely.
  */
 extern UimlStatus uiml_model_tune(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning);
+
+/*
+ * uiml_model_tune_generalization
+ *		Sets W_g where it helps: fitted on half of the tuning users, each with the same say, and judged on the
+ *		others.  For a model that is tuned otherwise.
+ */
+extern UimlStatus uiml_model_tune_generalization(const UimlEnv *env, UimlModel *model,
+												 const UimlHoldout *tuning);
 
 /*
  * uiml_model_tune_intervals

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "core/blend.h"
+#include "core/generalize.h"
 
 /* Users looked at: more would not change the choice. */
 #define MOST_USERS   1000
@@ -123,23 +124,93 @@ tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, doub
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
 
+/* Predicted shares of who was folded in (n x k), and the masses of their posteriors (n; may be NULL). */
+static UimlStatus
+predict_folded(const UimlEnv *env, const UimlModel *model, const Folded *folded, double *share,
+			   double *weight)
+{
+	size_t k = model->n_interests;
+	double *work = uiml_alloc(env, k, sizeof(double));
+
+	if (work == NULL)
+		return UIML_ENOMEM;
+	for (size_t u = 0; u < folded->n; u++)
+	{
+		const float *mass = folded->seen + u * k;
+
+		uiml_model_shares(model, mass, share + u * k, work);
+		if (weight == NULL)
+			continue;
+		weight[u] = model->alpha;
+		for (size_t j = 0; j < k; j++)
+			weight[u] += mass[j];
+	}
+	uiml_free(env, work);
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_model_tune_generalization(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning)
+{
+	size_t n = tuning->seen.n_users;
+	size_t k = model->n_interests;
+	UimlGeneralization result = {0};
+	Folded folded = {0};
+	double *share, *w;
+	uint8_t *judge;
+	UimlStatus status;
+
+	uiml_free(env, model->generalization);
+	model->generalization = NULL;
+	if (k > UIML_GENERALIZE_MAX_K)
+		return UIML_OK;
+	share = uiml_alloc(env, n, k * sizeof(double));
+	w = uiml_alloc(env, k * k, sizeof(double));
+	judge = uiml_alloc(env, n, 1);
+	status = share == NULL || w == NULL || judge == NULL ? UIML_ENOMEM : fold_in(env, model, tuning, &folded);
+	if (status == UIML_OK)
+		status = predict_folded(env, model, &folded, share, NULL);
+	if (status == UIML_OK)
+	{
+		scale_hidden(&folded, k);
+		for (size_t u = 0; u < n; u++)
+			judge[u] = u % 2;
+		status = uiml_generalize(env, share, folded.hidden, judge, n, k, w, &result);
+	}
+	folded_free(env, &folded);
+	uiml_free(env, share);
+	uiml_free(env, judge);
+	if (status == UIML_OK && result.used)
+		model->generalization = w;
+	else
+		uiml_free(env, w);
+	return status;
+}
+
 UimlStatus
 uiml_model_tune_intervals(const UimlEnv *env, UimlModel *model, const UimlHoldout *newest)
 {
+	size_t n = newest->seen.n_users;
+	size_t k = model->n_interests;
 	Folded folded = {0};
+	double *share = uiml_alloc(env, n, k * sizeof(double));
+	double *weight = uiml_alloc(env, n, sizeof(double));
 	double event_mass, dispersion;
-	UimlStatus status = fold_in(env, model, newest, &folded);
+	UimlStatus status = share == NULL || weight == NULL ? UIML_ENOMEM : fold_in(env, model, newest, &folded);
 
 	if (status == UIML_OK)
-		status =
-			uiml_blend_fit_dispersion(env, folded.seen, folded.hidden, folded.events, model->prior, folded.n,
-									  model->n_interests, model->alpha, &event_mass, &dispersion);
+		status = predict_folded(env, model, &folded, share, weight);
+	if (status == UIML_OK)
+		status = uiml_blend_fit_dispersion(env, share, weight, folded.hidden, folded.events, n, k,
+										   &event_mass, &dispersion);
 	if (status == UIML_OK)
 	{
 		model->event_mass = event_mass;
 		model->dispersion = dispersion;
 	}
 	folded_free(env, &folded);
+	uiml_free(env, share);
+	uiml_free(env, weight);
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
 

@@ -212,6 +212,23 @@ draw_population(double alpha, double dispersion, double event_mass, unsigned n_h
 	return p;
 }
 
+static UimlStatus
+fit_dispersion(const UimlEnv *env, const Population *p, double alpha, double *event_mass, double *dispersion)
+{
+	static double share[N_USERS * K];
+	static double weight[N_USERS];
+
+	for (size_t u = 0; u < N_USERS; u++)
+	{
+		uiml_blend(p->mass + u * K, five, K, alpha, share + u * K);
+		weight[u] = alpha;
+		for (size_t j = 0; j < K; j++)
+			weight[u] += p->mass[u * K + j];
+	}
+	return uiml_blend_fit_dispersion(env, share, weight, p->held, p->events, N_USERS, K, event_mass,
+									 dispersion);
+}
+
 /* What was drawn with is found again, whatever an event weighs; single events tell nothing. */
 static void
 fit_recovers_dispersion(void **state)
@@ -222,34 +239,24 @@ fit_recovers_dispersion(void **state)
 	long countdown = 3;
 
 	(void) state;
-	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 18,
-											   &event_mass, &dispersion),
-					 UIML_OK);
+	assert_int_equal(fit_dispersion(&env, p, 18, &event_mass, &dispersion), UIML_OK);
 	assert_near(event_mass, 3, 1e-6);
 	assert_near(dispersion / .05, 1, .25);
 	env = test_env_interrupting(&countdown);
-	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 18,
-											   &event_mass, &dispersion),
-					 UIML_EINTERRUPTED);
+	assert_int_equal(fit_dispersion(&env, p, 18, &event_mass, &dispersion), UIML_EINTERRUPTED);
 	free(p);
 
 	env = uiml_env_malloc();
 	p = draw_population(6, 0, 1, 20);
-	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
-											   &event_mass, &dispersion),
-					 UIML_OK);
+	assert_int_equal(fit_dispersion(&env, p, 6, &event_mass, &dispersion), UIML_OK);
 	assert_true(dispersion < .004);
 	memset(p->held, 0, sizeof(p->held));
-	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
-											   &event_mass, &dispersion),
-					 UIML_EEMPTY);
+	assert_int_equal(fit_dispersion(&env, p, 6, &event_mass, &dispersion), UIML_EEMPTY);
 	assert_true(event_mass == 1 && dispersion == 0);
 	free(p);
 
 	p = draw_population(6, .5, 1, 1);
-	assert_int_equal(uiml_blend_fit_dispersion(&env, p->mass, p->held, p->events, five, N_USERS, K, 6,
-											   &event_mass, &dispersion),
-					 UIML_OK);
+	assert_int_equal(fit_dispersion(&env, p, 6, &event_mass, &dispersion), UIML_OK);
 	assert_true(dispersion == 0);
 	free(p);
 }
