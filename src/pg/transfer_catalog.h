@@ -38,7 +38,7 @@ typedef struct UimlTransferRow
 	Oid trained_by;
 	TimestampTz trained_at;
 	int64 users;
-	uint64 seed; /* of folds; written, not read */
+	uint64 seed;               /* of folds; written, not read */
 	const char *items_verdict; /* "none", "mean", "ridge", "biased", "prior" */
 	UimlTransferVerdict items;
 	UimlTransferVerdict interests;

@@ -1,0 +1,89 @@
+/*
+ * train_transfer.h
+ *	  Training transfers between the active versions of domains.
+ */
+#ifndef UIML_PG_TRAIN_TRANSFER_H
+#define UIML_PG_TRAIN_TRANSFER_H
+
+#include "postgres.h"
+
+#include "core/interest_transfer.h"
+#include "core/item_transfer.h"
+#include "core/matrix.h"
+#include "pg/budget.h"
+#include "pg/env.h"
+#include "pg/overlap.h"
+#include "pg/phases.h"
+#include "pg/transfer_catalog.h"
+
+/* Overlapping users from which on a transfer is fitted. */
+#define UIML_TRANSFER_MIN_USERS 20
+
+/* What is to be trained. */
+typedef struct UimlTransferOrder
+{
+	const UimlDomain *source; /* that the caller may predict from */
+	const UimlDomain *target; /* that the caller may train */
+	const UimlMatrix *prior;  /* W0, or NULL for the one that is there */
+	bool incremental;
+	bool named; /* both domains were, by the caller */
+} UimlTransferOrder;
+
+/*
+ * uiml_transfer_train
+ *		Trains and stores the transfer between two domains' active versions, or keeps the one there is where
+ *		the order is incremental and no user is new.  The row, in the current memory context.
+ *
+ * Call with the pair locked and a snapshot that was taken afterwards.  Errors: those of uiml_serving_list and
+ * of reading the tables; DATA_EXCEPTION for a prior of other dimensions; PROGRAM_LIMIT_EXCEEDED.
+ */
+extern UimlTransferRow *uiml_transfer_train(const UimlTransferOrder *order);
+
+/* Locks the pairs of all orders, a List of UimlTransferOrder *. */
+extern void uiml_transfer_lock_orders(const List *orders);
+
+/*
+ * Between them read-only statements see what was committed until now, and what this transaction did: whoever
+ * held a lock before us may have made other versions active.
+ */
+extern void uiml_transfer_snapshot_begin(void);
+extern void uiml_transfer_snapshot_end(void);
+
+/* A training under way: shared by train_transfer_fit.c and train_transfer_json.c, of no use elsewhere. */
+typedef struct TransferTraining
+{
+	const UimlTransferOrder *order;
+	MemoryContext context; /* "uiml transfer training" */
+	UimlBudget budget;
+	UimlPhases phases;
+	UimlPgEnv pg;
+	UimlEnv inner;
+	UimlEnv env; /* inner, watched by budget */
+	UimlSide source;
+	UimlSide target;
+	UimlParts parts;
+	UimlShared shared;                   /* the first part: all users, or a sample */
+	UimlTransferStats *fold[UIML_FOLDS]; /* of all counted users */
+	const uint64 *counted;               /* n_counted, ascending: of the stored transfer */
+	size_t n_counted;
+	uint64 *added; /* n_added: users counted by this training */
+	size_t n_added;
+	size_t added_room;
+	const double *prior; /* p x q, or NULL */
+	UimlItemTransfer items;
+	UimlItemEvidence item_evidence;
+	UimlInterestTransfer interests;
+	UimlInterestEvidence interest_evidence;
+	UimlTransferRow row;
+} TransferTraining;
+
+/* What the row's metrics tell: JSON text. */
+extern char *uiml_transfer_metrics(const TransferTraining *training);
+
+/* The matrix that vectors are brought near to, unless the caller gave one; NULL where there is none. */
+extern const double *uiml_transfer_default_prior(const TransferTraining *training);
+
+/* "none", "mean", "ridge", "biased", "prior". */
+extern const char *uiml_candidate_name(UimlCandidate candidate);
+
+#endif /* UIML_PG_TRAIN_TRANSFER_H */
