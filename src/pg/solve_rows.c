@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "utils/memutils.h"
 
 #include "core/predictive.h"
@@ -24,12 +25,20 @@
 
 /* ---------- decompositions that are kept ---------- */
 
+/* An argument that was seen, to know it again. */
+typedef struct Seen
+{
+	void *value;                      /* a copy; NULL: it was NULL */
+	bool stored;                      /* it came out of line from a table, */
+	char pointer[TOAST_POINTER_SIZE]; /* by this pointer: no need to fetch it in order to compare it */
+} Seen;
+
 typedef struct Kept
 {
 	MemoryContext context; /* "uiml solver": all of it */
 	bool intercept;
-	UimlTransferStats *stats;
-	UimlMatrix *prior; /* NULL: none */
+	Seen stats;
+	Seen prior;
 	UimlRidge ridge;
 	double *x;    /* p */
 	double *y;    /* q */
@@ -38,56 +47,63 @@ typedef struct Kept
 } Kept;
 
 static bool
-same_bytes(const void *a, const void *b)
+same_as_seen(FunctionCallInfo fcinfo, int argument, const Seen *seen)
 {
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+	const struct varlena *raw, *value;
+
+	if (PG_ARGISNULL(argument) || seen->value == NULL)
+		return PG_ARGISNULL(argument) && seen->value == NULL;
+	raw = (const struct varlena *) PG_GETARG_POINTER(argument);
+	if (VARATT_IS_EXTERNAL_ONDISK(raw) && seen->stored)
+		return memcmp(raw, seen->pointer, TOAST_POINTER_SIZE) == 0;
+	value = PG_GETARG_VARLENA_P(argument);
+	return VARSIZE(value) == VARSIZE(seen->value) && memcmp(value, seen->value, VARSIZE(value)) == 0;
 }
 
-static void *
-copy_bytes(const void *value)
+/* Copies into the current memory context. */
+static void
+see(FunctionCallInfo fcinfo, int argument, const void *value, Seen *seen)
 {
-	void *copy;
+	const struct varlena *raw = (const struct varlena *) PG_GETARG_POINTER(argument);
 
-	if (value == NULL)
-		return NULL;
-	copy = MemoryContextAllocHuge(CurrentMemoryContext, VARSIZE(value));
-	memcpy(copy, value, VARSIZE(value));
-	return copy;
+	seen->value = MemoryContextAllocHuge(CurrentMemoryContext, VARSIZE(value));
+	memcpy(seen->value, value, VARSIZE(value));
+	seen->stored = VARATT_IS_EXTERNAL_ONDISK(raw);
+	if (seen->stored)
+		memcpy(seen->pointer, raw, TOAST_POINTER_SIZE);
 }
 
-/* In the current memory context. */
+/* Arguments stats, prior and intercept, decomposed in the current memory context. */
 static Kept *
-decompose(const UimlTransferStats *stats, const UimlMatrix *prior, bool intercept)
+decompose(FunctionCallInfo fcinfo, int stats_argument, int prior_argument, bool intercept)
 {
+	const UimlTransferStats *stats = PG_GETARG_STATS(stats_argument);
+	const double *prior = uiml_solve_prior(fcinfo, prior_argument, stats->p, stats->q);
 	Kept *kept = palloc0(sizeof(Kept));
 
+	uiml_solve_begin(stats, intercept, prior, &kept->ridge);
 	kept->intercept = intercept;
-	kept->stats = copy_bytes(stats);
-	kept->prior = copy_bytes(prior);
-	uiml_solve_begin(stats, intercept, prior != NULL ? prior->data : NULL, &kept->ridge);
-	kept->x = palloc(sizeof(double) * stats->p);
-	kept->y = palloc(sizeof(double) * stats->q);
-	kept->v = palloc0(sizeof(double) * stats->q);
-	kept->work = palloc(sizeof(double) * (2 * (size_t) stats->p + stats->q));
+	see(fcinfo, stats_argument, stats, &kept->stats);
+	if (prior != NULL)
+		see(fcinfo, prior_argument, PG_GETARG_MATRIX(prior_argument), &kept->prior);
+	kept->x = palloc(sizeof(double) * kept->ridge.p);
+	kept->y = palloc(sizeof(double) * kept->ridge.q);
+	kept->v = palloc(sizeof(double) * kept->ridge.q);
+	kept->work = palloc(sizeof(double) * (2 * kept->ridge.p + kept->ridge.q));
 	return kept;
 }
 
-/* The decomposition of arguments stats, prior and intercept. */
+/* The decomposition of these arguments, the one that is kept where they are the same. */
 static Kept *
 keep(FunctionCallInfo fcinfo, int stats_argument, int prior_argument, int intercept_argument)
 {
 	Kept *kept = fcinfo->flinfo->fn_extra;
-	UimlTransferStats *stats = PG_GETARG_STATS(stats_argument);
-	UimlMatrix *prior = PG_ARGISNULL(prior_argument) ? NULL : PG_GETARG_MATRIX(prior_argument);
 	bool intercept = uiml_solve_intercept(fcinfo, intercept_argument);
 	MemoryContext context, old;
 
-	if (kept != NULL && kept->intercept == intercept && same_bytes(kept->stats, stats) &&
-		same_bytes(kept->prior, prior))
+	if (kept != NULL && kept->intercept == intercept && same_as_seen(fcinfo, stats_argument, &kept->stats) &&
+		same_as_seen(fcinfo, prior_argument, &kept->prior))
 		return kept;
-	(void) uiml_solve_prior(fcinfo, prior_argument, stats->p, stats->q);
 	fcinfo->flinfo->fn_extra = NULL;
 	if (kept != NULL)
 		MemoryContextDelete(kept->context);
@@ -95,7 +111,7 @@ keep(FunctionCallInfo fcinfo, int stats_argument, int prior_argument, int interc
 	/* a child of the caller's until it is whole, so that an error leaves nothing behind */
 	context = AllocSetContextCreate(CurrentMemoryContext, "uiml solver", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	kept = decompose(stats, prior, intercept);
+	kept = decompose(fcinfo, stats_argument, prior_argument, intercept);
 	MemoryContextSwitchTo(old);
 	kept->context = context;
 	MemoryContextSetParent(context, fcinfo->flinfo->fn_mcxt);
@@ -194,7 +210,7 @@ static void
 put_interval(Bounds *bounds, int coordinate)
 {
 	const Kept *kept = bounds->kept;
-	double noise = uiml_ridge_noise(&kept->ridge, kept->stats, bounds->lambda, kept->v, kept->work);
+	double noise = uiml_ridge_noise(&kept->ridge, kept->stats.value, bounds->lambda, kept->v, kept->work);
 	double half = bounds->quantile * sqrt((1 + bounds->leverage) * noise);
 	bool nulls[4] = {coordinate == 0, false, false, false};
 	double predicted = 0;
