@@ -18,8 +18,7 @@
  * The lowest of fifty errors is low by luck as well.  So the gain that the verdict rests on is measured on
  * folds that had no say: for each, candidate and penalty are chosen, or the mean is kept, by the errors on
  * the other folds.  (Those were fitted on rows of this fold, too; what that leaks is of second order.)  Of
- * scrambled sources this trusts 2 to 5 in a hundred at a penalty close to no map at all, and choosing on all
- * folds 9 to 14.
+ * 200 scrambled sources in test_verdict five are trusted, with a penalty that leaves hardly any map.
  */
 #include "core/verdict.h"
 

@@ -300,6 +300,52 @@ test_limits(void **state)
 	assert_int_equal(uiml_gram_f64(&env, huge, 1, &x, &x), UIML_ELIMIT);
 	assert_int_equal(uiml_eigh_f64(&env, huge, &x, &x, &x), UIML_ELIMIT);
 	assert_int_equal(uiml_orthonormalise_f64(&env, huge, huge, &x), UIML_ELIMIT);
+	assert_int_equal(uiml_svd_f64(&env, huge, 1, &x, &x, &x, &x), UIML_ELIMIT);
+}
+
+/* u diag(value) v is the matrix again, tall, wide and square, and the values are the same without vectors. */
+static void
+test_svd(void **state)
+{
+	static const size_t shape[][2] = {{40, 7}, {7, 40}, {12, 12}, {1, 5}, {5, 1}};
+	UimlEnv env = test_env_counting();
+
+	(void) state;
+	for (size_t s = 0; s < sizeof(shape) / sizeof(shape[0]); s++)
+	{
+		size_t m = shape[s][0], n = shape[s][1], r = m < n ? m : n;
+		double *a = random_matrix(m * n, 20 + s), *b = malloc(m * n * sizeof(double));
+		double *u = malloc(m * r * sizeof(double)), *v = malloc(r * n * sizeof(double));
+		double value[12], alone[12];
+
+		memcpy(b, a, m * n * sizeof(double));
+		assert_int_equal(uiml_svd_f64(&env, m, n, b, u, value, v), UIML_OK);
+		for (size_t i = 0; i < m; i++)
+			for (size_t j = 0; j < n; j++)
+			{
+				double sum = -a[i * n + j];
+
+				for (size_t l = 0; l < r; l++)
+					sum += u[i * r + l] * value[l] * v[l * n + j];
+				assert_true(fabs(sum) < 1e-12);
+			}
+		for (size_t k = 0; k < r * r; k++)
+		{
+			double sum = k / r == k % r ? -1 : 0;
+
+			for (size_t i = 0; i < m; i++)
+				sum += u[i * r + k / r] * u[i * r + k % r];
+			assert_true(fabs(sum) < 1e-13);
+		}
+		assert_int_equal(uiml_svd_f64(&env, m, n, a, NULL, alone, NULL), UIML_OK);
+		for (size_t l = 0; l < r; l++)
+		{
+			assert_true(fabs(alone[l] - value[l]) < 1e-12);
+			assert_true(l == 0 || value[l] <= value[l - 1]);
+		}
+		free(a), free(b), free(u), free(v);
+	}
+	assert_int_equal(test_env_live(), 0);
 }
 
 /* Every allocation fails once, every interrupt check stops once. */
@@ -307,7 +353,7 @@ static UimlStatus
 run_all(const UimlEnv *env)
 {
 	size_t m = 300, n = 5;
-	double *a = random_matrix(m * n, 10), c[25], value[5], v[25];
+	double *a = random_matrix(m * n, 10), c[25], value[5], v[25], w[25];
 	float *f = malloc(m * n * sizeof(float));
 	UimlStatus status;
 
@@ -320,6 +366,8 @@ run_all(const UimlEnv *env)
 		status = uiml_eigh_f64(env, n, c, value, v);
 	if (status == UIML_OK)
 		status = uiml_orthonormalise_f64(env, m, n, a);
+	if (status == UIML_OK)
+		status = uiml_svd_f64(env, n, n, c, v, value, w);
 	if (status == UIML_OK)
 		status = uiml_orthonormalise_f32(env, m, n, f);
 	free(a), free(f);
@@ -358,6 +406,7 @@ main(void)
 		cmocka_unit_test(test_orthonormalise_offset),
 		cmocka_unit_test(test_orthonormalise_dependent),
 		cmocka_unit_test(test_orthonormalise_extremes),
+		cmocka_unit_test(test_svd),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_failures),
 	};
