@@ -23,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rows of gram_add are padded to a multiple of so many elements. */
+#define UIML_GRAM_PAD 8
+
 /* Points of one call of nearest, and the most centroids in a panel. */
 #define UIML_NEAREST_POINTS 24
 #define UIML_PANEL_MAX      32
@@ -55,6 +58,16 @@ typedef struct UimlKernels
 	void (*accumulate)(const float *x, size_t dim, double *sum);
 	void (*accumulate_weighted)(const float *x, double weight, size_t dim, double *sum);
 	void (*accumulate_f64)(const double *x, double weight, size_t dim, double *sum);
+
+	/* result = x, in double. */
+	void (*widen)(const float *x, size_t dim, double *result);
+
+	/*
+	 * c (m x n) += a'b with so many rows of a and b, stride apart; upper: b is a, and only c's upper triangle
+	 * is touched.  Rows of a and b are read up to the next multiple of UIML_GRAM_PAD.
+	 */
+	void (*gram_add)(const double *a, size_t m, const double *b, size_t n, size_t stride, size_t rows,
+					 bool upper, double *c);
 
 	/*
 	 * Scores.  score_rows: score[i] += row i (of n) times vector; rows have d elements and lie stride apart;

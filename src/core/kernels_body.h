@@ -8,6 +8,7 @@
 #include "core/kernels_lanes.h"
 
 #include "core/kernels_above.h"
+#include "core/kernels_gram.h"
 #include "core/kernels_nearest.h"
 #include "core/kernels_score.h"
 #include "core/kernels_sparse.h"
@@ -29,6 +30,9 @@ const UimlKernels TABLE = {
 	.accumulate = accumulate,
 	.accumulate_weighted = accumulate_weighted,
 	.accumulate_f64 = accumulate_f64,
+
+	.widen = widen,
+	.gram_add = gram_add,
 
 	.score_rows = score_rows,
 	.score_rows_twice = score_rows_twice,
