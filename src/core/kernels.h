@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rows of gram_add are padded to a multiple of so many elements. */
+/* Columns of a panel of gram_add. */
 #define UIML_GRAM_PAD 8
 
 /* Points of one call of nearest, and the most centroids in a panel. */
@@ -59,13 +59,17 @@ typedef struct UimlKernels
 	void (*accumulate_weighted)(const float *x, double weight, size_t dim, double *sum);
 	void (*accumulate_f64)(const double *x, double weight, size_t dim, double *sum);
 
-	/* result = x, in double. */
-	void (*widen)(const float *x, size_t dim, double *result);
-
 	/*
-	 * c (m x n) += a'b with so many rows of a and b, stride apart; upper: b is a, and only c's upper triangle
-	 * is touched.  Rows of a and b are read up to the next multiple of UIML_GRAM_PAD.
+	 * A block of rows in double precision lies in panels of UIML_GRAM_PAD columns, which begin stride apart: element
+	 * (i, j) is block[j / UIML_GRAM_PAD * stride + i * UIML_GRAM_PAD + j % UIML_GRAM_PAD].
+	 *
+	 * widen: row, one of a block, = x.  centre: takes from each of n rows their mean, the sum of share[i] * row i,
+	 * which row n receives, and multiplies row i by root[i].  gram_add: c (m x n) += a'b with so many rows of a and b,
+	 * whose last panels are read as a whole; upper: b is a, and c's lower triangle stays as it is.
 	 */
+	void (*widen)(const float *x, size_t dim, double *row, size_t stride);
+	void (*centre)(double *block, size_t panels, size_t stride, size_t n, const double *share,
+				   const double *root);
 	void (*gram_add)(const double *a, size_t m, const double *b, size_t n, size_t stride, size_t rows,
 					 bool upper, double *c);
 

@@ -32,6 +32,7 @@ const UimlKernels TABLE = {
 	.accumulate_f64 = accumulate_f64,
 
 	.widen = widen,
+	.centre = centre,
 	.gram_add = gram_add,
 
 	.score_rows = score_rows,

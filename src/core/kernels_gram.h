@@ -3,9 +3,11 @@
  *	  Products a'b of a block of a few dozen rows, added to a matrix: what co-moments grow by.
  *
  * As in any fast product of matrices, a tile of the result stays in registers while the rows go by: in one
- * step GRAM_ROWS broadcast elements of a and up to three vectors of b feed a multiply-add for each pair.  Both
- * operands lie row by row, so nothing is packed; columns of b are taken GRAM_COLS at a time, which for 33 rows
- * stay in the first cache.  Tiles may read columns beyond the last: the caller's rows are padded.
+ * step GRAM_ROWS broadcast elements of a and up to three vectors of b feed a multiply-add for each pair.  The
+ * block is packed from the beginning: it lies in panels of UIML_GRAM_PAD columns, each row of a panel being a
+ * cache line, so that a tile's operands are a few contiguous runs.  (Row by row, 32 rows of 512 numbers are on
+ * as many pages, and the product took twice as long.)  Columns of b are taken GRAM_COLS at a time, which for
+ * 33 rows take a third of the first cache.
  */
 #if LANES == 16
 #define GRAM_ROWS 8 /* 24 sums, 3 loads: within 32 registers */
@@ -13,68 +15,110 @@
 #define GRAM_ROWS 4 /* 12 sums, 3 loads, 1 element: the 16 registers of AVX2 */
 #endif
 #define GRAM_VECTORS 3
-#define GRAM_COLS    (4 * 3 * 8) /* whole tiles for any width of WideLanes */
+#define GRAM_COLS    48 /* whole tiles for any width of WideLanes */
+
+typedef int64_t LongLanes __attribute__((vector_size(4 * LANES)));
 
 #define LOAD_DOUBLES(pointer) (*(const LooseWide *) (pointer))
 
-static void
-widen(const float *x, size_t dim, double *result)
+/* Where column j of a block begins whose panels lie stride apart. */
+INLINE const double *
+column_of(const double *block, size_t stride, size_t j)
 {
-	size_t i = 0;
-
-	for (; dim - i >= WIDE; i += WIDE)
-		*(LooseWide *) (result + i) = LOAD_WIDE(x + i);
-	for (; i < dim; i++)
-		result[i] = (double) LOAD_ONE(x + i);
+	return block + j / UIML_GRAM_PAD * stride + j % UIML_GRAM_PAD;
 }
 
-/* Adds the part of a tile that lies within c (m rows, n columns), of a diagonal one its upper triangle. */
-INLINE void
-add_part(WideLanes sum[GRAM_ROWS][GRAM_VECTORS], size_t m, size_t n, bool diagonal, double *c,
-		 size_t c_stride)
+static void
+widen(const float *x, size_t dim, double *row, size_t stride)
 {
-	double row[GRAM_VECTORS * WIDE];
+	for (; dim >= UIML_GRAM_PAD; dim -= UIML_GRAM_PAD, x += UIML_GRAM_PAD, row += stride)
+		for (size_t j = 0; j < UIML_GRAM_PAD; j += WIDE)
+			*(LooseWide *) (row + j) = LOAD_WIDE(x + j);
+	for (size_t j = 0; j < dim; j++)
+		row[j] = (double) LOAD_ONE(x + j);
+}
 
+static void
+centre(double *block, size_t panels, size_t stride, size_t n, const double *share, const double *root)
+{
+	for (size_t k = 0; k < panels; k++, block += stride)
+		for (size_t j = 0; j < UIML_GRAM_PAD; j += WIDE)
+		{
+			WideLanes mean = {0};
+			double *row = block + j;
+
+			for (size_t i = 0; i < n; i++, row += UIML_GRAM_PAD)
+				mean += LOAD_DOUBLES(row) * share[i];
+			*(LooseWide *) row = mean;
+			row = block + j;
+			for (size_t i = 0; i < n; i++, row += UIML_GRAM_PAD)
+				*(LooseWide *) row = (LOAD_DOUBLES(row) - mean) * root[i];
+		}
+}
+
+/* Adds the part of a tile that lies within c, of m rows and n columns. */
+INLINE void
+add_part(const double *tile, size_t m, size_t n, double *c, size_t c_stride)
+{
 	for (size_t i = 0; i < m && i < GRAM_ROWS; i++)
-	{
-		__builtin_memcpy(row, sum[i], sizeof(row));
-		for (size_t j = diagonal ? i : 0; j < n && j < GRAM_VECTORS * WIDE; j++)
-			c[i * c_stride + j] += row[j];
-	}
+		for (size_t j = 0; j < n && j < GRAM_VECTORS * WIDE; j++)
+			c[i * c_stride + j] += tile[i * GRAM_VECTORS * WIDE + j];
+}
+
+/* Sets what lies below the diagonal of a tile to 0. */
+INLINE void
+keep_upper(WideLanes sum[GRAM_ROWS][GRAM_VECTORS])
+{
+	LongLanes column;
+
+	for (int64_t l = 0; l < WIDE; l++)
+		column[l] = l;
+#pragma GCC unroll 8
+	for (int64_t i = 0; i < GRAM_ROWS; i++)
+#pragma GCC unroll 3
+		for (int64_t v = 0; v < GRAM_VECTORS; v++)
+			sum[i][v] = (WideLanes) ((LongLanes) sum[i][v] & (column >= i - v * WIDE));
 }
 
 /*
- * Adds the tile of so many vectors at the beginning of a, b and c; m rows and n columns from there on are
- * left.
+ * Adds the tile of so many vectors of columns i of a and j of b; m rows and n columns of c are left from there
+ * on.
  */
 INLINE void
-add_tile(const double *a, const double *b, size_t stride, size_t rows, const size_t vectors, size_t m,
-		 size_t n, bool diagonal, double *c, size_t c_stride)
+add_tile(const double *a, const double *b, size_t stride, size_t rows, size_t j, const size_t vectors,
+		 size_t m, size_t n, bool diagonal, double *c, size_t c_stride)
 {
 	WideLanes sum[GRAM_ROWS][GRAM_VECTORS] = {{{0}}};
+	const double *b0 = column_of(b, stride, j);
+	const double *b1 = column_of(b, stride, j + WIDE);
+	const double *b2 = column_of(b, stride, j + 2 * WIDE);
 
-	for (size_t r = 0; r < rows; r++, a += stride, b += stride)
+#pragma GCC unroll 4
+	for (size_t r = 0; r < rows * UIML_GRAM_PAD; r += UIML_GRAM_PAD)
 	{
-		WideLanes b0 = LOAD_DOUBLES(b);
-		WideLanes b1 = b0, b2 = b0;
-
-		if (vectors > 1)
-			b1 = LOAD_DOUBLES(b + WIDE);
-		if (vectors > 2)
-			b2 = LOAD_DOUBLES(b + 2 * WIDE);
 #pragma GCC unroll 8
 		for (size_t i = 0; i < GRAM_ROWS; i++)
 		{
-			sum[i][0] += b0 * a[i];
+			sum[i][0] += LOAD_DOUBLES(b0 + r) * a[r + i];
 			if (vectors > 1)
-				sum[i][1] += b1 * a[i];
+				sum[i][1] += LOAD_DOUBLES(b1 + r) * a[r + i];
 			if (vectors > 2)
-				sum[i][2] += b2 * a[i];
+				sum[i][2] += LOAD_DOUBLES(b2 + r) * a[r + i];
 		}
 	}
-	if (diagonal || m < GRAM_ROWS || n < vectors * WIDE)
+	if (diagonal)
+		keep_upper(sum);
+	if (m < GRAM_ROWS || n < vectors * WIDE)
 	{
-		add_part(sum, m, n, diagonal, c, c_stride);
+		double tile[GRAM_ROWS * GRAM_VECTORS * WIDE];
+
+		/* vectors by vectors: a loop over them would keep the sums in memory all along */
+#pragma GCC unroll 8
+		for (size_t i = 0; i < GRAM_ROWS; i++)
+#pragma GCC unroll 3
+			for (size_t v = 0; v < GRAM_VECTORS; v++)
+				*(LooseWide *) (tile + (i * GRAM_VECTORS + v) * WIDE) = sum[i][v];
+		add_part(tile, m, n, c, c_stride);
 		return;
 	}
 #pragma GCC unroll 8
@@ -93,6 +137,8 @@ INLINE void
 add_stripe(const double *a, const double *b, size_t stride, size_t rows, size_t i, size_t m, size_t first,
 		   size_t last, bool upper, double *c, size_t c_stride)
 {
+	const double *own = column_of(a, stride, i);
+
 	for (size_t j = first; j < last; j += GRAM_VECTORS * WIDE)
 	{
 		bool diagonal = upper && i == j;
@@ -100,11 +146,11 @@ add_stripe(const double *a, const double *b, size_t stride, size_t rows, size_t 
 		double *tile = c + i * c_stride + j;
 
 		if (n > 2 * WIDE)
-			add_tile(a + i, b + j, stride, rows, 3, m - i, n, diagonal, tile, c_stride);
+			add_tile(own, b, stride, rows, j, 3, m - i, n, diagonal, tile, c_stride);
 		else if (n > WIDE)
-			add_tile(a + i, b + j, stride, rows, 2, m - i, n, diagonal, tile, c_stride);
+			add_tile(own, b, stride, rows, j, 2, m - i, n, diagonal, tile, c_stride);
 		else
-			add_tile(a + i, b + j, stride, rows, 1, m - i, n, diagonal, tile, c_stride);
+			add_tile(own, b, stride, rows, j, 1, m - i, n, diagonal, tile, c_stride);
 	}
 }
 
