@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "core/transferfile.h"
+#include "pg/duplicates.h"
 #include "pg/itemcache.h"
 #include "pg/trainargs.h"
 #include "pg/train_transfer.h"
@@ -337,6 +338,8 @@ fit(TransferTraining *training)
 
 	training->prior =
 		training->order->prior != NULL ? training->order->prior->data : uiml_transfer_default_prior(training);
+	uiml_duplicates_warn(&training->env, &training->shared.users, training->order->source->name,
+						 training->order->target->name);
 	uiml_blas_begin();
 	fit_interests(training, &model);
 	uiml_blas_end();
