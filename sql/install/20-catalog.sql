@@ -90,6 +90,7 @@ CREATE TABLE uiml.version (
 	temperature double precision NOT NULL,
 	event_mass double precision NOT NULL, -- weight of one event, for intervals
 	dispersion double precision NOT NULL, -- of events about shares, for intervals; 0 is none
+	generalization double precision[], -- W_g, interests x interests; NULL is the identity
 	sigma double precision[] NOT NULL, -- singular values of the item space, one per dimension
 	digest bigint NOT NULL, -- of the packed items
 	settings jsonb NOT NULL,
@@ -259,7 +260,7 @@ GRANT
 GRANT INSERT, UPDATE (privilege) ON uiml.grants TO PUBLIC;
 GRANT
 	INSERT (domain_id, owner, domain, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, events,
-		dims, interests, explained, silhouette, alpha, item_alpha, temperature, event_mass, dispersion, sigma, digest, settings, items_table,
+		dims, interests, explained, silhouette, alpha, item_alpha, temperature, event_mass, dispersion, generalization, sigma, digest, settings, items_table,
 		interests_table, users_table),
 	UPDATE (active)
 	ON uiml.version TO PUBLIC;

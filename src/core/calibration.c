@@ -35,7 +35,7 @@ typedef struct Calibration
 	size_t n_bins;
 	double level;
 	float *mass;   /* 2 k: seen and hidden */
-	double *share; /* 2 k: the latter half is room for uiml_model_shares */
+	double *share; /* k */
 	Cell *cell;    /* n_users x n_bins */
 	UimlCalibrationBin *bin;
 } Calibration;
@@ -95,7 +95,8 @@ add_user(Calibration *c, const UimlHoldout *holdout, size_t u)
 	}
 	if (!(total > 0))
 		return;
-	uiml_model_shares(model, c->mass, c->share, c->share + k);
+	uiml_model_generalize(model, c->mass, c->share);
+	uiml_blend(c->mass, model->prior, k, model->alpha, c->share);
 	strength = uiml_blend_strength(mass, model->event_mass, model->dispersion);
 	for (size_t j = 0; j < k; j++)
 		add_pair(c, c->cell + c->n_users * c->n_bins, c->share[j], held[j] / total, strength, events);
@@ -193,7 +194,7 @@ uiml_model_calibrate(const UimlEnv *env, const UimlModel *model, const UimlHoldo
 									  .observed_low = NAN,
 									  .observed_high = NAN};
 	c.mass = uiml_alloc(env, 2 * model->n_interests, sizeof(float));
-	c.share = uiml_alloc(env, 2 * model->n_interests, sizeof(double));
+	c.share = uiml_alloc(env, model->n_interests, sizeof(double));
 	c.cell = uiml_alloc0(env, n, n_bins * sizeof(Cell));
 	mean = uiml_alloc(env, n_bins, BOOTSTRAP_ROUNDS * sizeof(double));
 	sum = uiml_alloc(env, n_bins, sizeof(Cell));

@@ -1,9 +1,9 @@
 /*
  * generalize.c
- *	  W_g: what predicted shares should have been, told by users held out of training.
+ *	  W_g: what shares should have been, told by users held out of training.
  *
- * An event of user u in interest j has probability q_uj = sum_i share_ui W_ij, as if interest i was drawn
- * from the prediction and j from row i.  With i as what is not seen, expectation maximisation is
+ * An event of user u in interest j has probability q_uj = base_uj + sum_i share_ui W_ij, as if interest i was
+ * drawn from the prediction and j from row i.  With i as what is not seen, expectation maximisation is
  *
  *		N_ij = sum_u held_uj share_ui W_ij / q_uj,	W_ij = (N_ij + strength [i = j]) / sum_j (N_ij + ...)
  *
@@ -45,6 +45,17 @@ uiml_generalize_apply(const double *w, size_t k, const double *share, double *ou
 			out[j] += share[i] * w[i * k + j];
 }
 
+void
+uiml_generalize_mass(const double *w, size_t k, float *mass, double *room)
+{
+	memset(room, 0, k * sizeof(double));
+	for (size_t i = 0; i < k; i++)
+		for (size_t j = 0; j < k && mass[i] > 0; j++)
+			room[j] += mass[i] * w[i * k + j];
+	for (size_t j = 0; j < k; j++)
+		mass[j] = (float) room[j];
+}
+
 static double
 dot(const double *a, const double *b, size_t k)
 {
@@ -61,6 +72,7 @@ dot(const double *a, const double *b, size_t k)
 typedef struct Fit
 {
 	const double *share;
+	const double *base;
 	const float *held;
 	const uint8_t *skip;
 	size_t n;
@@ -113,7 +125,8 @@ expect(Fit *fit)
 
 			if (!(y[j] > 0))
 				continue;
-			q = fmax(dot(p, fit->column + j * k, k), SHARE_FLOOR);
+			q = dot(p, fit->column + j * k, k) + (fit->base != NULL ? fit->base[u * k + j] : 0);
+			q = fmax(q, SHARE_FLOOR);
 			factor = y[j] / q;
 			for (size_t i = 0; i < k; i++)
 				fit->gradient[j * k + i] += factor * p[i];
@@ -169,10 +182,11 @@ run(const UimlEnv *env, Fit *fit)
 }
 
 UimlStatus
-uiml_generalize_fit(const UimlEnv *env, const double *share, const float *held, const uint8_t *skip, size_t n,
-					size_t k, double strength, double *w)
+uiml_generalize_fit(const UimlEnv *env, const double *share, const double *base, const float *held,
+					const uint8_t *skip, size_t n, size_t k, double strength, double *w)
 {
-	Fit fit = {.share = share, .held = held, .skip = skip, .n = n, .k = k, .strength = strength};
+	Fit fit = {
+		.share = share, .base = base, .held = held, .skip = skip, .n = n, .k = k, .strength = strength};
 	UimlStatus status;
 
 	if (!(strength >= 0) || isinf(strength) || k == 0 || k > UIML_GENERALIZE_MAX_K)
@@ -204,24 +218,27 @@ typedef struct Change
 	double square; /* of a user's gain less his events times the mean gain */
 } Change;
 
-/* A user's loss under his shares, and his gain under w; returns his events. */
+/* User u's loss under his shares, and his gain under w; returns his events. */
 static double
-judge_user(const double *share, const float *held, size_t k, const double *w, double *work, double *loss,
-		   double *gain)
+judge_user(const Fit *fit, size_t u, const double *w, double *work, double *loss, double *gain)
 {
+	size_t k = fit->k;
+	const double *share = fit->share + u * k;
+	const float *held = fit->held + u * k;
 	double events = 0;
 
 	*loss = *gain = 0;
 	uiml_generalize_apply(w, k, share, work);
 	for (size_t j = 0; j < k; j++)
 	{
+		double base = fit->base != NULL ? fit->base[u * k + j] : 0;
 		double before;
 
 		if (!(held[j] > 0))
 			continue;
-		before = log(fmax(share[j], SHARE_FLOOR));
+		before = log(fmax(share[j] + base, SHARE_FLOOR));
 		*loss -= held[j] * before;
-		*gain += held[j] * (log(fmax(work[j], SHARE_FLOOR)) - before);
+		*gain += held[j] * (log(fmax(work[j] + base, SHARE_FLOOR)) - before);
 		events += held[j];
 	}
 	return events;
@@ -241,8 +258,7 @@ judge(const Fit *fit, const double *w, double *work, Change *change)
 
 			if (fit->skip[u])
 				continue;
-			events =
-				judge_user(fit->share + u * fit->k, fit->held + u * fit->k, fit->k, w, work, &loss, &gain);
+			events = judge_user(fit, u, w, work, &loss, &gain);
 			if (!(events > 0))
 				continue;
 			if (pass == 1)
@@ -300,7 +316,7 @@ choose_strength(const UimlEnv *env, const Fit *fit, const uint8_t *judges, doubl
 
 			for (size_t u = 0, r = 0; u < fit->n; u++)
 				flag[u] = judges[u] || r++ % 2 == part;
-			status = uiml_generalize_fit(env, fit->share, fit->held, flag, fit->n, fit->k,
+			status = uiml_generalize_fit(env, fit->share, fit->base, fit->held, flag, fit->n, fit->k,
 										 strengths[s] * unit / 2, w);
 			if (status != UIML_OK)
 				return status;
@@ -331,7 +347,8 @@ fit_and_judge(const UimlEnv *env, Fit *fit, const uint8_t *judges, double *work,
 		return UIML_OK;
 	status = choose_strength(env, fit, judges, events / (double) fit->k, w, work, flag, &result->strength);
 	if (status == UIML_OK)
-		status = uiml_generalize_fit(env, fit->share, fit->held, judges, fit->n, fit->k, result->strength, w);
+		status = uiml_generalize_fit(env, fit->share, fit->base, fit->held, judges, fit->n, fit->k,
+									 result->strength, w);
 	if (status != UIML_OK)
 		return status;
 	for (size_t u = 0; u < fit->n; u++)
@@ -352,10 +369,10 @@ fit_and_judge(const UimlEnv *env, Fit *fit, const uint8_t *judges, double *work,
 }
 
 UimlStatus
-uiml_generalize(const UimlEnv *env, const double *share, const float *held, const uint8_t *judge_flag,
-				size_t n, size_t k, double *w, UimlGeneralization *result)
+uiml_generalize(const UimlEnv *env, const double *share, const double *base, const float *held,
+				const uint8_t *judge_flag, size_t n, size_t k, double *w, UimlGeneralization *result)
 {
-	Fit fit = {.share = share, .held = held, .n = n, .k = k};
+	Fit fit = {.share = share, .base = base, .held = held, .n = n, .k = k};
 	double *work;
 	uint8_t *flag;
 	UimlStatus status = UIML_OK;

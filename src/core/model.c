@@ -32,7 +32,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/blend.h"
 #include "core/centroids.h"
 #include "core/generalize.h"
 #include "core/kmeans.h"
@@ -460,15 +459,10 @@ drop_interests(const UimlEnv *env, UimlModel *model)
 }
 
 void
-uiml_model_shares(const UimlModel *model, const float *mass, double *share, double *work)
+uiml_model_generalize(const UimlModel *model, float *mass, double *room)
 {
-	size_t k = model->n_interests;
-
-	uiml_blend(mass, model->prior, k, model->alpha, share);
-	if (model->generalization == NULL)
-		return;
-	memcpy(work, share, k * sizeof(double));
-	uiml_generalize_apply(model->generalization, k, work, share);
+	if (model->generalization != NULL)
+		uiml_generalize_mass(model->generalization, model->n_interests, mass, room);
 }
 
 UimlStatus

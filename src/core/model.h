@@ -67,7 +67,7 @@ typedef struct UimlModel
 	double temperature;     /* item share ~ score^(1 / temperature), > 0 */
 	double event_mass;      /* what one event weighs, > 0, and */
 	double dispersion;      /* how far events are from shares, >= 0: for intervals (uiml_blend_strength) */
-	double *generalization; /* k x k: W_g of shares (core/generalize.h); NULL for the identity */
+	double *generalization; /* k x k: W_g of masses (core/generalize.h); NULL for the identity */
 } UimlModel;
 
 extern UimlModelParams uiml_model_defaults(void);
@@ -131,11 +131,11 @@ extern void uiml_item_shares(float *score, size_t n_items, const float *populari
 							 double item_alpha, double temperature, double *history_weight);
 
 /*
- * uiml_model_shares
- *		The expected shares (k) of somebody with interest masses (k): blended with the prior, then W_g where
- *		the model has one.  work: k.
+ * uiml_model_generalize
+ *		Interest masses (k) of what somebody did, times W_g where the model has one, in place; room: k.  Their
+ *		sum stays.  Who did nothing is left to the prior.
  */
-extern void uiml_model_shares(const UimlModel *model, const float *mass, double *share, double *work);
+extern void uiml_model_generalize(const UimlModel *model, float *mass, double *room);
 
 /* Users whose items are split into what is folded in and what is hidden. */
 typedef struct UimlHoldout

@@ -44,7 +44,7 @@ typedef struct Bench
 	float *direction;  /* d: of an item */
 	double *sum;       /* d: of a list's directions */
 	float *mass;       /* 2 k: interests seen and hidden */
-	double *share;     /* 2 n_interests: the latter half is room for uiml_model_shares */
+	double *share;     /* n_interests */
 	uint32_t *other;   /* n_items: what the user has nothing of; NULL without sampled negatives */
 	uint32_t *draw;    /* negatives: which of them were drawn */
 } Bench;
@@ -115,7 +115,7 @@ bench_create(const UimlEnv *env, const Judging *g, Bench *b)
 	b->direction = uiml_alloc(env, model->dims, sizeof(float));
 	b->sum = uiml_alloc(env, model->dims, sizeof(double));
 	b->mass = uiml_alloc(env, 2 * model->n_interests, sizeof(float));
-	b->share = uiml_alloc(env, 2 * model->n_interests, sizeof(double));
+	b->share = uiml_alloc(env, model->n_interests, sizeof(double));
 	if (g->params->negatives > 0)
 	{
 		b->other = uiml_alloc(env, model->n_items, sizeof(uint32_t));
@@ -396,10 +396,9 @@ judge_interests(const Judging *g, Bench *b, size_t in_batch)
 		total += held[i];
 	if (!(total > 0))
 		return;
-	if (expected != NULL)
-		uiml_blend(b->mass, expected->prior, k, expected->alpha, b->share);
-	else
-		uiml_model_shares(model, b->mass, b->share, b->share + k);
+	uiml_model_generalize(model, b->mass, b->share);
+	uiml_blend(b->mass, expected != NULL ? expected->prior : model->prior, k,
+			   expected != NULL ? expected->alpha : model->alpha, b->share);
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, MODEL, u));
 	if (expected != NULL)
 		judge_rivals(g, b, expected, total, u);

@@ -124,29 +124,33 @@ tune_prior(const UimlEnv *env, UimlModel *model, const UimlHoldout *tuning, doub
 	return status == UIML_EEMPTY ? UIML_OK : status;
 }
 
-/* Predicted shares of who was folded in (n x k), and the masses of their posteriors (n; may be NULL). */
-static UimlStatus
-predict_folded(const UimlEnv *env, const UimlModel *model, const Folded *folded, double *share,
-			   double *weight)
+/*
+ * What history (n x k) and the prior (n x k) give to the shares of who was folded in, or both together where
+ * base is NULL, and the masses of the posteriors (n; may be NULL).
+ */
+static void
+predict_folded(const UimlModel *model, const Folded *folded, double *share, double *base, double *weight)
 {
 	size_t k = model->n_interests;
-	double *work = uiml_alloc(env, k, sizeof(double));
 
-	if (work == NULL)
-		return UIML_ENOMEM;
 	for (size_t u = 0; u < folded->n; u++)
 	{
 		const float *mass = folded->seen + u * k;
+		double total = model->alpha;
 
-		uiml_model_shares(model, mass, share + u * k, work);
-		if (weight == NULL)
-			continue;
-		weight[u] = model->alpha;
 		for (size_t j = 0; j < k; j++)
-			weight[u] += mass[j];
+			total += mass[j];
+		for (size_t j = 0; j < k; j++)
+		{
+			double of_prior = model->alpha * model->prior[j] / total;
+
+			share[u * k + j] = mass[j] / total + (base != NULL ? 0 : of_prior);
+			if (base != NULL)
+				base[u * k + j] = of_prior;
+		}
+		if (weight != NULL)
+			weight[u] = total;
 	}
-	uiml_free(env, work);
-	return UIML_OK;
 }
 
 UimlStatus
@@ -164,18 +168,17 @@ uiml_model_tune_generalization(const UimlEnv *env, UimlModel *model, const UimlH
 	model->generalization = NULL;
 	if (k > UIML_GENERALIZE_MAX_K)
 		return UIML_OK;
-	share = uiml_alloc(env, n, k * sizeof(double));
+	share = uiml_alloc(env, n, 2 * k * sizeof(double));
 	w = uiml_alloc(env, k * k, sizeof(double));
 	judge = uiml_alloc(env, n, 1);
 	status = share == NULL || w == NULL || judge == NULL ? UIML_ENOMEM : fold_in(env, model, tuning, &folded);
 	if (status == UIML_OK)
-		status = predict_folded(env, model, &folded, share, NULL);
-	if (status == UIML_OK)
 	{
+		predict_folded(model, &folded, share, share + n * k, NULL);
 		scale_hidden(&folded, k);
 		for (size_t u = 0; u < n; u++)
 			judge[u] = u % 2;
-		status = uiml_generalize(env, share, folded.hidden, judge, n, k, w, &result);
+		status = uiml_generalize(env, share, share + n * k, folded.hidden, judge, n, k, w, &result);
 	}
 	folded_free(env, &folded);
 	uiml_free(env, share);
@@ -199,10 +202,13 @@ uiml_model_tune_intervals(const UimlEnv *env, UimlModel *model, const UimlHoldou
 	UimlStatus status = share == NULL || weight == NULL ? UIML_ENOMEM : fold_in(env, model, newest, &folded);
 
 	if (status == UIML_OK)
-		status = predict_folded(env, model, &folded, share, weight);
-	if (status == UIML_OK)
+	{
+		for (size_t u = 0; u < n; u++)
+			uiml_model_generalize(model, folded.seen + u * k, share);
+		predict_folded(model, &folded, share, NULL, weight);
 		status = uiml_blend_fit_dispersion(env, share, weight, folded.hidden, folded.events, n, k,
 										   &event_mass, &dispersion);
+	}
 	if (status == UIML_OK)
 	{
 		model->event_mass = event_mass;

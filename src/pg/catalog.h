@@ -70,6 +70,7 @@ typedef struct UimlServing
 	double temperature;
 	double event_mass;
 	double dispersion;
+	bool has_generalization;
 	int64 digest;
 	Oid items_table; /* the version's partitions */
 	Oid interests_table;
@@ -159,7 +160,8 @@ typedef struct UimlVersionRow
 	double temperature;
 	double event_mass;
 	double dispersion;
-	const double *sigma; /* dims */
+	const double *generalization; /* interests x interests, or NULL */
+	const double *sigma;          /* dims */
 	int64 digest;
 	char *settings; /* JSON text */
 	Oid items_table;

@@ -60,6 +60,25 @@ param_float8s(UimlSqlParams *params, const double *value, int n)
 				   false);
 }
 
+/* A k x k matrix, or NULL. */
+static void
+param_square(UimlSqlParams *params, const double *value, int k)
+{
+	size_t n = value != NULL ? (size_t) k * (size_t) k : 0;
+	Datum *element = palloc(Max(n, 1) * sizeof(Datum));
+	int length[2] = {k, k};
+	int first[2] = {1, 1};
+
+	for (size_t i = 0; i < n; i++)
+		element[i] = Float8GetDatum(value[i]);
+	uiml_sql_param(params, FLOAT8ARRAYOID,
+				   value != NULL
+					   ? PointerGetDatum(construct_md_array(element, NULL, 2, length, first, FLOAT8OID,
+															sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))
+					   : (Datum) 0,
+				   value == NULL);
+}
+
 static void
 param_oid(UimlSqlParams *params, Oid value)
 {
@@ -238,6 +257,7 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	param_float8(&params, row->temperature);
 	param_float8(&params, row->event_mass);
 	param_float8(&params, row->dispersion);
+	param_square(&params, row->generalization, row->interests);
 	param_float8s(&params, row->sigma, row->dims);
 	param_int8(&params, row->digest);
 	uiml_sql_param_text(&params, row->settings);
@@ -247,10 +267,10 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	uiml_sql_each(
 		"INSERT INTO uiml.version AS v (domain_id, owner, domain, version, trained_by, rls_bypassed, "
 		"data_until, half_life, users, items, events, dims, interests, explained, silhouette, alpha, "
-		"item_alpha, temperature, event_mass, dispersion, sigma, digest, settings, items_table, "
-		"interests_table, users_table, active) "
+		"item_alpha, temperature, event_mass, dispersion, generalization, sigma, digest, settings, "
+		"items_table, interests_table, users_table, active) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-		"$20, $21, $22, $23::pg_catalog.jsonb, $24, $25, $26, true) RETURNING v.version_id",
+		"$20, $21, $22, $23, $24::pg_catalog.jsonb, $25, $26, $27, true) RETURNING v.version_id",
 		&params, false, take_int8, &version_id);
 	return version_id;
 }

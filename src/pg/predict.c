@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "core/blend.h"
+#include "core/generalize.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/sql.h"
@@ -99,6 +100,9 @@ prediction_put(Prediction *prediction, Datum user)
 	double alpha = prediction->serving->alpha / prediction->factor;
 	double total = 0;
 	double strength;
+
+	if (served->generalization != NULL)
+		uiml_generalize_mass(served->generalization, (size_t) served->k, prediction->mass, prediction->share);
 
 	/* so late that nothing is left of any history */
 	if (isinf(alpha))

@@ -227,6 +227,37 @@ read_interest(TupleTableSlot *slot, void *ctx)
 }
 
 static void
+read_array(TupleTableSlot *slot, void *ctx)
+{
+	ArrayType **array = ctx;
+	bool null;
+	Datum value = slot_getattr(slot, 1, &null);
+
+	if (!null)
+		*array = DatumGetArrayTypePCopy(value);
+}
+
+/* W_g, from the catalog. */
+static void
+read_generalization(UimlServed *served, const UimlServing *serving)
+{
+	size_t n = (size_t) served->k * (size_t) served->k;
+	ArrayType *array = NULL;
+	UimlSqlParams params = {0};
+
+	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
+	uiml_sql_each("SELECT v.generalization FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) $1",
+				  &params, true, read_array, &array);
+	if (array == NULL || ARR_NDIM(array) != 2 || ARR_DIMS(array)[0] != served->k ||
+		ARR_DIMS(array)[1] != served->k || array_contains_nulls(array))
+		uiml_served_refuse(serving, "matrix of interests");
+	served->generalization = (double *) ARR_DATA_PTR(array);
+	for (size_t i = 0; i < n; i++)
+		if (!(served->generalization[i] >= 0 && served->generalization[i] <= 1))
+			uiml_served_refuse(serving, "matrix of interests");
+}
+
+static void
 read_interests(UimlServed *served, const UimlServing *serving)
 {
 	InterestsReader reader = {.served = served, .serving = serving};
@@ -243,21 +274,12 @@ read_interests(UimlServed *served, const UimlServing *serving)
 					 read_interest, &reader);
 	if (reader.row != served->k || fabs(reader.total - 1) > 0.01)
 		uiml_served_refuse(serving, "shares of interests");
+	if (serving->has_generalization)
+		read_generalization(served, serving);
 	MemoryContextSwitchTo(old);
 }
 
 /* ---------- singular values ---------- */
-
-static void
-read_sigma(TupleTableSlot *slot, void *ctx)
-{
-	ArrayType **array = ctx;
-	bool null;
-	Datum value = slot_getattr(slot, 1, &null);
-
-	if (!null)
-		*array = DatumGetArrayTypePCopy(value);
-}
 
 /* Read when first wanted and kept with the version: lists that are not to be diverse do without. */
 const double *
@@ -271,7 +293,7 @@ uiml_served_sigma(UimlServed *served, const UimlServing *serving)
 		return served->sigma;
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
 	uiml_sql_each("SELECT v.sigma FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) $1", &params,
-				  true, read_sigma, &array);
+				  true, read_array, &array);
 	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != serving->dims ||
 		array_contains_nulls(array))
 		uiml_served_refuse(serving, "singular values");

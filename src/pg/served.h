@@ -32,10 +32,11 @@ typedef struct UimlServed
 {
 	int64 version_id;
 	Oid interests_table;
-	int k;              /* interests */
-	float *prior;       /* k: share of the domain */
-	int32 *interest_id; /* k */
-	Datum *label;       /* k: text, or 0 where there is no label */
+	int k;                  /* interests */
+	float *prior;           /* k: share of the domain */
+	int32 *interest_id;     /* k */
+	Datum *label;           /* k: text, or 0 where there is no label */
+	double *generalization; /* k x k: W_g (core/generalize.h); NULL for the identity */
 	Oid vector_type;
 	Oid user_type; /* base types of the keys; InvalidOid until the table is opened */
 	Oid item_type;

@@ -28,9 +28,10 @@
 	"SELECT v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "                \
 	"v.dims, "                                                                                               \
 	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
-	"v.users_table, v.event_mass, v.dispersion FROM uiml.version v WHERE v.active "
+	"v.users_table, v.event_mass, v.dispersion, v.generalization IS NOT NULL FROM uiml.version v WHERE "     \
+	"v.active "
 
-#define SERVING_COLUMNS 18
+#define SERVING_COLUMNS 19
 
 /* The two questions; plans live as long as the backend. */
 static UimlPlan *named_plan;
@@ -65,6 +66,7 @@ add_serving(TupleTableSlot *slot, void *ctx)
 	serving->users_table = DatumGetObjectId(value[15]);
 	serving->event_mass = DatumGetFloat8(value[16]);
 	serving->dispersion = DatumGetFloat8(value[17]);
+	serving->has_generalization = DatumGetBool(value[18]);
 }
 
 /*

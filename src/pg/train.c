@@ -248,6 +248,11 @@ fill_row(Training *training)
 	row->temperature = model->temperature;
 	row->event_mass = model->event_mass;
 	row->dispersion = model->dispersion;
+	row->generalization = NULL;
+	if (model->generalization != NULL)
+		row->generalization =
+			memcpy(palloc(model->n_interests * model->n_interests * sizeof(double)), model->generalization,
+				   model->n_interests * model->n_interests * sizeof(double));
 	row->sigma = memcpy(palloc(model->dims * sizeof(double)), model->sigma, model->dims * sizeof(double));
 	row->settings = settings_json(training);
 }

@@ -173,7 +173,7 @@ SET ROLE regress_uiml_alice;
 CREATE FUNCTION as_forged(assignment text) RETURNS TABLE (code text, message text) LANGUAGE plpgsql AS $$
 DECLARE
 	columns text := 'domain_id, owner, domain, version, active, trained_by, rls_bypassed, data_until, half_life, users, items, '
-		'events, dims, interests, explained, silhouette, alpha, item_alpha, temperature, event_mass, dispersion, sigma, digest, '
+		'events, dims, interests, explained, silhouette, alpha, item_alpha, temperature, event_mass, dispersion, generalization, sigma, digest, '
 		'settings, items_table, interests_table, users_table';
 BEGIN
 	EXECUTE 'CREATE TEMP TABLE kept AS SELECT * FROM uiml.version WHERE active';
@@ -195,7 +195,7 @@ END $$;
 RESET ROLE;
 DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO regress_uiml_alice', current_database()); END $$;
 SET ROLE regress_uiml_alice;
-SELECT assignment, f.* FROM unnest('{dims = 4,dims = 0,dims = 1000000000,interests = -1,items = -1,items = 4000000000,alpha = ''NaN'',alpha = 0,item_alpha = ''-Infinity'',temperature = -1,event_mass = 0,dispersion = -1,half_life = 0,users_table = ''trap'',items_table = 0,items_table = ''pg_class'',interests_table = ''events''}'::text[])
+SELECT assignment, f.* FROM unnest('{dims = 4,dims = 0,dims = 1000000000,interests = -1,items = -1,items = 4000000000,alpha = ''NaN'',alpha = 0,item_alpha = ''-Infinity'',temperature = -1,event_mass = 0,dispersion = -1,"generalization = ''{}''",half_life = 0,users_table = ''trap'',items_table = 0,items_table = ''pg_class'',interests_table = ''events''}'::text[])
 	WITH ORDINALITY u (assignment, n), as_forged(assignment) f ORDER BY n;
 UPDATE uiml.domain SET dims = -5;
 SELECT version FROM uiml_train('shop'); \echo :SQLSTATE

@@ -101,14 +101,14 @@ confusion_is_found(void **state)
 
 	(void) state;
 	uiml_generalize_identity(identity, K);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, 0, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, 0, w), UIML_OK);
 	assert_stochastic(w, K);
 	assert_true(distance(w, confusion) < .03);
 	/* a prior as heavy as the world leaves nothing of it */
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, 1e9, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, 1e9, w), UIML_OK);
 	assert_true(distance(w, identity) < 1e-3);
 
-	assert_int_equal(uiml_generalize(&env, s->share, s->held, s->judge, N, K, w, &result), UIML_OK);
+	assert_int_equal(uiml_generalize(&env, s->share, NULL, s->held, s->judge, N, K, w, &result), UIML_OK);
 	assert_stochastic(w, K);
 	assert_true(result.used && result.users == N / 2 && result.gain > 5 * result.gain_se);
 	assert_true(distance(w, confusion) < .1);
@@ -127,9 +127,9 @@ calibrated_shares_stay(void **state)
 	(void) state;
 	uiml_generalize_identity(identity, K);
 	s = draw(identity);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, 0, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, 0, w), UIML_OK);
 	assert_true(distance(w, identity) < .03);
-	assert_int_equal(uiml_generalize(&env, s->share, s->held, s->judge, N, K, w, &result), UIML_OK);
+	assert_int_equal(uiml_generalize(&env, s->share, NULL, s->held, s->judge, N, K, w, &result), UIML_OK);
 	assert_true(!result.used && distance(w, identity) == 0);
 	assert_near(result.gain, 0, 1e-3);
 
@@ -137,7 +137,7 @@ calibrated_shares_stay(void **state)
 	for (size_t u = 0; u < N; u += 2)
 		for (size_t j = 0; j < K; j++)
 			s->held[u * K + j] = (float) (j == u / 2 % K) * EVENTS;
-	assert_int_equal(uiml_generalize(&env, s->share, s->held, s->judge, N, K, w, &result), UIML_OK);
+	assert_int_equal(uiml_generalize(&env, s->share, NULL, s->held, s->judge, N, K, w, &result), UIML_OK);
 	assert_true(!result.used && result.gain < 0 && distance(w, identity) == 0);
 	free(s);
 }
@@ -151,7 +151,7 @@ fit_is_a_maximum(void **state)
 	double w[K * K];
 
 	(void) state;
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, 0, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, 0, w), UIML_OK);
 	for (size_t i = 0; i < K; i++)
 	{
 		double beside[K * K];
@@ -177,6 +177,46 @@ fit_is_a_maximum(void **state)
 	free(s);
 }
 
+/* Half of each prediction is out of reach of W_g: it is found in the other half. */
+static void
+base_is_left(void **state)
+{
+	UimlEnv env = uiml_env_malloc();
+	Sample *s = draw(confusion);
+	double *base = calloc(N * K, sizeof(double));
+	double w[K * K], identity[K * K], room[K];
+	float mass[K] = {2, 0, 1, 0};
+	UimlRng rng;
+
+	(void) state;
+	uiml_generalize_identity(identity, K);
+	uiml_rng_init(&rng, 9);
+	memset(s->held, 0, sizeof(s->held));
+	for (size_t u = 0; u < N; u++)
+	{
+		double truth[K];
+
+		for (size_t j = 0; j < K; j++)
+		{
+			base[u * K + j] = .5 / K;
+			s->share[u * K + j] /= 2;
+		}
+		uiml_generalize_apply(confusion, K, s->share + u * K, truth);
+		for (size_t j = 0; j < K; j++)
+			s->held[u * K + j] = (float) (EVENTS * (truth[j] + base[u * K + j]));
+	}
+	assert_int_equal(uiml_generalize_fit(&env, s->share, base, s->held, NULL, N, K, 0, w), UIML_OK);
+	assert_stochastic(w, K);
+	assert_true(distance(w, confusion) < .05);
+	uiml_generalize_mass(confusion, K, mass, room);
+	assert_near(mass[0], 1.5, 1e-6);
+	assert_near(mass[1], .7, 1e-6);
+	assert_near(mass[2], .6, 1e-6);
+	assert_near(mass[3], .2, 1e-6);
+	free(base);
+	free(s);
+}
+
 static void
 edges(void **state)
 {
@@ -188,21 +228,22 @@ edges(void **state)
 
 	(void) state;
 	uiml_generalize_identity(identity, K);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, -1, w), UIML_EINVALID);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, NAN, w), UIML_EINVALID);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, UIML_GENERALIZE_MAX_K + 1, 1, w),
-					 UIML_EINVALID);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, -1, w), UIML_EINVALID);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, NAN, w), UIML_EINVALID);
+	assert_int_equal(
+		uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, UIML_GENERALIZE_MAX_K + 1, 1, w),
+		UIML_EINVALID);
 	/* an interest that nobody is predicted to have, and nobody at all */
 	for (size_t u = 0; u < N; u++)
 		s->share[u * K + 3] = 0;
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, N, K, 0, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, N, K, 0, w), UIML_OK);
 	assert_stochastic(w, K);
 	assert_near(w[3 * K + 3], 1, 1e-12);
-	assert_int_equal(uiml_generalize_fit(&env, s->share, s->held, NULL, 0, K, 0, w), UIML_OK);
+	assert_int_equal(uiml_generalize_fit(&env, s->share, NULL, s->held, NULL, 0, K, 0, w), UIML_OK);
 	assert_true(distance(w, identity) == 0);
-	assert_int_equal(uiml_generalize(&env, s->share, s->held, s->judge, 30, K, w, &result), UIML_OK);
+	assert_int_equal(uiml_generalize(&env, s->share, NULL, s->held, s->judge, 30, K, w, &result), UIML_OK);
 	assert_true(!result.used && isnan(result.gain) && distance(w, identity) == 0);
-	assert_int_equal(uiml_generalize(&env, s->share, s->held, s->judge, N, 1, &one, &result), UIML_OK);
+	assert_int_equal(uiml_generalize(&env, s->share, NULL, s->held, s->judge, N, 1, &one, &result), UIML_OK);
 	assert_true(!result.used && one == 1);
 	free(s);
 }
@@ -219,7 +260,7 @@ failures(void **state)
 	{
 		long countdown = k;
 		UimlEnv env = test_env_failing_alloc(&countdown);
-		UimlStatus status = uiml_generalize(&env, s->share, s->held, s->judge, 200, K, w, &result);
+		UimlStatus status = uiml_generalize(&env, s->share, NULL, s->held, s->judge, 200, K, w, &result);
 
 		assert_int_equal(test_env_live(), 0);
 		if (status == UIML_OK)
@@ -230,7 +271,7 @@ failures(void **state)
 	{
 		long countdown = k;
 		UimlEnv env = test_env_interrupting(&countdown);
-		UimlStatus status = uiml_generalize(&env, s->share, s->held, s->judge, 200, K, w, &result);
+		UimlStatus status = uiml_generalize(&env, s->share, NULL, s->held, s->judge, 200, K, w, &result);
 
 		assert_int_equal(test_env_live(), 0);
 		if (status == UIML_OK)
@@ -246,7 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(confusion_is_found), cmocka_unit_test(calibrated_shares_stay),
 		cmocka_unit_test(fit_is_a_maximum),   cmocka_unit_test(edges),
-		cmocka_unit_test(failures),
+		cmocka_unit_test(base_is_left),       cmocka_unit_test(failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
