@@ -27,7 +27,8 @@ CREATE VIEW uiml.transfers WITH (security_barrier) AS
 		p.used AND s.active AND t.active AS serving, p.lambda::real AS lambda, s.version AS source_version,
 		t.version AS target_version, r.source_owner, r.owner AS target_owner, r.trained_by, r.trained_at,
 		pg_catalog.pg_size_pretty(r.bytes) AS size
-	FROM uiml.transfer r
+	FROM (SELECT DISTINCT ON (l.source_domain_id, l.domain_id) l.* FROM uiml.transfer l
+			ORDER BY l.source_domain_id, l.domain_id, l.transfer_id DESC) r
 		JOIN uiml.version s ON s.version_id OPERATOR(pg_catalog.=) r.source_version_id
 		JOIN uiml.version t ON t.version_id OPERATOR(pg_catalog.=) r.version_id
 		CROSS JOIN LATERAL (VALUES
@@ -38,5 +39,5 @@ CREATE VIEW uiml.transfers WITH (security_barrier) AS
 	WHERE (pg_catalog.pg_has_role(r.owner, 'USAGE') OR uiml_is_grantee(r.domain_id))
 		AND (pg_catalog.pg_has_role(r.source_owner, 'USAGE') OR uiml_is_grantee(r.source_domain_id));
 COMMENT ON VIEW uiml.transfers IS
-	'The transfers between domains that the caller may use, a row for items and one for interests: what was found best, whether it is used, and whether it serves (both versions are active)';
+	'The newest transfer between any two domains that the caller may use, a row for items and one for interests: what was found best, whether it is used, and whether it serves (both versions are active)';
 GRANT SELECT ON uiml.transfers TO PUBLIC;

@@ -33,6 +33,7 @@
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
 #include "pg/toolargs.h"
+#include "pg/train_transfer.h"
 #include "pg/trainargs.h"
 #include "pg/training.h"
 #include "pg/trainstore.h"
@@ -399,6 +400,7 @@ run_training(Training *training)
 	training->labels = uiml_labels_find(training->domain, training->source, &training->model,
 										training->item_users, &training->budget, training->labels_context);
 	store_model(training);
+	uiml_transfer_train_again(training->domain);
 }
 
 /* One row; the training runs in the first call. */

@@ -39,6 +39,13 @@ typedef struct UimlTransferOrder
  */
 extern UimlTransferRow *uiml_transfer_train(const UimlTransferOrder *order);
 
+/*
+ * uiml_transfer_train_again
+ *		Trains the transfers into and out of a domain that has a new active version, as far as the caller has
+ *		the rights; a NOTICE tells how many others have stopped serving, a WARNING which ones failed.
+ */
+extern void uiml_transfer_train_again(const UimlDomain *domain);
+
 /* Locks the pairs of all orders, a List of UimlTransferOrder *. */
 extern void uiml_transfer_lock_orders(const List *orders);
 
