@@ -20,6 +20,7 @@
 #define BLOCK_DOUBLES 131072 /* of a block's x or z, whichever is wider */
 #define PIECE_ROWS    32
 #define STATE_VERSION 1
+#define MOST_ROWS     (UINT64_C(1) << 53) /* a double counts no further */
 
 static const char state_magic[4] = {'u', 'v', 'l', 'g'};
 
@@ -268,13 +269,13 @@ uiml_logistic_write(const UimlLogisticState *state, void *bytes)
 		byte = uiml_put_f64(byte, state->gradient[i]);
 }
 
-/* Numbers that sums of rows can give: no fewer than zero rows and events, and nothing but numbers. */
+/* Numbers that sums of rows can give: so many rows, no fewer than zero events, and nothing but numbers. */
 static bool
 are_sums(const uint8_t *bytes, size_t size)
 {
 	double events = uiml_get_f64(bytes + 24);
 
-	if ((int64_t) uiml_get_bytes(bytes + 16, 8) < 0 || !(events >= 0))
+	if (uiml_get_bytes(bytes + 16, 8) > MOST_ROWS || !(events >= 0))
 		return false;
 	for (size_t i = 0; i < size + 2; i++)
 		if (!isfinite(uiml_get_f64(bytes + 24 + i * sizeof(double))))
