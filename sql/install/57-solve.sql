@@ -27,6 +27,15 @@ CREATE FUNCTION uiml_leave_one_out(
 COMMENT ON FUNCTION uiml_leave_one_out(transfer_stats, interest_vector, interest_vector, double precision, transfer_matrix, boolean, double precision) IS
 	'The squared error, summed over the target''s dimensions, on a row that the statistics contain when just this row is left out of the fit: exact, and its average over the rows is leave-one-out cross-validation. weight: the row''s; 0 for one that the statistics do not contain. Infinity where nothing else determines the fit at this row; NULL where an argument without default is. The rest is as in uiml_solve';
 
+CREATE FUNCTION uiml_leave_one_out(
+	stats transfer_stats, source double precision[], target double precision[], lambda double precision DEFAULT NULL,
+	prior transfer_matrix DEFAULT NULL, intercept boolean DEFAULT true, weight double precision DEFAULT 1)
+	RETURNS double precision
+	AS 'MODULE_PATHNAME', 'uiml_leave_one_out_f64'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION uiml_leave_one_out(transfer_stats, double precision[], double precision[], double precision, transfer_matrix, boolean, double precision) IS
+	'As the form with interest_vector, for rows in double precision';
+
 CREATE FUNCTION uiml_cross_validate(
 	folds transfer_stats[], prior transfer_matrix DEFAULT NULL, intercept boolean DEFAULT true)
 	RETURNS TABLE (candidate text, lambda double precision, df double precision, error double precision, se double precision, best boolean)

@@ -15,6 +15,7 @@
 
 #include "core/predictive.h"
 #include "core/student.h"
+#include "pg/arrays.h"
 #include "pg/env.h"
 #include "pg/interest_vector.h"
 #include "pg/prediction.h"
@@ -147,10 +148,23 @@ weight_argument(FunctionCallInfo fcinfo, int argument)
 	return weight;
 }
 
-/* uiml_leave_one_out(stats, source, target, lambda, prior, intercept, weight) */
-PG_FUNCTION_INFO_V1(uiml_leave_one_out);
-Datum
-uiml_leave_one_out(PG_FUNCTION_ARGS)
+/* The same for an array argument. */
+static void
+read_array(FunctionCallInfo fcinfo, int argument, const char *name, size_t d, double *x)
+{
+	size_t length;
+	double *number = uiml_doubles_of_array(PG_GETARG_ARRAYTYPE_P(argument), 1, name, &length);
+
+	if (length != d)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different dimensions of %s and transfer_stats: %zu and %zu", name, length, d)));
+	memcpy(x, number, sizeof(double) * d);
+	pfree(number);
+}
+
+static Datum
+leave_one_out(FunctionCallInfo fcinfo, bool arrays)
 {
 	double weight = weight_argument(fcinfo, 6);
 	double lambda;
@@ -160,9 +174,33 @@ uiml_leave_one_out(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	kept = keep(fcinfo, 0, 4, 5);
 	lambda = uiml_solve_lambda(fcinfo, 3, &kept->ridge);
-	read_vector(PG_GETARG_INTEREST_VECTOR_P(1), kept->ridge.p, kept->x);
-	read_vector(PG_GETARG_INTEREST_VECTOR_P(2), kept->ridge.q, kept->y);
+	if (arrays)
+	{
+		read_array(fcinfo, 1, "source", kept->ridge.p, kept->x);
+		read_array(fcinfo, 2, "target", kept->ridge.q, kept->y);
+	}
+	else
+	{
+		read_vector(PG_GETARG_INTEREST_VECTOR_P(1), kept->ridge.p, kept->x);
+		read_vector(PG_GETARG_INTEREST_VECTOR_P(2), kept->ridge.q, kept->y);
+	}
 	PG_RETURN_FLOAT8(uiml_ridge_leave_one_out(&kept->ridge, lambda, kept->x, kept->y, weight, kept->work));
+}
+
+/* uiml_leave_one_out(stats, source, target, lambda, prior, intercept, weight) */
+PG_FUNCTION_INFO_V1(uiml_leave_one_out);
+Datum
+uiml_leave_one_out(PG_FUNCTION_ARGS)
+{
+	return leave_one_out(fcinfo, false);
+}
+
+/* The same of double precision[]. */
+PG_FUNCTION_INFO_V1(uiml_leave_one_out_f64);
+Datum
+uiml_leave_one_out_f64(PG_FUNCTION_ARGS)
+{
+	return leave_one_out(fcinfo, true);
 }
 
 /* ---------- intervals ---------- */
