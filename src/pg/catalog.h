@@ -75,6 +75,7 @@ typedef struct UimlServing
 	Oid items_table; /* the version's partitions */
 	Oid interests_table;
 	Oid users_table;
+	bool transfers; /* there are some into it that predict (pg/transfer_serving.h) */
 } UimlServing;
 
 /*
@@ -105,6 +106,18 @@ extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
  * granting them a broken domain.
  */
 extern List *uiml_serving_list(const char *domain);
+
+/* Columns of "uiml.version v" for a statement of one's own, and the reader of its rows but for transfers. */
+#define UIML_SERVING_COLUMNS                                                                                 \
+	"v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, v.dims, v.interests, "  \
+	"v.alpha, v.item_alpha, v.temperature, v.event_mass, v.dispersion, v.generalization IS NOT NULL, "       \
+	"v.digest, v.items_table, v.interests_table, v.users_table"
+#define UIML_SERVING_N_COLUMNS 19
+
+extern void uiml_serving_read(TupleTableSlot *slot, UimlServing *serving);
+
+/* The checks of uiml_serving_list: false where the version is to be left out. */
+extern bool uiml_serving_is_usable(const UimlServing *serving, bool named);
 
 /*
  * uiml_act_as_owner / uiml_act_as_self
@@ -222,6 +235,9 @@ extern void uiml_domain_delete(const UimlDomain *domain);
 
 /* The owner of schema uiml's tables, whom their row-level security does not bind. */
 extern Oid uiml_catalog_owner(void);
+
+/* Whether a statement that asks for an id, $1, has a row, whoever may see it. */
+extern bool uiml_catalog_has(const char *sql, int64 id);
 
 /*
  * uiml_catalog_delete

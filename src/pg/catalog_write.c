@@ -189,6 +189,27 @@ uiml_catalog_owner(void)
 	return owner;
 }
 
+static void
+note_row(TupleTableSlot *slot, void *ctx)
+{
+	(void) slot;
+	*(bool *) ctx = true;
+}
+
+bool
+uiml_catalog_has(const char *sql, int64 id)
+{
+	UimlSqlParams params = {0};
+	UimlActing saved;
+	bool found = false;
+
+	param_int8(&params, id);
+	uiml_act_as(uiml_catalog_owner(), &saved);
+	uiml_sql_each(sql, &params, true, note_row, &found);
+	uiml_act_as_self(&saved);
+	return found;
+}
+
 uint64
 uiml_catalog_delete(const char *sql, const UimlSqlParams *params)
 {

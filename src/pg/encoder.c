@@ -224,32 +224,18 @@ encoder_build(const void *ctx, MemoryContext context, Size *size)
 	return reader.bytes;
 }
 
-static void
-note_row(TupleTableSlot *slot, void *ctx)
-{
-	(void) slot;
-	*(bool *) ctx = true;
-}
-
 /* Files of encoders that were dropped or replaced: no role but the catalog's owner sees all there are. */
 static bool
 encoder_gone(Oid relation, const char *suffix)
 {
-	UimlSqlParams params = {0};
-	bool exists = false;
 	long long encoder_id;
 	char rest[UIML_MAP_SUFFIX];
-	UimlActing saved;
 
 	(void) relation;
 	if (sscanf(suffix, "%lld%31s", &encoder_id, rest) != 2 || strcmp(rest, FILE_SUFFIX) != 0)
 		return false;
-	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) encoder_id), false);
-	uiml_act_as(uiml_catalog_owner(), &saved);
-	uiml_sql_each("SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) $1", &params, true,
-				  note_row, &exists);
-	uiml_act_as_self(&saved);
-	return !exists;
+	return !uiml_catalog_has("SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) $1",
+							 (int64) encoder_id);
 }
 
 static const UimlEncoder *

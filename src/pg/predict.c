@@ -3,7 +3,9 @@
  *	  Interests of users: known, unknown, given by their history, or all of a domain.
  *
  * score_j = (c_j + alpha prior_j) / (|c| + alpha), with c the user's decayed mass per interest
- * (core/blend.h).  Somebody without history has c = 0, so the same line gives the prior.  Masses are stored
+ * (core/blend.h).  Somebody without history has c = 0, so the same line gives the prior.  Where transfers tell
+ * something of a user, what they tell stands for the prior, and their alpha for the domain's: what he did
+ * elsewhere has no age, only a direction, so that as_of leaves it as it is.  Masses are stored
  * decayed to the version's data_until; at a later instant all of them are smaller by one factor f, which is
  * exact and costs nothing: (f c + alpha prior) / (|f c| + alpha) is the line above with alpha / f in place of
  * alpha.
@@ -22,6 +24,7 @@
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
 #include "pg/sql.h"
+#include "pg/transfer_serving.h"
 #include "pg/userkey.h"
 
 /* One domain, opened for predictions of interests. */
@@ -33,9 +36,14 @@ typedef struct Prediction
 	int k;         /* rows wanted */
 	double factor; /* of masses, for as_of; 0 .. 1 */
 	Datum domain;  /* its name as text */
-	float *mass;   /* served->k, workspace */
-	double *share; /* served->k, workspace */
-	int *order;    /* served->k, workspace */
+	UimlTransfers transfers;
+	const float *prior; /* served->k: what is expected of the user beside his history */
+	UimlBasis basis;    /* of the prior */
+	double alpha;       /* strength of the prior */
+	float *transferred; /* served->k: the prior where transfers give one; NULL: there are none */
+	float *mass;        /* served->k, workspace */
+	double *share;      /* served->k, workspace */
+	int *order;         /* served->k, workspace */
 } Prediction;
 
 /* 2^-((as_of - data_until) / half_life), the common factor of all masses; 1 where as_of is NULL. */
@@ -71,9 +79,38 @@ prediction_open(Prediction *prediction, const UimlState *state, int k, UimlResul
 	prediction->k = Min(k, served->k);
 	prediction->factor = 1;
 	prediction->domain = CStringGetTextDatum(state->serving->domain);
+	prediction->prior = served->prior;
+	prediction->basis = UIML_BASIS_PRIOR;
+	prediction->alpha = state->serving->alpha;
+	prediction->transferred = NULL;
 	prediction->mass = palloc0(sizeof(float) * served->k);
 	prediction->share = palloc(sizeof(double) * served->k);
 	prediction->order = palloc(sizeof(int) * served->k);
+}
+
+/* For predictions of users. */
+static void
+prediction_open_transfers(Prediction *prediction, const UimlState *state)
+{
+	uiml_transfers_open(&prediction->transfers, state, UIML_TRANSFER_INTERESTS);
+	if (prediction->transfers.n > 0)
+		prediction->transferred = palloc(sizeof(float) * prediction->served->k);
+}
+
+/* What is expected of a user: what transfers tell of him, else the domain's prior. */
+static void
+prediction_expect(Prediction *prediction, Datum key)
+{
+	if (prediction->transferred == NULL)
+		return;
+	prediction->prior = prediction->served->prior;
+	prediction->basis = UIML_BASIS_PRIOR;
+	prediction->alpha = prediction->serving->alpha;
+	if (!uiml_transfers_user(&prediction->transfers, prediction->served->user_type, key))
+		return;
+	prediction->alpha = uiml_transfers_interests(&prediction->transfers, prediction->transferred);
+	prediction->prior = prediction->transferred;
+	prediction->basis = UIML_BASIS_TRANSFER;
 }
 
 /* Higher shares first, ties by number. */
@@ -97,7 +134,7 @@ static void
 prediction_put(Prediction *prediction, Datum user)
 {
 	const UimlServed *served = prediction->served;
-	double alpha = prediction->serving->alpha / prediction->factor;
+	double alpha = prediction->alpha / prediction->factor;
 	double total = 0;
 	double strength;
 
@@ -108,12 +145,12 @@ prediction_put(Prediction *prediction, Datum user)
 	if (isinf(alpha))
 	{
 		memset(prediction->mass, 0, sizeof(float) * served->k);
-		alpha = prediction->serving->alpha;
+		alpha = prediction->alpha;
 	}
 	for (int j = 0; j < served->k; j++)
 		total += prediction->mass[j];
-	uiml_blend(prediction->mass, served->prior, (size_t) served->k, alpha, prediction->share);
-	strength = uiml_blend_strength(total * prediction->factor + prediction->serving->alpha,
+	uiml_blend(prediction->mass, prediction->prior, (size_t) served->k, alpha, prediction->share);
+	strength = uiml_blend_strength(total * prediction->factor + prediction->alpha,
 								   prediction->serving->event_mass, prediction->serving->dispersion);
 	for (int j = 0; j < served->k; j++)
 		prediction->order[j] = j;
@@ -123,7 +160,7 @@ prediction_put(Prediction *prediction, Datum user)
 	{
 		int j = prediction->order[rank];
 		UimlForecast forecast = uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha),
-											  UIML_BASIS_PRIOR, strength);
+											  prediction->basis, strength);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;
@@ -163,6 +200,8 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 			return;
 		if (row.found)
 			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);
+		prediction_open_transfers(&prediction, &state);
+		prediction_expect(&prediction, key);
 	}
 	prediction_put(&prediction, 0);
 }
@@ -247,6 +286,7 @@ predict_row(TupleTableSlot *slot, void *ctx)
 			uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]);
 
 		memcpy(prediction->mass, mass->x, sizeof(float) * prediction->served->k);
+		prediction_expect(prediction, slot->tts_values[0]);
 		prediction_put(prediction, CStringGetTextDatum(user));
 	}
 	MemoryContextSwitchTo(old);
@@ -274,6 +314,7 @@ uiml_predict_all(PG_FUNCTION_ARGS)
 			continue;
 		prediction_open(&all.prediction, &state, k, &result);
 		all.prediction.factor = decay_factor(fcinfo, 2, serving);
+		prediction_open_transfers(&all.prediction, &state);
 		all.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
 		uiml_served_each(
 			serving,

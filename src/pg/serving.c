@@ -24,31 +24,26 @@
 #include "pg/domain.h"
 #include "pg/sql.h"
 
+/* Most domains have no transfer: that costs a look into an index. */
 #define SERVING_QUERY                                                                                        \
-	"SELECT v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, "                \
-	"v.dims, "                                                                                               \
-	"v.interests, v.alpha, v.item_alpha, v.temperature, v.digest, v.items_table, v.interests_table, "        \
-	"v.users_table, v.event_mass, v.dispersion, v.generalization IS NOT NULL FROM uiml.version v WHERE "     \
-	"v.active "
-
-#define SERVING_COLUMNS 19
+	"SELECT " UIML_SERVING_COLUMNS ", EXISTS (SELECT FROM uiml.transfer t "                                  \
+	"WHERE t.version_id OPERATOR(pg_catalog.=) v.version_id AND t.bytes OPERATOR(pg_catalog.>) 0) "          \
+	"FROM uiml.version v WHERE v.active "
 
 /* The two questions; plans live as long as the backend. */
 static UimlPlan *named_plan;
 static UimlPlan *all_plan;
 
-static void
-add_serving(TupleTableSlot *slot, void *ctx)
+void
+uiml_serving_read(TupleTableSlot *slot, UimlServing *serving)
 {
-	List **list = ctx;
-	UimlServing *serving = palloc0(sizeof(UimlServing));
 	Datum *value;
 
-	slot_getsomeattrs(slot, SERVING_COLUMNS);
+	slot_getsomeattrs(slot, UIML_SERVING_N_COLUMNS);
 	value = slot->tts_values;
+	memset(serving, 0, sizeof(*serving));
 	serving->owner = DatumGetObjectId(value[0]);
 	serving->domain = TextDatumGetCString(value[1]);
-	*list = lappend(*list, serving);
 	serving->version_id = DatumGetInt64(value[2]);
 	serving->version = DatumGetInt32(value[3]);
 	serving->has_data_until = !slot->tts_isnull[4];
@@ -60,13 +55,25 @@ add_serving(TupleTableSlot *slot, void *ctx)
 	serving->alpha = DatumGetFloat8(value[9]);
 	serving->item_alpha = DatumGetFloat8(value[10]);
 	serving->temperature = DatumGetFloat8(value[11]);
-	serving->digest = DatumGetInt64(value[12]);
-	serving->items_table = DatumGetObjectId(value[13]);
-	serving->interests_table = DatumGetObjectId(value[14]);
-	serving->users_table = DatumGetObjectId(value[15]);
-	serving->event_mass = DatumGetFloat8(value[16]);
-	serving->dispersion = DatumGetFloat8(value[17]);
-	serving->has_generalization = DatumGetBool(value[18]);
+	serving->event_mass = DatumGetFloat8(value[12]);
+	serving->dispersion = DatumGetFloat8(value[13]);
+	serving->has_generalization = DatumGetBool(value[14]);
+	serving->digest = DatumGetInt64(value[15]);
+	serving->items_table = DatumGetObjectId(value[16]);
+	serving->interests_table = DatumGetObjectId(value[17]);
+	serving->users_table = DatumGetObjectId(value[18]);
+}
+
+static void
+add_serving(TupleTableSlot *slot, void *ctx)
+{
+	List **list = ctx;
+	UimlServing *serving = palloc(sizeof(UimlServing));
+	bool null;
+
+	uiml_serving_read(slot, serving);
+	serving->transfers = DatumGetBool(slot_getattr(slot, UIML_SERVING_N_COLUMNS + 1, &null));
+	*list = lappend(*list, serving);
 }
 
 /*
@@ -122,8 +129,8 @@ may_select(Oid relid)
 }
 
 /* True for a domain to predict from; raises an error, or tells to leave it out, otherwise. */
-static bool
-serving_is_usable(const UimlServing *serving, bool named)
+bool
+uiml_serving_is_usable(const UimlServing *serving, bool named)
 {
 	const char *problem = serving_problem(serving);
 	bool strict = named || serving->owner == GetUserId();
@@ -161,7 +168,7 @@ serving_all(void)
 	uiml_plan_each(all_plan, NULL, NULL, add_serving, &found);
 	foreach (cell, found)
 	{
-		if (serving_is_usable(lfirst(cell), false))
+		if (uiml_serving_is_usable(lfirst(cell), false))
 			usable = lappend(usable, lfirst(cell));
 	}
 	return usable;
@@ -222,7 +229,7 @@ serving_named(const char *name)
 	serving = choose_serving(found, owner, bare);
 	if (serving == NULL)
 		raise_not_serving(name);
-	(void) serving_is_usable(serving, true);
+	(void) uiml_serving_is_usable(serving, true);
 	return list_make1(serving);
 }
 
