@@ -15,14 +15,18 @@ CREATE FUNCTION uiml_evaluate(
 	dims integer DEFAULT NULL,
 	interests integer DEFAULT NULL,
 	half_life interval DEFAULT NULL,
-	features text DEFAULT NULL)
+	features text DEFAULT NULL,
+	source text DEFAULT NULL,
+	observed integer DEFAULT 0,
+	overlap integer DEFAULT NULL,
+	negatives integer DEFAULT NULL)
 	RETURNS TABLE (
 		metric text, k integer, value double precision, low double precision, high double precision, baseline text,
 		baseline_value double precision, users bigint)
 	AS 'MODULE_PATHNAME', 'uiml_evaluate'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 23 COST 100000;
-COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer, interval, text) IS
-	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden) or ''time'' (the newest tenth of the events is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items. seed: of the split and the training. dims, interests, half_life, features: NULL for the domain''s. Returns recall, precision, hr, ndcg, mrr, map, novelty, diversity, coverage and gini at each k, auc, logloss and accuracy of the interests, each but coverage and gini with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users';
+COMMENT ON FUNCTION uiml_evaluate(text, text, integer[], double precision, integer, bigint, integer, integer, interval, text, text, integer, integer, integer) IS
+	'Trains a domain anew on a part of its events and judges the model on the rest; stores nothing. holdout: ''users'' (test users are in no fit, the share fold_in of their items is folded in, the rest hidden), ''time'' (the newest tenth of the events is hidden) or ''newcomers'' (test users, who are in no fit of either domain, are known from the domain source, and what they did here is hidden). at: lengths of the lists that are judged, 1 to 10000 each. users: test users, at most a quarter of those with two items, in both domains for newcomers. seed: of the split and the training. dims, interests, half_life, features: NULL for the domain''s. For newcomers: observed: how many of their items here are not hidden, 0 to 10000; overlap: users of both domains that the transfers are fitted on at most, NULL for all; negatives: also rank each hidden item among so many sampled ones, 1 to 100000, as publications do. Returns recall, precision, hr, ndcg, mrr, map, novelty, diversity, coverage and gini at each k, auc, logloss and accuracy of the interests, each but coverage and gini with a 95 % bootstrap interval by user, the baseline (popularity, or the prior of the interests) and the number of users; for newcomers also logloss beside the history here alone, history and prior, and a linear map of interest shares, and hr, ndcg and mrr among sampled items, which are means over hidden items';
 
 CREATE FUNCTION uiml_compare(
 	domain text,

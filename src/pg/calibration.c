@@ -61,7 +61,8 @@ uiml_calibration(PG_FUNCTION_ARGS)
 											.dims = 6,
 											.interests = 7,
 											.half_life = 8,
-											.features = 9};
+											.features = 9,
+											.source = -1};
 	size_t n_bins = (size_t) uiml_arg_int(fcinfo, 1, "bins", 1, UIML_MAX_BINS);
 	UimlResult result;
 	UimlEvaluation *e;

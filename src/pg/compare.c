@@ -119,7 +119,8 @@ uiml_compare(PG_FUNCTION_ARGS)
 											.dims = -1,
 											.interests = -1,
 											.half_life = -1,
-											.features = -1};
+											.features = -1,
+											.source = -1};
 	UimlResult result;
 	UimlEvaluation *e;
 	UimlDomain *plain, *a, *b;

@@ -11,6 +11,7 @@
 
 #include "core/behaviour.h"
 #include "pg/env.h"
+#include "pg/passes.h"
 #include "pg/phases.h"
 #include "pg/source.h"
 
@@ -27,6 +28,11 @@ typedef struct UimlEvaluation
 	size_t *k;
 	bool keep_events; /* for another run */
 	bool keep_model;
+	bool newcomers;              /* test users are new to the domain, and known from another one */
+	struct UimlEvaluation *from; /* that one; NULL without newcomers */
+	size_t observed;             /* of newcomers' items in the domain, seen */
+	size_t overlap;              /* users the transfers are fitted on at most */
+	size_t negatives;            /* sampled ones to rank hidden items among, 0 for none */
 
 	/* what is read */
 	MemoryContext context; /* "uiml evaluation" */
@@ -64,6 +70,10 @@ typedef struct UimlEvaluationArgs
 	int interests;
 	int half_life;
 	int features;
+	int source; /* of newcomers; the next three, too */
+	int observed;
+	int overlap;
+	int negatives;
 } UimlEvaluationArgs;
 
 /*
@@ -90,6 +100,44 @@ extern void uiml_evaluation_rewind(UimlEvaluation *e);
 
 /* Gives all memory back and makes the context current that was when it began. */
 extern void uiml_evaluation_end(UimlEvaluation *e);
+
+/*
+ * Parts of a run, shared by evaluation_run.c and evaluate_newcomers.c.
+ */
+
+/* Test users are at most one in so many, and so are tuning users. */
+#define UIML_SMALLEST_FIT_SHARE 4
+
+/* What is known of a span of time, in memory or in the work table. */
+typedef struct UimlKnown
+{
+	UimlInteractions x;
+	UimlPasses passes;
+	UimlRows rows;
+} UimlKnown;
+
+/* Context, environment and settings of a run, and whether memory does for it. */
+extern void uiml_evaluation_start(UimlEvaluation *e);
+
+/*
+ * uiml_evaluation_build
+ *		What happened in from <= at < before, decayed to until: at each user's own time, or for everybody
+ *		(faded).
+ */
+extern void uiml_evaluation_build(UimlEvaluation *e, double from, double before, double until, bool faded,
+								  UimlKnown *known);
+
+/*
+ * uiml_evaluation_fit
+ *		Fits and tunes the model with the roles of users in e->role, which are used up, and judges it on
+ *		UIML_JUDGE unless these are newcomers.
+ */
+extern void uiml_evaluation_fit(UimlEvaluation *e, UimlKnown *all);
+
+pg_noreturn extern void uiml_evaluation_no_users(const UimlEvaluation *e, const char *detail);
+
+/* The whole run: both models, the transfers, the judgement. */
+extern void uiml_evaluate_newcomers(UimlEvaluation *e);
 
 /* A figure of a result row: four decimals, as intervals are wider than that and tables stay readable. */
 extern Datum uiml_figure_datum(double value);

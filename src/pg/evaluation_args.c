@@ -19,19 +19,25 @@
 #define MAX_CUT_OFFS   100
 #define MAX_CUT_OFF    10000
 #define MAX_TEST_USERS 1000000
+#define MAX_OBSERVED   10000
+#define MAX_NEGATIVES  100000
 
-static bool
-holdout_arg(FunctionCallInfo fcinfo, int argument)
+static void
+holdout_arg(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEvaluation *e)
 {
+	bool other = args->source >= 0; /* are newcomers possible? */
 	char *holdout;
 
-	uiml_arg_required(fcinfo, argument, "holdout");
-	holdout = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	if (strcmp(holdout, "users") != 0 && strcmp(holdout, "time") != 0)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("unrecognized holdout: \"%s\"", holdout),
-				errhint("Use \"users\" to hold out users, or \"time\" to hold out the newest events."));
-	return strcmp(holdout, "time") == 0;
+	uiml_arg_required(fcinfo, args->holdout, "holdout");
+	holdout = text_to_cstring(PG_GETARG_TEXT_PP(args->holdout));
+	e->by_time = strcmp(holdout, "time") == 0;
+	e->newcomers = other && strcmp(holdout, "newcomers") == 0;
+	if (!e->by_time && !e->newcomers && strcmp(holdout, "users") != 0)
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized holdout: \"%s\"", holdout),
+			other ? errhint("Use \"users\" to hold out users, \"time\" to hold out the newest events, or "
+							"\"newcomers\" to hold out what users of another domain do here.")
+				  : errhint("Use \"users\" to hold out users, or \"time\" to hold out the newest events."));
 }
 
 static void
@@ -84,11 +90,53 @@ change_domain(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlDomai
 	}
 }
 
+/* The domain that newcomers come from, as it is registered. */
+static void
+source_arg(FunctionCallInfo fcinfo, int argument, UimlEvaluation *e)
+{
+	UimlEvaluation *from;
+
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("source must not be null"),
+				errhint("Name the domain that newcomers are known from: source => 'name'."));
+	from = e->from = palloc0(sizeof(UimlEvaluation));
+	from->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(argument)), UIML_PREDICT);
+	if (from->domain->domain_id == e->domain->domain_id)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("source and target are the same domain"),
+				errhint("Users held out of one domain are judged with holdout => 'users'."));
+	from->context = e->context;
+	from->newcomers = from->keep_model = true;
+	from->fold_in = e->fold_in;
+	from->users = e->users;
+	from->seed = from->train_seed = e->seed;
+}
+
+static void
+newcomers_args(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEvaluation *e)
+{
+	e->observed = (size_t) uiml_arg_int(fcinfo, args->observed, "observed", 0, MAX_OBSERVED);
+	e->overlap = given(fcinfo, args->overlap)
+					 ? (size_t) uiml_arg_int(fcinfo, args->overlap, "overlap", 1, PG_INT32_MAX)
+					 : SIZE_MAX;
+	if (given(fcinfo, args->negatives))
+		e->negatives = (size_t) uiml_arg_int(fcinfo, args->negatives, "negatives", 1, MAX_NEGATIVES);
+	if (e->newcomers)
+	{
+		e->keep_model = true;
+		source_arg(fcinfo, args->source, e);
+	}
+	else if (given(fcinfo, args->source) || e->observed > 0 || given(fcinfo, args->overlap) ||
+			 e->negatives > 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("source, observed, overlap and negatives need holdout => 'newcomers'"));
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEvaluation *e)
 {
 	uiml_arg_required(fcinfo, args->domain, "domain");
-	e->by_time = holdout_arg(fcinfo, args->holdout);
+	holdout_arg(fcinfo, args, e);
 	if (args->at >= 0)
 		cut_offs_arg(fcinfo, args->at, e);
 	uiml_arg_required(fcinfo, args->fold_in, "fold_in");
@@ -101,6 +149,8 @@ read_arguments(FunctionCallInfo fcinfo, const UimlEvaluationArgs *args, UimlEval
 	e->train_seed = e->seed;
 	e->domain = uiml_domain_get(text_to_cstring(PG_GETARG_TEXT_PP(args->domain)), UIML_PREDICT);
 	change_domain(fcinfo, args, e->domain);
+	if (args->source >= 0)
+		newcomers_args(fcinfo, args, e);
 	if (e->by_time && e->domain->time_col == NULL)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("domain \"%s\" has no time column", e->domain->name),
