@@ -433,7 +433,9 @@ train(TransferTraining *training)
 	begin(training);
 	check_prior(training);
 	stored = uiml_transfer_find(training->row.source_version_id, training->row.version_id, false);
+	uiml_blas_begin();
 	read_users(training, stored);
+	uiml_blas_end();
 	if (training->n_counted > 0 && training->n_added == 0 && training->order->prior == NULL)
 	{
 		ereport(NOTICE, (errmsg("keeping the transfer from domain \"%s\" to domain \"%s\": no user is new",
