@@ -20,6 +20,22 @@ CREATE FUNCTION uiml_drop_transfer(source text, target text)
 COMMENT ON FUNCTION uiml_drop_transfer(text, text) IS
 	'Drops the transfer from one domain to another; needs predict on the source and train on the target';
 
+CREATE FUNCTION uiml_transfer_report(source text, target text)
+	RETURNS TABLE (line text)
+	AS 'MODULE_PATHNAME', 'uiml_transfer_report'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 50 COST 1000;
+COMMENT ON FUNCTION uiml_transfer_report(text, text) IS
+	'What the transfer between two domains'' active versions is worth, in lines to read: verdicts, gains with standard errors and by fold, what items are drawn from, the path of penalties, and the strongest links between interests. The figures are columns of uiml.transfers and in metrics of uiml.transfer';
+
+CREATE FUNCTION uiml_transfer_links(source text, target text, k integer DEFAULT 10)
+	RETURNS TABLE (
+		source_interest integer, source_label text, target_interest integer, target_label text,
+		share double precision, lift double precision)
+	AS 'MODULE_PATHNAME', 'uiml_transfer_links'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10 COST 1000;
+COMMENT ON FUNCTION uiml_transfer_links(text, text, integer) IS
+	'Which interests of the source go with which of the target, the k (1 to 10000) strongest first, by share x log(lift): the share of the target interest among the next events of somebody who did nothing but what is of the source interest, and how many times the prior that is. No rows where the transfer isn''t used for interests';
+
 -- As uiml.domains (30-domain.sql), the view repeats the policy of its table.
 CREATE VIEW uiml.transfers WITH (security_barrier) AS
 	SELECT s.domain AS source, t.domain AS target, p.predicts, p.verdict, p.used, r.users,
