@@ -145,31 +145,20 @@ trial_free(const UimlEnv *env, Trial *trial)
 	uiml_free(env, trial->role);
 }
 
+/* Events, interactions and roles of tuning users: all of a trial but the space. */
 static UimlStatus
-trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const UimlRows *rows,
-		   const uint8_t *role, uint64_t seed, Trial *trial)
+trial_split(const UimlEnv *env, const UimlEvent *events, size_t n, double before, size_t n_items,
+			const uint8_t *role, Trial *trial)
 {
-	UimlModelParams params = uiml_model_defaults();
-	uint8_t *used = uiml_alloc(env, rows->n_users, 1);
 	size_t n_users = 0;
-	UimlStatus status = used == NULL ? UIML_ENOMEM : UIML_OK;
+	UimlStatus status =
+		copy_events(env, events, n, n_items, before, role, &trial->events, &trial->n_events, &n_users);
 
-	params.dims = UIML_HALF_LIFE_DIMS;
-	params.seed = seed;
 	if (status == UIML_OK)
-		status = copy_events(env, events, n, rows->n_items, before, role, &trial->events, &trial->n_events,
-							 &n_users);
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, n_items, 0, -INFINITY,
+										 0, 0, INFINITY, &trial->before);
 	if (status == UIML_OK)
-	{
-		uiml_split_fit_rows(role, rows->n_users, used);
-		status = uiml_model_fit_space(env, rows, used, &params, &trial->model);
-	}
-	uiml_free(env, used);
-	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items, 0,
-										 -INFINITY, 0, 0, INFINITY, &trial->before);
-	if (status == UIML_OK)
-		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, rows->n_items, 0, 0,
+		status = uiml_interactions_build(env, trial->events, trial->n_events, n_users, n_items, 0, 0,
 										 INFINITY, 0, INFINITY, &trial->after);
 	if (status == UIML_OK)
 	{
@@ -178,6 +167,53 @@ trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
 	}
 	for (size_t u = 0; status == UIML_OK && u < n_users; u++)
 		trial->role[u] = UIML_TUNE;
+	return status;
+}
+
+static UimlStatus
+trial_open(const UimlEnv *env, const UimlEvent *events, size_t n, double before, const UimlRows *rows,
+		   const uint8_t *role, uint64_t seed, Trial *trial)
+{
+	UimlModelParams params = uiml_model_defaults();
+	uint8_t *used = uiml_alloc(env, rows->n_users, 1);
+	UimlStatus status = used == NULL ? UIML_ENOMEM : UIML_OK;
+
+	params.dims = UIML_HALF_LIFE_DIMS;
+	params.seed = seed;
+	if (status == UIML_OK)
+		status = trial_split(env, events, n, before, rows->n_items, role, trial);
+	if (status == UIML_OK)
+	{
+		uiml_split_fit_rows(role, rows->n_users, used);
+		status = uiml_model_fit_space(env, rows, used, &params, &trial->model);
+	}
+	uiml_free(env, used);
+	return status;
+}
+
+/* The trial as a holdout under a half-life: what is hidden are items that came after the cut-off only. */
+static UimlStatus
+trial_holdout(const UimlEnv *env, Trial *trial, double half_life, UimlHoldout *holdout)
+{
+	UimlStatus status = uiml_interactions_decay(env, trial->events, trial->n_events, -INFINITY, 0, 0,
+												half_life, &trial->before);
+
+	if (status == UIML_OK)
+		status = uiml_split_time(env, &trial->before, &trial->after, trial->role, UIML_TUNE, holdout, NULL);
+	return status;
+}
+
+UimlStatus
+uiml_newest_holdout(const UimlEnv *env, const UimlEvent *events, size_t n, double before, size_t n_items,
+					const uint8_t *role, double half_life, UimlHoldout *holdout)
+{
+	Trial trial = {0};
+	UimlStatus status = trial_split(env, events, n, before, n_items, role, &trial);
+
+	*holdout = (UimlHoldout){0};
+	if (status == UIML_OK)
+		status = trial_holdout(env, &trial, half_life, holdout);
+	trial_free(env, &trial);
 	return status;
 }
 
@@ -198,12 +234,9 @@ static UimlStatus
 trial_loss(const UimlEnv *env, Trial *trial, double half_life, double *loss)
 {
 	UimlHoldout holdout;
-	UimlStatus status = uiml_interactions_decay(env, trial->events, trial->n_events, -INFINITY, 0, 0,
-												half_life, &trial->before);
+	UimlStatus status = trial_holdout(env, trial, half_life, &holdout);
 
 	*loss = INFINITY;
-	if (status == UIML_OK)
-		status = uiml_split_time(env, &trial->before, &trial->after, trial->role, UIML_TUNE, &holdout, NULL);
 	if (status != UIML_OK)
 		return status;
 	if (usable_users(&holdout) >= FEWEST_USERS)

@@ -30,6 +30,17 @@ extern UimlStatus uiml_half_life_choose(const UimlEnv *env, const UimlEvent *eve
 										const UimlRows *rows, const uint8_t *role, uint64_t seed,
 										double *chosen);
 
+/*
+ * uiml_newest_holdout
+ *		Tuning users with their newest fifth of events hidden, as far as it is of items that are new to them.
+ *
+ * events, n, before, role as in uiml_half_life_choose; half_life: of the masses of what is seen.  Free with
+ * uiml_holdout_free.  Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_newest_holdout(const UimlEnv *env, const UimlEvent *events, size_t n, double before,
+									  size_t n_items, const uint8_t *role, double half_life,
+									  UimlHoldout *holdout);
+
 /* Dimensions of the space that tells: it needs to rank items in the right order of magnitude only. */
 #define UIML_HALF_LIFE_DIMS 32
 

@@ -118,7 +118,7 @@ uiml_interactions_memory(size_t n_users, size_t pairs)
 
 /*
  * The moments of most memory: events beside their sums, the choice of a half-life, and the fit without
- * events.
+ * events; what tuning users did last stays throughout.
  */
 double
 uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, size_t pairs, size_t n_events,
@@ -130,12 +130,15 @@ uiml_training_memory(const UimlDomain *domain, size_t n_users, size_t n_items, s
 	double fit = (double) uiml_behaviour_memory(n_users, n_items, pairs, params) + fades -
 				 (double) n_events * sizeof(UimlEvent);
 	double half_life = 0;
+	double newest = has_time ? (double) uiml_half_life_tuning_memory(
+								   n_users, n_events, uiml_split_size(n_users, params->max_users))
+							 : 0;
 
 	if (has_time && domain->half_life == 0)
 		half_life = (double) uiml_half_life_memory(n_users, n_items, pairs, n_events,
 												   uiml_split_size(n_users, params->max_users)) +
 					fades;
-	return counts + Max(sums, Max(fit, half_life));
+	return counts + Max(sums + newest, Max(fit + newest, half_life));
 }
 
 /* Model parameters with sizes for those that are to be chosen: what uiml_behaviour_memory reckons with. */
@@ -152,11 +155,11 @@ uiml_passes_training_memory(const UimlDomain *domain, size_t n_users, size_t n_i
 					(double) uiml_model_memory(n_users, n_items, pairs, model);
 	double fit = beside + (double) uiml_passes_memory(n_users, n_items, dims, model->interests);
 	double half_life = 0;
+	double newest = has_time ? (double) uiml_half_life_tuning_memory(n_users, n_events, tuning) : 0;
 
 	if (has_time && domain->half_life == 0)
-		half_life = (double) uiml_half_life_tuning_memory(n_users, n_events, tuning) +
-					(double) uiml_passes_memory(n_users, n_items, UIML_HALF_LIFE_DIMS, 1);
-	return Max(fit, half_life);
+		half_life = newest + (double) uiml_passes_memory(n_users, n_items, UIML_HALF_LIFE_DIMS, 1);
+	return Max(fit + newest, half_life);
 }
 
 typedef struct ItemHasher

@@ -151,39 +151,16 @@ note_decay(const Training *training)
 				 : errhint("Give a longer half_life, '0' for no decay, or NULL to let training choose it.")));
 }
 
-/* The half-life that tuning users tell, from all events or from theirs. */
+/* How fast interests age, where the domain doesn't say: masses follow. */
 static void
-ask_half_life(Training *training, const uint8_t *role)
+choose_half_life(Training *training, const UimlEvent *events, size_t n, const uint8_t *role)
 {
 	const UimlSource *source = training->source;
-	UimlEvent *events = source->events;
-	size_t n = source->n_events;
 
-	if (source->work != NULL)
-		events = uiml_work_load(source->work, role, UIML_TUNE, training->context, &n);
 	uiml_training_check(training,
 						uiml_half_life_choose(&training->env, events, n, INFINITY, &training->rows, role,
 											  training->seed, &training->half_life),
 						"half-life");
-	if (source->work != NULL)
-		pfree(events);
-}
-
-/* How fast interests age, where the domain doesn't say: masses follow. */
-static void
-choose_half_life(Training *training)
-{
-	const UimlSource *source = training->source;
-	size_t n_users = source->users.n;
-	size_t held_out = uiml_split_size(n_users, training->params.max_users);
-	uint8_t *role = MemoryContextAllocHuge(training->context, n_users);
-
-	uiml_phases_enter(&training->phases, "half-life");
-	uiml_blas_begin();
-	uiml_training_check(
-		training, uiml_split_roles(&training->env, &training->keys, n_users, NULL, held_out, held_out, role),
-		"split");
-	ask_half_life(training, role);
 	training->passes.window.half_life = training->half_life;
 	if (source->work == NULL)
 		uiml_training_check(training,
@@ -191,6 +168,39 @@ choose_half_life(Training *training)
 													-INFINITY, INFINITY, source->until, training->half_life,
 													&training->interactions),
 							"interactions");
+}
+
+/*
+ * What only the order of events tells, from all of them or from those of tuning users: the half-life, and what
+ * came next, which intervals are tuned by.
+ */
+static void
+learn_from_time(Training *training)
+{
+	const UimlSource *source = training->source;
+	size_t n_users = source->users.n;
+	size_t held_out = uiml_split_size(n_users, training->params.max_users);
+	uint8_t *role = MemoryContextAllocHuge(training->context, n_users);
+	UimlEvent *events = source->events;
+	size_t n = source->n_events;
+
+	uiml_phases_enter(&training->phases, "half-life");
+	uiml_blas_begin();
+	uiml_training_check(
+		training, uiml_split_roles(&training->env, &training->keys, n_users, NULL, held_out, held_out, role),
+		"split");
+	if (source->work != NULL)
+		events = uiml_work_load(source->work, role, UIML_TUNE, training->context, &n);
+	if (training->domain->half_life == 0)
+		choose_half_life(training, events, n, role);
+	uiml_training_check(training,
+						uiml_newest_holdout(&training->env, events, n, INFINITY, source->items.n, role,
+											training->half_life, &training->newest),
+						"newest events");
+	if (training->newest.hidden.n_entries > 0)
+		training->params.newest = &training->newest;
+	if (source->work != NULL)
+		pfree(events);
 	uiml_blas_end();
 	pfree(role);
 }
@@ -250,18 +260,16 @@ uiml_training_read(Training *training)
 						   .progress = uiml_phases_progress,
 						   .progress_ctx = &training->phases};
 	UimlSource *source;
-	bool choose;
 
 	uiml_phases_enter(&training->phases, "reading");
 	source = training->source = uiml_source_read_mode(domain, training->seed, training->context, &reading);
 	check_memory(training, uiml_source_check(domain, source));
 	uiml_source_texts_check(domain, source);
-	choose = source->has_time && domain->half_life == 0;
-	training->half_life = source->has_time && !choose ? domain->half_life : INFINITY;
+	training->half_life = source->has_time && domain->half_life > 0 ? domain->half_life : INFINITY;
 	training->keys = uiml_source_split_keys(source, training->context);
 	open_rows(training);
-	if (choose)
-		choose_half_life(training);
+	if (source->has_time)
+		learn_from_time(training);
 	if (source->work == NULL)
 	{
 		pfree(source->events);

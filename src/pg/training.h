@@ -33,6 +33,7 @@ typedef struct Training
 	UimlPasses passes;
 	UimlRows rows;        /* of either */
 	double half_life;     /* seconds, INFINITY for no decay */
+	UimlHoldout newest;   /* of tuning users, where time is known */
 	UimlTextSpace *texts; /* NULL: features are those of behaviour */
 	uint32 *item_users;
 	uint32 *user_events;
