@@ -38,6 +38,10 @@ SELECT count(*) AS pairs,
 		/ (SELECT count(*) FROM films)) < 5.1e-5 FROM checked t WHERE t.source_item IS NULL) AS same_share
 FROM q JOIN checked c USING (source_item, target_item);
 
+-- A training tells.
+\set VERBOSITY default
+SELECT count(*) FROM uiml_train_transfer('books', 'films');
+
 -- None: the last row alone, and nothing changes.
 SELECT pair, source_item, users, jaccard, share
 FROM uiml_check_domains('books', 'films', users => 200);
@@ -45,7 +49,6 @@ SELECT pair, users, gain, gain_without FROM uiml_check_domains('books', 'films',
 WHERE source_item IS NULL;
 
 -- Mistakes.
-\set VERBOSITY default
 \set SHOW_CONTEXT never
 SELECT * FROM uiml_check_domains(NULL, 'films'); \echo :SQLSTATE
 SELECT * FROM uiml_check_domains('books', NULL); \echo :SQLSTATE
