@@ -9,6 +9,7 @@
  */
 #include "core/transfer.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -270,6 +271,29 @@ uiml_transfer_merge(UimlTransferStats *stats, const UimlTransferStats *other)
 	return UIML_OK;
 }
 
+/* What rounding may take from the sum of squares there was, relatively. */
+#define SUBTRACT_TOLERANCE 1e-6
+
+/*
+ * Would a sum of squares of what is left be clearly below zero?  It is c - part - factor difference^2, with
+ * the difference of the mean of the part to that of the whole.
+ */
+static bool
+exceeds_squares(const double *c, const double *mean, const double *part, const double *part_mean, size_t d,
+				double factor)
+{
+	for (size_t j = 0; j < d; j++)
+	{
+		double difference = part_mean[j] - mean[j];
+		double taken = part[j * d + j] + factor * difference * difference;
+
+		if (taken > c[j * d + j] * (1 + SUBTRACT_TOLERANCE) +
+						SUBTRACT_TOLERANCE * factor * fabs(mean[j] * difference) + DBL_MIN)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Rounding may leave a sum of squares a little below zero, and sums of products a little above what these
  * allow.  What it leaves is put back where statistics of rows can be.
@@ -312,6 +336,7 @@ UimlStatus
 uiml_transfer_subtract(UimlTransferStats *stats, const UimlTransferStats *other)
 {
 	double left = stats->weight - other->weight;
+	double factor;
 
 	if (stats->p != other->p || stats->q != other->q || other->n > stats->n)
 		return UIML_EINVALID;
@@ -323,6 +348,12 @@ uiml_transfer_subtract(UimlTransferStats *stats, const UimlTransferStats *other)
 		return UIML_OK;
 	}
 	if (!(left > 0))
+		return UIML_EINVALID;
+	factor = stats->weight / left * other->weight;
+	if (exceeds_squares(uiml_transfer_cxx(stats), uiml_transfer_mean_x(stats), uiml_transfer_cxx(other),
+						uiml_transfer_mean_x(other), stats->p, factor) ||
+		exceeds_squares(uiml_transfer_cyy(stats), uiml_transfer_mean_y(stats), uiml_transfer_cyy(other),
+						uiml_transfer_mean_y(other), stats->q, factor))
 		return UIML_EINVALID;
 	move_means(stats, other, -other->weight / left);
 	add_all_moments(stats, other, -1, left / stats->weight * other->weight);

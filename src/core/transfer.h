@@ -91,8 +91,8 @@ extern UimlStatus uiml_transfer_add_f64(const UimlEnv *env, UimlTransferStats *s
  *		means lie within a thousand deviations of zero (beyond, 1e-16 for each) and what is left is not small
  *		beside what was subtracted.
  *
- * Return UIML_OK; UIML_EINVALID for different p or q, or where other holds more rows, or more weight, than
- * stats.  O((p + q)^2).
+ * Return UIML_OK; UIML_EINVALID for different p or q, or where other can't be a part of stats: it
+ * holds more rows, more weight, or larger sums of squares about the mean.  O((p + q)^2).
  */
 extern UimlStatus uiml_transfer_merge(UimlTransferStats *stats, const UimlTransferStats *other);
 extern UimlStatus uiml_transfer_subtract(UimlTransferStats *stats, const UimlTransferStats *other);
