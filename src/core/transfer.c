@@ -156,7 +156,7 @@ add_block(const UimlEnv *env, UimlTransferStats *stats, Side *x, Side *y, size_t
 	if (status == UIML_OK)
 		status = uiml_gemm_f64(env, true, false, x->d, y->d, rows + 1, 1, x->block, y->block, 1,
 							   uiml_transfer_cxy(stats));
-	stats->n += (int64_t) rows;
+	uiml_transfer_count(stats, (int64_t) rows);
 	stats->weight += sum;
 	stats->weight2 += square;
 	return status;
@@ -265,7 +265,7 @@ uiml_transfer_merge(UimlTransferStats *stats, const UimlTransferStats *other)
 	}
 	add_all_moments(stats, other, 1, stats->weight / weight * other->weight);
 	move_means(stats, other, other->weight / weight);
-	stats->n += other->n;
+	uiml_transfer_count(stats, other->n);
 	stats->weight = weight;
 	stats->weight2 += other->weight2;
 	return UIML_OK;

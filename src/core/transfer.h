@@ -64,6 +64,14 @@ uiml_transfer_cyy(const UimlTransferStats *stats)
 	return uiml_transfer_cxy(stats) + (size_t) stats->p * stats->q;
 }
 
+/* Counts saturate: statistics read from a table may claim any. */
+static inline void
+uiml_transfer_count(UimlTransferStats *stats, int64_t rows)
+{
+	if (__builtin_add_overflow(stats->n, rows, &stats->n))
+		stats->n = INT64_MAX;
+}
+
 /* Makes UIML_TRANSFER_STATS_SIZE(p, q) bytes an empty state; length_word is left alone. */
 extern void uiml_transfer_init(UimlTransferStats *stats, size_t p, size_t q);
 

@@ -186,7 +186,7 @@ absorb(UimlTransferStats *stats, const Block *block)
 	kernels->gram_add(block->x, p, block->x, p, STRIDE, rows, true, uiml_transfer_cxx(stats));
 	kernels->gram_add(block->x, p, block->y, q, STRIDE, rows, false, uiml_transfer_cxy(stats));
 	kernels->gram_add(block->y, q, block->y, q, STRIDE, rows, true, uiml_transfer_cyy(stats));
-	stats->n += (int64_t) block->n;
+	uiml_transfer_count(stats, (int64_t) block->n);
 	stats->weight += sum;
 	stats->weight2 += square;
 }
