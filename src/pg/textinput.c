@@ -29,6 +29,15 @@ place(const char *text, const UimlTextError *error)
 	return left == 0 ? "at the end" : psprintf("at \"%s\"", uiml_excerpt(text + error->offset, left));
 }
 
+/* What was expected, for a detail: a phrase, or a mark, which is quoted. */
+static const char *
+expectation(const UimlTextError *error)
+{
+	if (error->expected == NULL)
+		return "a number";
+	return strlen(error->expected) == 1 ? psprintf("\"%s\"", error->expected) : error->expected;
+}
+
 void
 uiml_refuse_text(FunctionCallInfo fcinfo, const char *type, const char *text, const UimlTextError *error)
 {
@@ -48,12 +57,10 @@ uiml_refuse_text(FunctionCallInfo fcinfo, const char *type, const char *text, co
 											  uiml_excerpt(text + error->offset, error->length), type)));
 			break;
 		default:
-			uiml_refuse_input(
-				fcinfo,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%s\"", type, uiml_excerpt(text, strlen(text))),
-				 errdetail("Expected %s %s.", error->expected != NULL ? error->expected : "a number",
-						   place(text, error))));
+			uiml_refuse_input(fcinfo, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+									   errmsg("invalid input syntax for type %s: \"%s\"", type,
+											  uiml_excerpt(text, strlen(text))),
+									   errdetail("Expected %s %s.", expectation(error), place(text, error))));
 	}
 }
 
