@@ -406,7 +406,7 @@ judge(Newcomers *n)
 void
 uiml_evaluate_newcomers(UimlEvaluation *e)
 {
-	Newcomers n = {{0}};
+	Newcomers n = {.same = NULL};
 
 	open_side(e->from, &n.source);
 	open_side(e, &n.target);
