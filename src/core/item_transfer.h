@@ -41,7 +41,7 @@ typedef struct UimlItemPool
 	size_t n_entries; /* of user */
 	size_t n_choices;
 	const float *rarity;          /* n_source_items: what sharing the item says, >= 0 */
-	const float *scale;           /* n_users: 1 / length of the history, rarities as weights */
+	const float *scale;           /* n_users: what similarity counts, so that all say 1 on the average */
 	const uint64_t *item_start;   /* n_source_items + 1, ascending from 0 to n_entries */
 	const uint32_t *user;         /* n_entries, below n_users */
 	const uint64_t *choice_start; /* n_users + 1, ascending from 0 to n_choices */
@@ -53,23 +53,27 @@ typedef struct UimlItemTransfer
 {
 	size_t p;
 	size_t q;
-	size_t n_items;                   /* of the target */
-	const float *w;                   /* p x q */
-	const float *b;                   /* q */
-	double weight[UIML_N_ITEM_PARTS]; /* sum to 1 */
-	double temperature;               /* of the map's scores, as of UimlModel, > 0 */
-	double strength;                  /* beside a history: in items, as item_alpha of UimlModel, > 0 */
-	const float *overlap;             /* n_items: popularity among overlapping users, sums to 1 */
+	size_t n_items; /* of the target */
+	const float *w; /* p x q */
+	const float *b; /* q */
+	double
+		weight[UIML_N_ITEM_PARTS]; /* sum to 1: of somebody whose neighbours say as much as the average's */
+	double temperature;            /* of the map's scores, as of UimlModel, > 0 */
+	double strength;               /* beside a history: in items, as item_alpha of UimlModel, > 0 */
+	const float *overlap;          /* n_items: popularity among overlapping users, sums to 1 */
 	UimlItemPool pool;
 	bool used; /* the verdict */
 } UimlItemTransfer;
 
 typedef struct UimlItemEvidence
 {
-	UimlVerdict map; /* of the vectors */
-	double gain;     /* nats per item over popularity in the domain, out of fold */
-	double gain_se;
-	double fold_gain[UIML_FOLDS];
+	UimlVerdict map;              /* of the vectors */
+	size_t users;                 /* that cross-validation looked at */
+	size_t items;                 /* of theirs */
+	double loss;                  /* nats per item, out of fold */
+	double gain;                  /* nats per item over popularity in the domain, out of fold */
+	double gain_se;               /* over folds */
+	double fold_gain[UIML_FOLDS]; /* NaN: nobody of the fold was looked at */
 } UimlItemEvidence;
 
 /*
@@ -82,7 +86,9 @@ typedef struct UimlItemEvidence
  * share:	n_items; on entry -INFINITY leaves an item out of all parts, and stays; the others receive shares that
  *			sum to 1
  *
- * What a part can't tell (no neighbour, no score above 0) the other parts tell in its place.  Returns UIML_OK,
+ * The weight of neighbours grows with how much they have to say, so that somebody who shares rare items
+ * with many is told more by them.  What a part can't tell (no neighbour, no score above 0) the other parts
+ * tell in its place.  Returns UIML_OK,
  * UIML_ENOMEM, UIML_EINTERRUPTED.  O(n_items q + p q + entries of the pool that share an item with him): no
  * BLAS, it runs in predictions; n_items + n_users floats of workspace.
  */
@@ -94,12 +100,16 @@ extern UimlStatus uiml_item_transfer_shares(const UimlEnv *env, const UimlItemTr
  * uiml_item_transfer_fit
  *		Fits and judges on the overlapping users.
  *
- * target: the model of the target, of which out, sigma, popularity, item_alpha and temperature are used
+ * target: the model of the target, of which in, out, sigma, popularity and temperature are used; its users may
+ * have been overlapping ones
  * prior_w: p x q, the matrix W0, or NULL
  * stats (may be NULL): UIML_FOLDS statistics of x and y by fold, kept from before, instead of those of the
  * overlap itself
  *
- * Free with uiml_item_transfer_free in any case.
+ * Without two folds that have users, nothing is fitted: used is false and the gain NaN.  Free with
+ * uiml_item_transfer_free in any case.  Returns UIML_OK, UIML_EINVALID, UIML_ENOTFINITE, UIML_ELIMIT,
+ * UIML_ENOMEM, UIML_EINTERRUPTED.  Every user is in the statistics, UIML_POOL_USERS in the pool; out of fold
+ * 2,000 users at most are looked at, fewer where there are very many items: seconds.
  */
 extern UimlStatus uiml_item_transfer_fit(const UimlEnv *env, const UimlOverlap *overlap,
 										 const UimlModel *target, const double *prior_w,
