@@ -142,9 +142,9 @@ add_head(Report *report)
 	add_line(report, "Transfer from %s (version %d) to %s (version %d)", report->source.serving->domain,
 			 report->source.serving->version, report->target.serving->domain,
 			 report->target.serving->version);
-	add_line(report, "Trained %.16s by %s on " INT64_FORMAT " users who are active in both",
-			 timestamptz_to_str(row->trained_at), role != NULL ? role : "a role that was dropped",
-			 row->users);
+	add_line(report, "Trained %.16s by %s", timestamptz_to_str(row->trained_at),
+			 role != NULL ? role : "a role that was dropped");
+	add_line(report, INT64_FORMAT " users are active in both", row->users);
 	if (sample < (double) row->users)
 		add_line(report, "(the vectors on all of them, the rest on a sample of %.0f)", sample);
 }
