@@ -6,6 +6,9 @@
  * become shares of the user's next events (core/model.h).  Items left out (seen ones, or all that are no
  * candidates) score -infinity before that, so the shares of those that remain sum to one.
  *
+ * Beside the history stands the popularity of items, or, where transfers tell something of a user, what they
+ * tell.
+ *
  * A diverse list is chosen from the best shares by maximal marginal relevance.  Relevance is the share over
  * the highest one, and how alike two items are is the cosine of their rows of V sigma (core/model_score.h): a
  * similarity of the users they have in common, on the same scale of 0 to 1, where the cosine of the stored
@@ -32,6 +35,7 @@
 #include "pg/prediction.h"
 #include "pg/sql.h"
 #include "pg/toolargs.h"
+#include "pg/transfer_serving.h"
 
 /* Products between two looks for a cancel: some milliseconds. */
 #define SCORE_BLOCK ((size_t) 1 << 22)
@@ -58,10 +62,13 @@ typedef struct Recommendation
 	const UimlServing *serving;
 	UimlServed *served;
 	const UimlItemFile *file;
-	const double *sigma; /* dims; for a diverse list only */
-	float *vector;       /* dims: the user's */
-	double total;        /* items the user is known by: what a blend with popularity weighs */
-	bool *out;           /* n_items: left out, or NULL: none is */
+	const double *sigma;   /* dims; for a diverse list only */
+	float *vector;         /* dims: the user's */
+	double total;          /* items the user is known by: what a blend with the expected shares weighs */
+	bool *out;             /* n_items: left out */
+	const float *expected; /* n_items: popularity, or what transfers tell */
+	UimlBasis basis;       /* of the expected shares */
+	double item_alpha;     /* their strength, in items */
 } Recommendation;
 
 /* ---------- arguments ---------- */
@@ -199,6 +206,9 @@ recommendation_open(Recommendation *recommendation, const Request *request, cons
 	recommendation->sigma = state->sigma;
 	recommendation->vector = palloc0(sizeof(float) * recommendation->file->dims);
 	recommendation->total = 0;
+	recommendation->expected = state->file->popularity;
+	recommendation->basis = UIML_BASIS_PRIOR;
+	recommendation->item_alpha = state->serving->item_alpha;
 	recommendation->out = palloc0(recommendation->file->n_items);
 	if (request->candidates == NULL && !OidIsValid(request->candidates_from))
 		return;
@@ -228,11 +238,11 @@ score_items(const Recommendation *recommendation)
 	return score;
 }
 
-/* The items that take part: what their popularity is divided by. */
+/* The items that take part: what their expected shares are divided by. */
 typedef struct Field
 {
 	size_t items;
-	double popularity;
+	double expected;
 } Field;
 
 static Field
@@ -245,17 +255,17 @@ survey_items(const Recommendation *recommendation)
 		if (recommendation->out[i])
 			continue;
 		field.items++;
-		field.popularity += recommendation->file->popularity[i];
+		field.expected += recommendation->expected[i];
 	}
 	return field;
 }
 
 /* What an item's share is to somebody without history. */
 static double
-prior_share(const Recommendation *recommendation, const Field *field, uint32 item)
+expected_share(const Recommendation *recommendation, const Field *field, uint32 item)
 {
-	if (field->popularity > 0)
-		return recommendation->file->popularity[item] / field->popularity;
+	if (field->expected > 0)
+		return recommendation->expected[item] / field->expected;
 	return 1.0 / field->items;
 }
 
@@ -358,15 +368,16 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 	double history_weight;
 	size_t n;
 
-	uiml_item_shares(share, file->n_items, file->popularity, recommendation->total, serving->item_alpha,
-					 serving->temperature, &history_weight);
+	uiml_item_shares(share, file->n_items, recommendation->expected, recommendation->total,
+					 recommendation->item_alpha, serving->temperature, &history_weight);
 	n = choose_items(recommendation, share, &order);
 	for (size_t rank = 0; rank < n; rank++)
 	{
 		uint32 item = order[rank];
-		double prior = (1 - history_weight) * prior_share(recommendation, &field, item);
-		UimlForecast forecast = uiml_forecast(share[item], Max(share[item] - prior, 0), UIML_BASIS_PRIOR,
-											  recommendation->total + serving->item_alpha);
+		double expected = (1 - history_weight) * expected_share(recommendation, &field, item);
+		UimlForecast forecast =
+			uiml_forecast(share[item], Max(share[item] - expected, 0), recommendation->basis,
+						  recommendation->total + recommendation->item_alpha);
 
 		put_item(recommendation, domain, (int) rank + 1, item, &forecast, result);
 	}
@@ -381,6 +392,23 @@ recommend_parts(const Request *request)
 }
 
 /* ---------- one user ---------- */
+
+/* What is expected of a user beside his history; which items take part is known. */
+static void
+recommendation_expect(Recommendation *recommendation, const UimlState *state, Datum key)
+{
+	UimlTransfers transfers;
+	float *share;
+
+	uiml_transfers_open(&transfers, state, UIML_TRANSFER_ITEMS);
+	if (!uiml_transfers_user(&transfers, state->served->user_type, key) ||
+		survey_items(recommendation).items == 0)
+		return;
+	share = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * state->file->n_items);
+	recommendation->item_alpha = uiml_transfers_items(&transfers, state->file, recommendation->out, share);
+	recommendation->expected = share;
+	recommendation->basis = UIML_BASIS_TRANSFER;
+}
 
 static void
 recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServing *serving,
@@ -406,6 +434,8 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 		for (int i = 0; request->exclude_seen && i < row.n_items; i++)
 			recommendation.out[row.items[i]] = true;
 	}
+	if (known)
+		recommendation_expect(&recommendation, &state, key);
 	recommendation_put(&recommendation, result);
 }
 

@@ -342,3 +342,37 @@ uiml_transfers_interests(const UimlTransfers *transfers, float *share)
 	pfree(sum);
 	return alpha / gain;
 }
+
+double
+uiml_transfers_items(const UimlTransfers *transfers, const UimlItemFile *file, const bool *out, float *share)
+{
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
+	float *said = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * file->n_items);
+	double strength = 0;
+	double gain = 0;
+
+	for (int i = 0; i < transfers->n; i++)
+		gain += transfers->source[i].known ? transfers->source[i].gain : 0;
+	memset(share, 0, sizeof(float) * file->n_items);
+	for (int i = 0; i < transfers->n; i++)
+	{
+		const UimlTransferSource *source = &transfers->source[i];
+		double weight = source->gain / gain;
+
+		if (!source->known)
+			continue;
+		for (size_t j = 0; j < file->n_items; j++)
+			said[j] = out[j] ? -INFINITY : 0;
+		uiml_check(uiml_item_transfer_shares(&env, &source->file->items, file->out, file->popularity,
+											 source->x, (const uint32_t *) source->items,
+											 (size_t) source->n_items, said),
+				   "items of a transfer");
+		for (size_t j = 0; j < file->n_items; j++)
+			if (!out[j])
+				share[j] += (float) (weight * said[j]);
+		strength += weight * source->file->items.strength;
+	}
+	pfree(said);
+	return strength;
+}

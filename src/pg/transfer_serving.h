@@ -72,4 +72,12 @@ extern bool uiml_transfers_user(UimlTransfers *transfers, Oid type, Datum key);
  */
 extern double uiml_transfers_interests(const UimlTransfers *transfers, float *share);
 
+/*
+ * uiml_transfers_items
+ *		share (n_items of the target) of a user whom uiml_transfers_user found, summing to 1 over the items
+ *		that out does not leave out and 0 for those it does.  Returns their strength, item_alpha.
+ */
+extern double uiml_transfers_items(const UimlTransfers *transfers, const UimlItemFile *file, const bool *out,
+								   float *share);
+
 #endif /* UIML_PG_TRANSFER_SERVING_H */
