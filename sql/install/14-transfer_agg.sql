@@ -207,4 +207,4 @@ CREATE AGGREGATE uiml_transfer(source interest_vector, target interest_vector, l
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE uiml_transfer(interest_vector, interest_vector, double precision, transfer_matrix, text) IS
-	'The same with a loss: squared, or cosine: squared error of targets brought to length 1, zero ones left out';
+	'The same with a loss: squared; cosine: squared error of targets brought to length 1, zero ones left out; cross_entropy: softmax(x W + b) fitted to the targets'' counts, lambda per event (NULL: 3e-4), sources of length 1';

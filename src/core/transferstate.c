@@ -430,7 +430,7 @@ uiml_transfer_state_read(const void *bytes, UimlTransferState *state)
 	double lambda = uiml_get_f64(byte + 32);
 	UimlStatus status;
 
-	if (loss >= UIML_N_LOSSES || !(lambda >= 0 || lambda == -1))
+	if (loss > UIML_LOSS_COSINE || !(lambda >= 0 || lambda == -1))
 		return UIML_ECORRUPT;
 
 	/* room for W0 depends on whether there is one, which init takes from its argument */

@@ -18,7 +18,8 @@
 typedef enum UimlLoss
 {
 	UIML_LOSS_SQUARED = 0,
-	UIML_LOSS_COSINE, /* 1 - cosine: squared error, targets being brought to length 1 */
+	UIML_LOSS_COSINE,        /* 1 - cosine: squared error, targets being brought to length 1 */
+	UIML_LOSS_CROSS_ENTROPY, /* of distributions: such a state is that of core/transferrows.h */
 	UIML_N_LOSSES
 } UimlLoss;
 

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "core/ridge.h"
+#include "core/transferrows.h"
 #include "core/transferstate.h"
 #include "pg/aggregate.h"
 #include "pg/arrays.h"
@@ -56,11 +57,9 @@ state_alloc(size_t p, size_t q, bool prior)
 	return state;
 }
 
-static UimlTransferState *
-state_new(size_t p, size_t q, const Fit *fit)
+static void
+check_shape(size_t p, size_t q, const Fit *fit)
 {
-	UimlTransferState *state;
-
 	if (p > UIML_TRANSFER_MAX_DIMS || q > UIML_TRANSFER_MAX_DIMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -69,10 +68,42 @@ state_new(size_t p, size_t q, const Fit *fit)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
 						errmsg("prior has %u rows and %u columns for %zu source and %zu target dimensions",
 							   fit->prior->rows, fit->prior->cols, p, q)));
+}
+
+static UimlTransferState *
+state_new(size_t p, size_t q, const Fit *fit)
+{
+	UimlTransferState *state;
+
+	check_shape(p, q, fit);
 	state = state_alloc(p, q, fit->prior != NULL);
 	uiml_transfer_state_init(state, p, q, fit->loss, fit->lambda,
 							 fit->prior != NULL ? fit->prior->data : NULL);
 	return state;
+}
+
+static bool
+keeps_rows(const UimlTransferState *state)
+{
+	return state->loss == UIML_LOSS_CROSS_ENTROPY;
+}
+
+/* Does the size of a state agree with what it says of itself? */
+static bool
+size_is_right(const UimlTransferState *state, Size size)
+{
+	size_t none;
+
+	if (size < sizeof(UimlTransferState) || state->p < 1 || state->p > UIML_TRANSFER_MAX_DIMS ||
+		state->q < 1 || state->q > UIML_TRANSFER_MAX_DIMS || state->prior > 1 || state->loss >= UIML_N_LOSSES)
+		return false;
+	none = uiml_transfer_rows_size(state->p, state->q, state->prior != 0, 0);
+	if (keeps_rows(state))
+		return size >= none &&
+			   state->pending <= uiml_transfer_rows_capacity(state->p, state->q, state->prior != 0, size);
+	return state->pending < UIML_TRANSFER_BLOCK &&
+		   size == uiml_transfer_state_size(state->p, state->q, state->prior != 0) &&
+		   uiml_transfer_state_stats(state)->p == state->p && uiml_transfer_state_stats(state)->q == state->q;
 }
 
 /* Detoasts, and checks what later reads rely on: a state can come from a table. */
@@ -82,11 +113,7 @@ state_detoast(Datum d)
 	UimlTransferState *state = (UimlTransferState *) PG_DETOAST_DATUM(d);
 	Size size = VARSIZE(state);
 
-	if (size < uiml_transfer_state_size(1, 1, false) || state->p < 1 || state->p > UIML_TRANSFER_MAX_DIMS ||
-		state->q < 1 || state->q > UIML_TRANSFER_MAX_DIMS || state->prior > 1 ||
-		state->pending >= UIML_TRANSFER_BLOCK || state->loss >= UIML_N_LOSSES ||
-		size != uiml_transfer_state_size(state->p, state->q, state->prior != 0) ||
-		uiml_transfer_state_stats(state)->p != state->p || uiml_transfer_state_stats(state)->q != state->q)
+	if (unlikely(!size_is_right(state, size)))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("corrupt value of type uiml_transfer_state"),
 						errdetail("The value has %zu bytes.", size)));
 	return state;
@@ -96,14 +123,21 @@ static UimlTransferState *
 state_from_bytes(const char *bytes, size_t length)
 {
 	UimlTransferState *state;
+	bool rows = false;
 	size_t size;
+	UimlStatus status = uiml_transfer_state_read_size(bytes, length, &size);
 
-	if (uiml_transfer_state_read_size(bytes, length, &size) != UIML_OK || size > MaxAllocSize)
+	if (status != UIML_OK)
+	{
+		status = uiml_transfer_rows_read_size(bytes, length, &size);
+		rows = true;
+	}
+	if (status != UIML_OK || size > MaxAllocSize)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("invalid representation of type uiml_transfer_state")));
 	state = palloc(size);
 	SET_VARSIZE(state, size);
-	if (uiml_transfer_state_read(bytes, state) != UIML_OK)
+	if ((rows ? uiml_transfer_rows_read : uiml_transfer_state_read)(bytes, state) != UIML_OK)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("invalid representation of type uiml_transfer_state"),
 						errdetail("A number is out of its range.")));
@@ -113,11 +147,16 @@ state_from_bytes(const char *bytes, size_t length)
 static bytea *
 state_to_bytes(const UimlTransferState *state)
 {
-	Size size = VARHDRSZ + uiml_transfer_state_binary_size(state);
-	bytea *bytes = palloc(size);
+	bool rows = keeps_rows(state);
+	Size size = VARHDRSZ + (rows ? uiml_transfer_rows_binary_size : uiml_transfer_state_binary_size)(state);
+	bytea *bytes;
 
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("value of type uiml_transfer_state is too large to be written")));
+	bytes = palloc(size);
 	SET_VARSIZE(bytes, size);
-	uiml_transfer_state_write(state, VARDATA(bytes));
+	(rows ? uiml_transfer_rows_write : uiml_transfer_state_write)(state, VARDATA(bytes));
 	return bytes;
 }
 
@@ -135,6 +174,14 @@ refuse_dims(const UimlTransferState *state, size_t p, size_t q)
 			(errcode(ERRCODE_DATA_EXCEPTION), errmsg("different target dimensions %u and %zu", state->q, q)));
 }
 
+/* A state can come from a table, and so into a function that it isn't for. */
+pg_noreturn static void
+refuse_rows(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("rows of a fit by cross_entropy have no statistics")));
+}
+
 /* The state that a row of p and q dimensions may be added to, or a new one for the first row. */
 static UimlTransferState *
 state_for_row(FunctionCallInfo fcinfo, size_t p, size_t q, const Fit *fit)
@@ -146,6 +193,8 @@ state_for_row(FunctionCallInfo fcinfo, size_t p, size_t q, const Fit *fit)
 	state = state_detoast(PG_GETARG_DATUM(0));
 	if (unlikely(state->p != p || state->q != q))
 		refuse_dims(state, p, q);
+	if (unlikely(keeps_rows(state)))
+		refuse_rows();
 	return state;
 }
 
@@ -226,8 +275,10 @@ loss_argument(FunctionCallInfo fcinfo, int argument)
 		return UIML_LOSS_SQUARED;
 	if (strcmp(name, "cosine") == 0)
 		return UIML_LOSS_COSINE;
+	if (strcmp(name, "cross_entropy") == 0)
+		return UIML_LOSS_CROSS_ENTROPY;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("loss \"%s\" does not exist", name),
-					errhint("Losses are \"squared\" and \"cosine\".")));
+					errhint("Losses are \"squared\", \"cosine\" and \"cross_entropy\".")));
 }
 
 static double
@@ -253,6 +304,9 @@ fit_arguments(FunctionCallInfo fcinfo)
 		fit.prior = PG_GETARG_MATRIX(4);
 	if (PG_NARGS() > 5 && !PG_ARGISNULL(5))
 		fit.loss = loss_argument(fcinfo, 5);
+	if (fit.loss == UIML_LOSS_CROSS_ENTROPY && (fit.lambda == 0 || isinf(fit.lambda)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("lambda of cross_entropy must be greater than zero and finite")));
 	return fit;
 }
 
@@ -270,7 +324,8 @@ check_same_fit(const UimlTransferState *state, const Fit *fit)
 {
 	bool same = state->loss == (uint32) fit->loss && state->lambda == fit->lambda &&
 				(state->prior != 0) == (fit->prior != NULL);
-	const double *prior = uiml_transfer_state_prior(state);
+	const double *prior =
+		keeps_rows(state) ? uiml_transfer_rows_prior(state) : uiml_transfer_state_prior(state);
 
 	if (same && prior != NULL)
 		same = fit->prior->rows == state->p && fit->prior->cols == state->q &&
@@ -297,6 +352,73 @@ fit_is_constant(FunctionCallInfo fcinfo)
 	return *constant;
 }
 
+/* ---------- rows ---------- */
+
+/* A state with room for so many rows: a new one of fit, or with all that is in state. */
+static UimlTransferState *
+rows_with_room(const UimlTransferState *state, size_t p, size_t q, const Fit *fit, size_t capacity)
+{
+	bool prior = state != NULL ? state->prior != 0 : fit->prior != NULL;
+	size_t size = uiml_transfer_rows_size(p, q, prior, capacity);
+	UimlTransferState *result;
+
+	if (size > MaxAllocSize)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("rows of a group exceed %zu bytes", (size_t) MaxAllocSize),
+						errdetail("A fit by cross_entropy keeps its rows."),
+						errhint("Fit fewer rows, or by passes with uiml_logistic_pass.")));
+	result = palloc(size);
+	if (state != NULL)
+		memcpy(result, state, uiml_transfer_rows_size(p, q, prior, state->pending));
+	else
+		uiml_transfer_rows_init(result, p, q, fit->lambda, fit->prior != NULL ? fit->prior->data : NULL);
+	SET_VARSIZE(result, size);
+	return result;
+}
+
+/* Counts of a target, >= 0. */
+static void
+check_counts(const UimlVectorView *y)
+{
+	for (int j = 0; j < y->dim; j++)
+	{
+		float count;
+
+		memcpy(&count, y->x + j, sizeof(count));
+		if (!(count >= 0))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("target of cross_entropy must be greater than or equal to zero"),
+							errdetail("Element %d is %g.", j + 1, (double) count)));
+	}
+}
+
+/* Adds arguments 1 and 2 to a state that keeps rows, which grows by halves. */
+static UimlTransferState *
+add_counts(FunctionCallInfo fcinfo, const Fit *fit)
+{
+	UimlVectorView x, y;
+	UimlTransferState *state;
+	size_t capacity;
+
+	uiml_vector_view(PG_GETARG_DATUM(1), &x);
+	uiml_vector_view(PG_GETARG_DATUM(2), &y);
+	check_counts(&y);
+	if (PG_ARGISNULL(0))
+	{
+		check_shape((size_t) x.dim, (size_t) y.dim, fit);
+		state = rows_with_room(NULL, (size_t) x.dim, (size_t) y.dim, fit, 16);
+	}
+	else
+		state = state_detoast(PG_GETARG_DATUM(0));
+	if (state->p != (uint32) x.dim || state->q != (uint32) y.dim)
+		refuse_dims(state, (size_t) x.dim, (size_t) y.dim);
+	capacity = uiml_transfer_rows_capacity(state->p, state->q, state->prior != 0, VARSIZE(state));
+	if (state->pending == capacity)
+		state = rows_with_room(state, state->p, state->q, NULL, capacity + capacity / 2 + 16);
+	uiml_transfer_rows_add(state, x.x, y.x);
+	return state;
+}
+
 /* (state, source, target [, lambda [, prior [, loss]]]) */
 PG_FUNCTION_INFO_V1(uiml_transfer_accum);
 Datum
@@ -309,8 +431,16 @@ uiml_transfer_accum(PG_FUNCTION_ARGS)
 		return uiml_aggregate_skip(fcinfo);
 	if (PG_ARGISNULL(0) || !fit_is_constant(fcinfo))
 		fit = fit_arguments(fcinfo);
-	if (!PG_ARGISNULL(0) && !fit_is_constant(fcinfo))
-		check_same_fit(state_detoast(PG_GETARG_DATUM(0)), &fit);
+	if (!PG_ARGISNULL(0))
+	{
+		UimlTransferState *state = state_detoast(PG_GETARG_DATUM(0));
+
+		if (!fit_is_constant(fcinfo))
+			check_same_fit(state, &fit);
+		fit.loss = (UimlLoss) state->loss;
+	}
+	if (fit.loss == UIML_LOSS_CROSS_ENTROPY)
+		PG_RETURN_POINTER(add_counts(fcinfo, &fit));
 	PG_RETURN_POINTER(add_vectors(fcinfo, 1, &fit));
 }
 
@@ -334,10 +464,17 @@ uiml_transfer_combine(PG_FUNCTION_ARGS)
 	state = state_detoast(PG_GETARG_DATUM(0));
 	if (state->p != other->p || state->q != other->q)
 		refuse_dims(state, other->p, other->q);
-	if (!uiml_transfer_state_alike(state, other))
+	if (state->loss != other->loss ||
+		!(keeps_rows(state) ? uiml_transfer_rows_alike : uiml_transfer_state_alike)(state, other))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("lambda, prior and loss must be the same for all rows of an aggregate")));
-	uiml_transfer_state_merge(state, other);
+	if (keeps_rows(state))
+	{
+		state = rows_with_room(state, state->p, state->q, NULL, (size_t) state->pending + other->pending);
+		uiml_transfer_rows_append(state, other);
+	}
+	else
+		uiml_transfer_state_merge(state, other);
 	PG_RETURN_POINTER(state);
 }
 
@@ -368,8 +505,11 @@ static UimlTransferStats *
 finish(const UimlTransferState *state)
 {
 	UimlTransferStats *stats = uiml_stats_new(state->p, state->q);
-	double *scratch = palloc(sizeof(double) * uiml_transfer_state_scratch(state));
+	double *scratch;
 
+	if (keeps_rows(state))
+		refuse_rows();
+	scratch = palloc(sizeof(double) * uiml_transfer_state_scratch(state));
 	uiml_transfer_state_finish(state, stats, scratch);
 	pfree(scratch);
 	uiml_stats_check_overflow(stats);
@@ -413,27 +553,54 @@ solve(const UimlEnv *env, const UimlTransferState *state, const UimlTransferStat
 	return status;
 }
 
-PG_FUNCTION_INFO_V1(uiml_transfer_final);
-Datum
-uiml_transfer_final(PG_FUNCTION_ARGS)
+/* The matrix by least squares, or NULL without rows. */
+static UimlMatrix *
+fit_stats(const UimlEnv *env, const UimlTransferState *state)
 {
-	UimlTransferState *state = state_detoast(PG_GETARG_DATUM(0));
 	UimlTransferStats *stats = finish(state);
-	UimlPgEnv pg;
-	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
 	UimlMatrix *matrix;
 	UimlStatus status;
 
 	if (stats == NULL)
-		PG_RETURN_NULL();
+		return NULL;
 	matrix = uiml_matrix_new(state->p, state->q, true);
 	uiml_blas_begin();
-	status = solve(&env, state, stats, matrix->data, matrix->data + (Size) state->p * state->q);
+	status = solve(env, state, stats, matrix->data, matrix->data + (Size) state->p * state->q);
 	uiml_blas_end();
 	if (status == UIML_ESINGULAR)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("singular matrix in transfer"),
 						errdetail(INT64_FORMAT " rows don't span %u source dimensions.", stats->n, state->p),
 						errhint("Add rows or set lambda greater than zero.")));
 	uiml_check(status, "transfer");
+	return matrix;
+}
+
+/* The matrix by cross-entropy, whose intercept lies behind it as a fit has it; NULL without events. */
+static UimlMatrix *
+fit_rows(const UimlEnv *env, const UimlTransferState *state)
+{
+	UimlMatrix *matrix = uiml_matrix_new(state->p, state->q, true);
+	UimlStatus status;
+
+	uiml_blas_begin();
+	status = uiml_transfer_rows_fit(env, state, matrix->data);
+	uiml_blas_end();
+	if (status == UIML_EEMPTY)
+		return NULL;
+	uiml_check(status, "transfer");
+	return matrix;
+}
+
+PG_FUNCTION_INFO_V1(uiml_transfer_final);
+Datum
+uiml_transfer_final(PG_FUNCTION_ARGS)
+{
+	UimlTransferState *state = state_detoast(PG_GETARG_DATUM(0));
+	UimlPgEnv pg;
+	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
+	UimlMatrix *matrix = keeps_rows(state) ? fit_rows(&env, state) : fit_stats(&env, state);
+
+	if (matrix == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(matrix);
 }

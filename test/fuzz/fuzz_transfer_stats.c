@@ -169,7 +169,7 @@ fit_state(uint8_t *bytes, size_t size)
 	put(bytes, 12, 2);
 	put(bytes, 16, 1);
 	put(bytes, 20, pending);
-	put(bytes, 24, bytes[24] % UIML_N_LOSSES);
+	put(bytes, 24, bytes[24] % 3);
 	put(bytes, 28, 0);
 	memcpy(bytes + STATE_HEAD, "utst\1\0\0", 8);
 	put(bytes, STATE_HEAD + 8, stats);
