@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/transferio.h"
+#include "core/transferrows.h"
 #include "core/transferstate.h"
 
 #define LIMIT      12
@@ -127,6 +128,32 @@ read_state(const uint8_t *bytes, size_t size)
 	free(state);
 }
 
+/* Rows of a fit by cross-entropy are written back as they came. */
+static void
+read_rows(const uint8_t *bytes, size_t size)
+{
+	UimlTransferState *state;
+	uint8_t *written;
+	size_t needed;
+
+	if (uiml_transfer_rows_read_size(bytes, size, &needed) != UIML_OK)
+		return;
+	state = calloc(1, needed);
+	written = malloc(size);
+	if (state == NULL || written == NULL)
+		abort();
+	if (uiml_transfer_rows_read(bytes, state) == UIML_OK)
+	{
+		if (uiml_transfer_rows_binary_size(state) != size || !uiml_transfer_rows_alike(state, state))
+			abort();
+		uiml_transfer_rows_write(state, written);
+		if (memcmp(bytes, written, size) != 0)
+			abort();
+	}
+	free(state);
+	free(written);
+}
+
 static void
 put(uint8_t *bytes, size_t at, size_t value)
 {
@@ -191,7 +218,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (bytes == NULL)
 		return 0;
 	memcpy(bytes, input + 1, size);
-	switch (input[0] % 5)
+	switch (input[0] % 6)
 	{
 		case 0:
 			read_text((const char *) bytes, size);
@@ -205,8 +232,11 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		case 3:
 			read_state(bytes, size);
 			break;
-		default:
+		case 4:
 			read_state(bytes, fit_state(bytes, size));
+			break;
+		default:
+			read_rows(bytes, size);
 	}
 	free(bytes);
 	return 0;

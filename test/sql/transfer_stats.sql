@@ -90,6 +90,25 @@ SELECT rounded(uiml_transfer(x, y, .5, NULL, 'cosine')) = rounded(uiml_transfer(
 SELECT distance(uiml_transfer(x::interest_vector, y::interest_vector)::double precision[], '{{1,0},{-.5,0},{0,0}}') < .05 AS by_gcv FROM users;
 SELECT uiml_transfer(x, y, .5) IS NULL AS no_rows FROM examples WHERE x IS NULL;
 
+-- Cross-entropy: shares of counts, by a fit that keeps the rows
+CREATE TABLE counts AS SELECT i, (CASE WHEN i % 2 = 0 THEN '[1,0]' ELSE '[0,1]' END)::interest_vector AS x, (CASE WHEN i % 2 = 0 THEN '[6,3,1]' ELSE '[1,1,8]' END)::interest_vector AS y
+	FROM generate_series(1, 1000) i;
+SELECT ARRAY(SELECT round((exp(v) / sum(exp(v)) OVER ())::numeric, 3) FROM unnest((m * u)::real[]) v) AS shares
+	FROM (SELECT uiml_transfer(x, y, 1e-9, NULL, 'cross_entropy') m FROM counts) f, (VALUES ('[1,0]'::interest_vector), ('[0,1]')) t (u);
+SELECT distance(uiml_transfer(x, y, 1e9, '[[1,0,0],[0,1,0]]', 'cross_entropy')::double precision[], '{{1,0,0},{0,1,0}}') < 1e-6 AS prior,
+	uiml_transfer(x, '[0,0,0]', NULL, NULL, 'cross_entropy') IS NULL AS no_events FROM counts;
+CREATE TABLE serial_rows AS SELECT uiml_transfer(x, y, 1e-3, '[[1,0,0],[0,1,0]]', 'cross_entropy') m FROM counts;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT distance(uiml_transfer(x, y, 1e-3, '[[1,0,0],[0,1,0]]', 'cross_entropy')::double precision[], (SELECT m FROM serial_rows)::double precision[]) < 1e-3 AS parallel FROM counts;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+CREATE AGGREGATE rows_of(interest_vector, interest_vector, double precision, transfer_matrix, text) (SFUNC = uiml_transfer_accum, STYPE = uiml_transfer_state);
+SELECT length(s::text), s::text::uiml_transfer_state::text = s::text AS same, uiml_transfer_final(s::text::uiml_transfer_state) = uiml_transfer_final(s) AS fit
+	FROM (SELECT rows_of(x, y, .5, '[[1,0,0],[0,1,0]]', 'cross_entropy') s FROM counts) t;
+
 -- The state, with rows waiting and without: its text and binary forms read back
 CREATE AGGREGATE state_of(interest_vector, interest_vector, double precision) (SFUNC = uiml_transfer_accum, STYPE = uiml_transfer_state);
 SELECT n, length(s::text), s::text::uiml_transfer_state::text = s::text AS same, uiml_n(uiml_transfer_stats_final(s::text::uiml_transfer_state)) AS rows
@@ -128,6 +147,9 @@ SELECT left(statement, 90) AS statement, e.* FROM unnest(ARRAY[
 	'SELECT uiml_transfer(x, y, 0) FROM examples WHERE y = ''[.4,.6]''',
 	'SELECT uiml_transfer(x, y, 1, ''[[1]]'') FROM examples',
 	'SELECT uiml_transfer(x, y, 1, NULL, ''hinge'') FROM examples',
+	'SELECT uiml_transfer(x, ''[1,-1]'', 1, NULL, ''cross_entropy'') FROM examples',
+	'SELECT uiml_transfer(x, y, 0, NULL, ''cross_entropy'') FROM examples',
+	'SELECT uiml_transfer_stats_final(rows_of(x, y, 1, NULL, ''cross_entropy'')) FROM examples',
 	'SELECT uiml_transfer_stats_accum(NULL, ''[1]''::interest_vector, ''[1]''::interest_vector)',
 	'SELECT ''\x75''::uiml_transfer_state'])
 	WITH ORDINALITY AS u (statement, n), error_of(statement) e ORDER BY n;
