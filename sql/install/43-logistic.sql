@@ -1,6 +1,7 @@
 /*
  * 43-logistic.sql
- *	  Multinomial logistic regression from interest vectors to counts of classes: a pass over rows.
+ *	  Multinomial logistic regression from interest vectors to counts of classes: a pass over rows,
+ *	  and the fit.
  *
  * The state is a base type, not internal, so that parallel workers can send what they have added up.
  */
@@ -76,3 +77,12 @@ CREATE FUNCTION uiml_gradient(state uiml_logistic_state)
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION uiml_gradient(uiml_logistic_state) IS
 	'Gradient of the nats per event by the model, in the model''s shape; NULL without events';
+
+CREATE FUNCTION uiml_solve_cross_entropy(
+	relation pg_catalog.regclass, source_col name, counts_col name, lambda double precision DEFAULT 0.0003,
+	prior transfer_matrix DEFAULT NULL)
+	RETURNS transfer_matrix
+	AS 'MODULE_PATHNAME', 'uiml_solve_cross_entropy'
+	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000;
+COMMENT ON FUNCTION uiml_solve_cross_entropy(regclass, name, name, double precision, transfer_matrix) IS
+	'The model whose softmax(source * model) predicts counts of classes best: multinomial logistic regression over any relation you may read, by passes of uiml_logistic_pass, with the penalty lambda |B - B0|^2 per event. source_col, counts_col: interest_vector or what has a cast to it; sources of length 1, counts zero or more. lambda: finite, above zero; prior: B0, NULL for zeros; its intercept is not looked at, and that of the model is not penalised. Rows with a NULL do not count';

@@ -13,6 +13,7 @@
 #include "core/logistic.h"
 #include "pg/aggregate.h"
 #include "pg/interest_vector.h"
+#include "pg/logistic.h"
 #include "pg/transfer_matrix.h"
 
 StaticAssertDecl(offsetof(UimlLogisticState, length_word) == 0, "the length word is the varlena header");
@@ -28,9 +29,8 @@ state_alloc(size_t size)
 	return state;
 }
 
-/* Detoasts, and checks what later reads rely on: a state can come from a table. */
-static UimlLogisticState *
-state_detoast(Datum d)
+UimlLogisticState *
+uiml_logistic_detoast(Datum d)
 {
 	UimlLogisticState *state = (UimlLogisticState *) PG_DETOAST_DATUM(d);
 	Size size = VARSIZE(state);
@@ -68,7 +68,7 @@ state_to_bytes(const UimlLogisticState *state)
 	return bytes;
 }
 
-UIML_STATE_IO(uiml_logistic_state, state_from_bytes, state_to_bytes, state_detoast)
+UIML_STATE_IO(uiml_logistic_state, state_from_bytes, state_to_bytes, uiml_logistic_detoast)
 
 static void
 check_shape(const UimlLogisticState *state, uint32 p, uint32 k)
@@ -124,7 +124,7 @@ uiml_logistic_accum(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		state = state_detoast(PG_GETARG_DATUM(0));
+		state = uiml_logistic_detoast(PG_GETARG_DATUM(0));
 		check_shape(state, model->rows, model->cols);
 	}
 	room = palloc(model->cols * sizeof(double));
@@ -144,12 +144,12 @@ uiml_logistic_combine(PG_FUNCTION_ARGS)
 	uiml_aggregate_check(fcinfo);
 	if (PG_ARGISNULL(1))
 		return uiml_aggregate_skip(fcinfo);
-	other = state_detoast(PG_GETARG_DATUM(1));
+	other = uiml_logistic_detoast(PG_GETARG_DATUM(1));
 
 	/* returned as it is: the executor copies it into the aggregate's context */
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(other);
-	state = state_detoast(PG_GETARG_DATUM(0));
+	state = uiml_logistic_detoast(PG_GETARG_DATUM(0));
 	check_shape(state, other->p, other->k);
 	uiml_logistic_merge(state, other);
 	PG_RETURN_POINTER(state);
@@ -161,7 +161,7 @@ PG_FUNCTION_INFO_V1(uiml_logistic_loss);
 Datum
 uiml_logistic_loss(PG_FUNCTION_ARGS)
 {
-	UimlLogisticState *state = state_detoast(PG_GETARG_DATUM(0));
+	UimlLogisticState *state = uiml_logistic_detoast(PG_GETARG_DATUM(0));
 
 	if (!(state->events > 0))
 		PG_RETURN_NULL();
@@ -172,7 +172,7 @@ PG_FUNCTION_INFO_V1(uiml_logistic_gradient);
 Datum
 uiml_logistic_gradient(PG_FUNCTION_ARGS)
 {
-	UimlLogisticState *state = state_detoast(PG_GETARG_DATUM(0));
+	UimlLogisticState *state = uiml_logistic_detoast(PG_GETARG_DATUM(0));
 	UimlMatrix *gradient;
 
 	if (!(state->events > 0))

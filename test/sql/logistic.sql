@@ -44,7 +44,36 @@ FROM (SELECT uiml_logistic_pass(x, y, m) AS s FROM rows, model WHERE i < 9) a,
 SELECT uiml_logistic_pass(x, y, m) IS NULL AS nothing FROM rows, model WHERE i < 0;
 SELECT uiml_loss(uiml_logistic_pass(x, '[0,0,0,0]', m)), uiml_gradient(uiml_logistic_pass(x, '[0,0,0,0]', m)) FROM rows, model;
 
+-- The fit: at its minimum, the gradient and that of the penalty cancel, whichever the penalty and the prior.
+CREATE FUNCTION slope(lambda float8, prior transfer_matrix, OUT largest float8) LANGUAGE sql AS $$
+	WITH fitted AS MATERIALIZED (SELECT uiml_solve_cross_entropy('rows', 'x', 'y', lambda, prior) AS b),
+		passed AS MATERIALIZED (SELECT b, (SELECT uiml_gradient(uiml_logistic_pass(x, y, b)) FROM rows) AS g FROM fitted)
+	SELECT greatest(
+		(SELECT max(abs(uiml_element(g, i, j) + 2 * lambda * (uiml_element(b, i, j) - coalesce(uiml_element(prior, i, j), 0))))
+			FROM generate_series(1, 3) i, generate_series(1, 4) j),
+		(SELECT max(abs(e)) FROM unnest(uiml_intercept(g)) e))
+	FROM passed
+$$;
+SELECT lambda, slope(lambda, NULL) < 1e-4 AS alone, slope(lambda, m) < 1e-4 AS drawn FROM model, unnest('{.0001,.01,1}'::float8[]) lambda;
+-- A strong penalty gives the prior; cosines that tell a class are found.
+SELECT max(abs(uiml_element(b, i, j) - uiml_element(m, i, j))) < 1e-5 AS prior
+FROM (SELECT uiml_solve_cross_entropy('rows', 'x', 'y', 1e9, m) AS b, m FROM model) s, generate_series(1, 3) i, generate_series(1, 4) j;
+CREATE TABLE plain AS SELECT ARRAY[sin(i), cos(i)] AS x, CASE WHEN sin(i) > 0 THEN ARRAY[1, 0] ELSE ARRAY[0, 1] END AS y FROM generate_series(1, 200) i;
+SELECT uiml_element(b, 1, 1) > 5 AND abs(uiml_element(b, 1, 1) + uiml_element(b, 1, 2)) < .01 AS found, abs(uiml_element(b, 2, 1)) < 1 AS not_found
+FROM uiml_solve_cross_entropy('plain', 'x', 'y') b;
+
+CREATE TABLE none AS SELECT * FROM rows WHERE false;
+CREATE TABLE zeros AS SELECT x, '[0,0]'::interest_vector AS y FROM rows;
 -- What is refused.
+SELECT uiml_solve_cross_entropy('rows', 'x', 'y', 0); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'x', 'y', 'NaN'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'x', 'y', NULL); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'x', 'z'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'i', 'y'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'y', 'x'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('rows', 'x', 'y', .1, '[[1]]'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('none', 'x', 'y'); \echo :SQLSTATE
+SELECT uiml_solve_cross_entropy('zeros', 'x', 'y'); \echo :SQLSTATE
 SELECT uiml_logistic_pass(x, y, '[[0,0,0,0],[0,0,0,0],[0,0,0,0]]') FROM rows; \echo :SQLSTATE
 SELECT uiml_logistic_pass(x, y, '[[0,0,0,0],[0,0,0,0]]+[0,0,0,0]') FROM rows; \echo :SQLSTATE
 SELECT uiml_logistic_pass(x, y, '[[0,0],[0,0],[0,0]]+[0,0]') FROM rows; \echo :SQLSTATE
