@@ -91,6 +91,8 @@ uiml_parts_bench_create(const UimlEnv *env, const UimlOverlap *overlap, const Ui
 		bench->chosen == NULL || bench->popularity == NULL)
 		return UIML_ENOMEM;
 	count_folds(bench);
+	/* Where all items are common, none tells what one choice is: no more than its share of the overlap. */
+	bench->rarest = 1 / (float) (overlap->target.start[overlap->n] + 1);
 	for (size_t i = 0; i < n_items; i++)
 		if (target->popularity[i] > 0 && target->popularity[i] < bench->rarest)
 			bench->rarest = target->popularity[i];

@@ -310,6 +310,28 @@ target_model(const UimlSide *target, const UimlItemFile *file)
 }
 
 static void
+fit_items(TransferTraining *training, const UimlModel *model)
+{
+	const UimlTransferStats *stats[UIML_FOLDS];
+	UimlTransferRow *row = &training->row;
+	UimlStatus status;
+
+	for (int f = 0; f < UIML_FOLDS; f++)
+		stats[f] = training->fold[f];
+	uiml_phases_enter(&training->phases, "items");
+	status = uiml_item_transfer_fit(&training->env, &training->shared.users, model, training->prior, stats,
+									training->parts.seed, &training->items, &training->item_evidence);
+	check_fit(training, status, "item transfer");
+	if (isnan(training->item_evidence.gain))
+		return; /* nobody did an item of the target: all are known by their texts */
+	row->items_verdict = uiml_candidate_name(training->item_evidence.map.best);
+	row->items = (UimlTransferVerdict){.used = training->items.used,
+									   .gain = training->item_evidence.gain,
+									   .gain_se = training->item_evidence.gain_se,
+									   .lambda = training->item_evidence.map.lambda};
+}
+
+static void
 fit_interests(TransferTraining *training, const UimlModel *model)
 {
 	UimlInterestTarget target = {
@@ -341,6 +363,7 @@ fit(TransferTraining *training)
 	uiml_duplicates_warn(&training->env, &training->shared.users, training->order->source->name,
 						 training->order->target->name);
 	uiml_blas_begin();
+	fit_items(training, &model);
 	fit_interests(training, &model);
 	uiml_blas_end();
 }

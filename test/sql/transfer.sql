@@ -103,7 +103,7 @@ SELECT * FROM uiml_train_transfer('films', prior => '[[1]]'); \echo :SQLSTATE
 
 -- Lists and reports
 SELECT source, target, predicts, used, users, gain > 0 AS gain, serving, source_version, target_version, target_owner
-FROM uiml.transfers WHERE users > 20 ORDER BY source, target, predicts DESC;
+FROM uiml.transfers WHERE users > 20 AND source <> 'noise' ORDER BY source, target, predicts DESC;
 SELECT regexp_replace(line, '[0-9][-0-9.:+ ]*[0-9]|[0-9]', '#', 'g') AS line
 FROM uiml_transfer_report('films', 'books') WITH ORDINALITY AS r (line, n) WHERE n <= 3 OR line ~ '^(Items|Interests)|By fold';
 SELECT bool_and(length(line) < 80) AS narrow FROM uiml_transfer_report('films', 'books');
@@ -123,7 +123,7 @@ SELECT * FROM uiml_train_transfer('films', 'books', incremental => NULL); \echo 
 SELECT * FROM uiml_transfer_report('films', 'films'); \echo :SQLSTATE
 SELECT * FROM uiml_transfer_links('films', 'books', 0); \echo :SQLSTATE
 SELECT uiml_drop_transfer('films', 'untrained'); \echo :SQLSTATE
-SELECT uiml_drop_transfer('few', 'noise');
+SELECT uiml_drop_transfer('few', 'noise'), uiml_drop_transfer('noise', 'books');
 SELECT * FROM uiml_transfer_report('few', 'noise'); \echo :SQLSTATE
 UPDATE films_users_v1 SET vector = '[1,2]' WHERE user_id = 150;
 SELECT * FROM uiml_train_transfer('films', 'books'); \echo :SQLSTATE
