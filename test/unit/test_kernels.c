@@ -628,6 +628,96 @@ test_above(void **state)
 	for_each_variant(check_above);
 }
 
+/* Blocks in panels: widened from floats, centred, and multiplied into matrices of every width. */
+#define BLOCK_ROWS   9
+#define BLOCK_COLS   60 /* of the widest: more than one turn of columns */
+#define PANEL_STRIDE ((BLOCK_ROWS + 1) * UIML_GRAM_PAD)
+
+static double *
+cell(double *block, size_t i, size_t j)
+{
+	return &block[j / UIML_GRAM_PAD * PANEL_STRIDE + i * UIML_GRAM_PAD + j % UIML_GRAM_PAD];
+}
+
+static void
+check_centre(const UimlKernels *kernels, double *block, size_t cols)
+{
+	double share[BLOCK_ROWS], root[BLOCK_ROWS], before[BLOCK_ROWS][BLOCK_COLS];
+
+	for (size_t i = 0; i < BLOCK_ROWS; i++)
+	{
+		share[i] = (double) (i + 1) / (BLOCK_ROWS * (BLOCK_ROWS + 1) / 2);
+		root[i] = 1 + .1 * (double) i;
+		for (size_t j = 0; j < cols; j++)
+			before[i][j] = *cell(block, i, j);
+	}
+	kernels->centre(block, (cols + UIML_GRAM_PAD - 1) / UIML_GRAM_PAD, PANEL_STRIDE, BLOCK_ROWS, share, root);
+	for (size_t j = 0; j < cols; j++)
+	{
+		double mean = 0;
+
+		for (size_t i = 0; i < BLOCK_ROWS; i++)
+			mean += share[i] * before[i][j];
+		assert_near(kernels, "centre", cols, *cell(block, BLOCK_ROWS, j), mean, 1e-14);
+		for (size_t i = 0; i < BLOCK_ROWS; i++)
+			assert_near(kernels, "centre", cols, *cell(block, i, j), (before[i][j] - mean) * root[i], 1e-14);
+	}
+}
+
+static void
+check_products(const UimlKernels *kernels, double *a, size_t m, double *b, size_t n, bool upper)
+{
+	static double c[BLOCK_COLS * BLOCK_COLS + 1];
+
+	for (size_t i = 0; i <= m * n; i++)
+		c[i] = (double) i;
+	kernels->gram_add(a, m, b, n, PANEL_STRIDE, BLOCK_ROWS, upper, c);
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < n; j++)
+		{
+			double sum = (double) (i * n + j);
+
+			for (size_t r = 0; r < BLOCK_ROWS && (!upper || j >= i); r++)
+				sum += *cell(a, r, i) * *cell(b, r, j);
+			assert_near(kernels, "gram_add", n, c[i * n + j], sum, 1e-12 * (1 + fabs(sum)));
+		}
+	assert_true(c[m * n] == (double) (m * n));
+}
+
+static void
+check_blocks(const UimlKernels *kernels)
+{
+	static double block[2][(BLOCK_COLS / UIML_GRAM_PAD + 1) * PANEL_STRIDE];
+	static unsigned char at[sizeof(float) * BLOCK_COLS + OFFSETS];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 8);
+	for (size_t cols = 1; cols <= BLOCK_COLS; cols++)
+	{
+		memset(block, 0, sizeof(block));
+		for (size_t side = 0; side < 2; side++)
+			for (size_t i = 0; i < BLOCK_ROWS; i++)
+			{
+				float x[BLOCK_COLS];
+
+				fill(&rng, x, cols);
+				kernels->widen(place(at, i % OFFSETS, x, cols), cols, cell(block[side], i, 0), PANEL_STRIDE);
+				for (size_t j = 0; j < cols; j++)
+					assert_true(*cell(block[side], i, j) == (double) x[j]);
+			}
+		check_centre(kernels, block[0], cols);
+		check_products(kernels, block[0], cols, block[0], cols, true);
+		check_products(kernels, block[0], cols, block[1], cols / 2 + 1, false);
+	}
+}
+
+static void
+test_blocks(void **state)
+{
+	(void) state;
+	for_each_variant(check_blocks);
+}
+
 int
 main(void)
 {
@@ -637,7 +727,7 @@ main(void)
 		cmocka_unit_test(test_is_finite), cmocka_unit_test(test_accumulate),
 		cmocka_unit_test(test_nearest),   cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_scores),    cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_above),
+		cmocka_unit_test(test_above),     cmocka_unit_test(test_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
