@@ -230,12 +230,61 @@ fails_cleanly(void **state)
 	}
 }
 
+/*
+ * What users were seen at is taken for the interest after it: W_g finds out, and stays away where nothing is
+ * wrong.
+ */
+static void
+confused_model(void **state)
+{
+	static World world;
+	UimlEnv env = test_env_counting();
+	UimlCalibrationBin before[2], after[2];
+
+	(void) state;
+	world_build(&world, 4, 12);
+	assert_int_equal(uiml_model_tune_generalization(&env, &world.model, &world.holdout), UIML_OK);
+	assert_null(world.model.generalization);
+	assert_int_equal(uiml_model_tune_intervals(&env, &world.model, &world.holdout), UIML_OK);
+	assert_near(world.model.event_mass, 1, 1e-6);
+	assert_true(world.model.dispersion < .01);
+
+	for (size_t e = 0; e < (size_t) USERS * SEEN; e++)
+		world.seen[e] = world.seen[e] / K * K + (world.seen[e] + 1) % K;
+	assert_int_equal(uiml_model_calibrate(&env, &world.model, &world.holdout, 1, .9, 5, before), UIML_OK);
+	assert_int_equal(uiml_model_tune_generalization(&env, &world.model, &world.holdout), UIML_OK);
+	assert_non_null(world.model.generalization);
+	for (size_t i = 0; i < K; i++)
+		assert_true(world.model.generalization[i * K + (i + K - 1) % K] > .8);
+	assert_int_equal(uiml_model_calibrate(&env, &world.model, &world.holdout, 1, .9, 5, after), UIML_OK);
+	assert_true(before[1].covered < .8 && after[1].covered > before[1].covered + .1);
+	uiml_free(&env, world.model.generalization);
+
+	for (long k = 1;; k++)
+	{
+		long countdown = k;
+		UimlStatus status;
+
+		env = test_env_failing_alloc(&countdown);
+		world.model.generalization = NULL;
+		status = uiml_model_tune_generalization(&env, &world.model, &world.holdout);
+		if (status == UIML_OK)
+			status = uiml_model_tune_intervals(&env, &world.model, &world.holdout);
+		uiml_free(&env, world.model.generalization);
+		assert_int_equal(test_env_live(), 0);
+		if (status == UIML_OK)
+			break;
+		assert_int_equal(status, UIML_ENOMEM);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(true_model),
+		cmocka_unit_test(confused_model),
 		cmocka_unit_test(fails_cleanly),
 	};
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "core/half_life.h"
+#include "core/model_tune.h"
 #include "core/rng.h"
 #include "testenv.h"
 
@@ -105,6 +106,45 @@ test_few(void **state)
 	assert_true(chosen == UIML_DEFAULT_HALF_LIFE);
 }
 
+/* Of ten events of a user the newest two are hidden, but an item that he had before is not new to him. */
+static void
+test_newest(void **state)
+{
+	UimlEvent events[30];
+	const uint8_t role[] = {UIML_TUNE, UIML_FIT, UIML_TUNE};
+	UimlStatus status = UIML_ENOMEM;
+	UimlHoldout holdout;
+
+	(void) state;
+	for (uint32_t e = 0; e < 30; e++)
+		events[e] = (UimlEvent){.user = e / 10, .item = e % 10, .at = (e % 10) * DAY, .weight = 2};
+	events[29].item = 3;
+	for (long k = 1; status == UIML_ENOMEM; k++)
+	{
+		long countdown = k;
+		UimlEnv env = test_env_failing_alloc(&countdown);
+
+		assert_int_equal(
+			uiml_events_sort(&(UimlEnv){.alloc = test_env_alloc, .free = test_env_free}, events, 30, 3),
+			UIML_OK);
+		status = uiml_newest_holdout(&env, events, 30, INFINITY, 10, role, DAY, &holdout);
+		if (status == UIML_OK)
+		{
+			assert_int_equal(holdout.seen.n_users, 2);
+			assert_int_equal(uiml_row_length(&holdout.seen, 0), 8);
+			assert_int_equal(uiml_row_length(&holdout.hidden, 0), 2);
+			assert_int_equal(holdout.hidden.item[0], 8);
+			assert_true(holdout.hidden.mass[0] == 2);
+			/* of the second user the 9th event is hidden; the 10th is of an old item */
+			assert_int_equal(uiml_row_length(&holdout.hidden, 1), 1);
+			assert_true(holdout.seen.mass[7] > holdout.seen.mass[6] * 1.99f);
+			uiml_holdout_free(&env, &holdout);
+		}
+		assert_int_equal(test_env_live(), 0);
+	}
+	assert_int_equal(status, UIML_OK);
+}
+
 static void
 test_out_of_memory(void **state)
 {
@@ -164,7 +204,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_drift), cmocka_unit_test(test_few),
-									   cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_memory)};
+									   cmocka_unit_test(test_newest), cmocka_unit_test(test_out_of_memory),
+									   cmocka_unit_test(test_memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
