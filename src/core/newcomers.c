@@ -271,6 +271,29 @@ expect_rivals(const Expecting *g, size_t user, UimlExpectation *of)
 	of->rival_alpha[UIML_RIVAL_LINEAR] = newcomers->linear_alpha;
 }
 
+/* What he was seen to do in the target has no part in the transfer's distribution over items. */
+static UimlStatus
+expect_items(const UimlEnv *env, const Expecting *g, size_t user, UimlExpectation *of)
+{
+	const UimlItemTransfer *items = g->newcomers->items;
+	const UimlModel *target = g->newcomers->target;
+	const UimlInteractions *seen = &g->users->target->seen;
+	const UimlInteractions *x = g->users->source;
+	size_t row = g->users->source_row[user];
+	size_t first = x->row_start[row];
+	size_t end = uiml_items_end(seen, user);
+	UimlStatus status;
+
+	for (size_t e = seen->row_start[user]; e < end; e++)
+		of->popularity[seen->item[e]] = -INFINITY;
+	status = uiml_item_transfer_shares(env, items, target->out, target->popularity, g->x, x->item + first,
+									   uiml_items_end(x, row) - first, of->popularity);
+	for (size_t e = seen->row_start[user]; e < end; e++)
+		of->popularity[seen->item[e]] = 0;
+	of->item_alpha = items->strength;
+	return status;
+}
+
 static void
 expect_interests(const Expecting *g, UimlExpectation *of)
 {
@@ -292,7 +315,6 @@ expect(void *ctx, const UimlEnv *env, size_t user, UimlExpectation *of)
 	size_t row = g->users->source_row[user];
 	size_t first = x->row_start[row];
 
-	(void) env;
 	expect_rivals(g, user, of);
 	uiml_model_user(newcomers->source, x->item + first, x->mass + first, x->row_start[row + 1] - first, g->x,
 					NULL);
@@ -300,7 +322,7 @@ expect(void *ctx, const UimlEnv *env, size_t user, UimlExpectation *of)
 		return UIML_OK;
 	if (newcomers->interests->used)
 		expect_interests(g, of);
-	return UIML_OK;
+	return newcomers->items->used ? expect_items(env, g, user, of) : UIML_OK;
 }
 
 UimlStatus

@@ -98,6 +98,49 @@ read_users(Check *check)
 				errdetail("Users are the same where their keys are equal as text."));
 }
 
+/* What the item transfer gains on these users, NaN where they are too few to tell.  The file is only read. */
+static double
+measure(Check *check, const UimlOverlap *overlap)
+{
+	const UimlServing *serving = check->target.serving;
+	const UimlItemFile *file = check->target.file;
+	UimlModel model = {.n_items = file->n_items,
+					   .dims = file->dims,
+					   .in = unconstify(float *, file->in),
+					   .out = unconstify(float *, file->out),
+					   .sigma = unconstify(double *, check->target.sigma),
+					   .popularity = unconstify(float *, file->popularity),
+					   .item_alpha = serving->item_alpha,
+					   .temperature = serving->temperature};
+	UimlItemTransfer transfer;
+	UimlItemEvidence evidence;
+	UimlStatus status =
+		uiml_item_transfer_fit(&check->env, overlap, &model, NULL, NULL, FOLD_SEED, &transfer, &evidence);
+
+	uiml_item_transfer_free(&check->env, &transfer);
+	check_status(check, status, "transfer");
+	return evidence.gain;
+}
+
+static void
+measure_gains(Check *check)
+{
+	UimlOverlap without;
+
+	uiml_blas_begin();
+	check->gain = check->gain_without = measure(check, &check->shared.users);
+	if (check->duplicates.n > 0)
+	{
+		check_status(check,
+					 uiml_overlap_without(&check->env, &check->shared.users, check->duplicates.source,
+										  check->source.file->in, &without),
+					 "overlapping users");
+		check->gain_without = measure(check, &without);
+		uiml_overlap_free(&check->env, &without);
+	}
+	uiml_blas_end();
+}
+
 /* --- the result ----------------------------------------------------------------------------------------- */
 
 static Datum
@@ -190,6 +233,8 @@ uiml_check_domains(PG_FUNCTION_ARGS)
 				 uiml_duplicates_find(&check.env, &check.shared.users.source, &check.shared.users.target,
 									  check.shared.users.n, check.jaccard, check.users, &check.duplicates),
 				 "items in common");
+	if (check.measure)
+		measure_gains(&check);
 	put_rows(&result, &check);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(check.context);

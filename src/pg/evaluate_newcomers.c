@@ -314,9 +314,13 @@ fit_transfers(Newcomers *n, const UimlOverlap *overlap)
 									.interest = target->interest,
 									.prior = target->prior,
 									.alpha = target->alpha};
+	UimlItemEvidence of_items;
 	UimlInterestEvidence of_interests;
 	UimlStatus status;
 
+	uiml_phases_enter(&e->phases, "transfer of items");
+	check(n, uiml_item_transfer_fit(&e->env, overlap, target, NULL, NULL, e->seed, &n->items, &of_items),
+		  "transfer of items");
 	uiml_phases_enter(&e->phases, "transfer of interests");
 	status =
 		uiml_interest_transfer_fit(&e->env, overlap, &interests, NULL, e->seed, &n->interests, &of_interests);

@@ -38,12 +38,15 @@ SELECT count(*) AS pairs,
 		/ (SELECT count(*) FROM films)) < 5.1e-5 FROM checked t WHERE t.source_item IS NULL) AS same_share
 FROM q JOIN checked c USING (source_item, target_item);
 
+-- They are all there is to gain.
+SELECT gain > .01 AS gains, gain_without < .3 * gain AS little_without FROM checked WHERE source_item IS NULL;
+
 -- A training tells.
 \set VERBOSITY default
 SELECT count(*) FROM uiml_train_transfer('books', 'films');
 
 -- None: the last row alone, and nothing changes.
-SELECT pair, source_item, users, jaccard, share
+SELECT pair, source_item, users, jaccard, share, gain = gain_without AS same
 FROM uiml_check_domains('books', 'films', users => 200);
 SELECT pair, users, gain, gain_without FROM uiml_check_domains('books', 'films', jaccard => 1, gain => false)
 WHERE source_item IS NULL;

@@ -32,9 +32,10 @@ FROM unnest('{books,films,scrambled,strangers}'::text[]) name;
 -- From books to films: 300 are in both, a quarter is tested.
 CREATE TABLE gained AS
 	SELECT * FROM uiml_evaluate('films', 'newcomers', at => '{10}', source => 'books', negatives => 50);
-SELECT metric, k, baseline, users,
+SELECT metric, k, baseline, users, value > baseline_value AS above,
 	low <= value AND value <= high AS interval
 FROM gained;
+SELECT bool_and(value > 1.3 * baseline_value) AS planted FROM gained WHERE metric IN ('ndcg', 'mrr (50 sampled)');
 SELECT bool_and(value < baseline_value - .2) AS planted FROM gained WHERE metric = 'logloss' AND baseline <> 'linear';
 SELECT count(*) FROM uiml.version JOIN uiml.domain USING (domain_id) WHERE name IN ('books', 'films');
 
@@ -51,6 +52,11 @@ SELECT bool_and(a.baseline_value > b.baseline_value) AS more_is_known
 FROM observed a JOIN observed b USING (metric, baseline)
 WHERE metric = 'logloss' AND baseline = 'history' AND a.n < b.n;
 SELECT n, max(users) AS users FROM observed WHERE metric = 'logloss' GROUP BY n ORDER BY n;
+
+-- Five users are too few to learn from.
+SELECT bool_and(few.value > g.value + .2) AS less
+FROM uiml_evaluate('films', 'newcomers', at => '{10}', source => 'books', overlap => 5) few JOIN gained g USING (metric, baseline)
+WHERE metric = 'logloss' AND baseline = 'prior';
 
 -- The same seed gives the same figures, in either memory mode and whatever the order of rows.
 SET uiml.memory_mode = 'passes';
