@@ -18,7 +18,6 @@
  */
 #include "core/item_parts.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -75,7 +74,7 @@ uiml_parts_bench_create(const UimlEnv *env, const UimlOverlap *overlap, const Ui
 							  .pool = pool,
 							  .pool_fold = pool_fold,
 							  .with_map = with_map,
-							  .rarest = FLT_MAX};
+							  .rarest = 1.0f / (float) (overlap->target.start[overlap->n] + 1)};
 	bench->w = uiml_alloc(env, UIML_FOLDS * overlap->p, q * sizeof(float));
 	bench->b = uiml_alloc(env, UIML_FOLDS, q * sizeof(float));
 	bench->fold_items = uiml_alloc0(env, UIML_FOLDS, n_items * sizeof(float));

@@ -52,6 +52,24 @@ arrays_create(const UimlEnv *env, const UimlItemPool *pool, Arrays *a)
 	return UIML_OK;
 }
 
+/*
+ * log(users / users who have the item)^3, as the whole domain tells, where most of its users may be none of the
+ * overlap; from popularity: a share of the events, of which each user has as many as one of the overlap.
+ */
+static double
+rarity_of(const UimlOverlap *overlap, const UimlItemPool *pool, size_t i, double users)
+{
+	double share = users / (double) pool->n_users;
+	double rarity;
+
+	if (!(users > 0))
+		return 0;
+	if (overlap->source_popularity != NULL && overlap->source_popularity[i] > 0)
+		share = overlap->source_popularity[i] * (double) pool->n_entries / (double) pool->n_users;
+	rarity = share < 1 ? -log(share) : 0;
+	return rarity * rarity * rarity;
+}
+
 /* Turns the lists of users into lists of items by a counting sort; item_start is one place ahead meanwhile. */
 static UimlStatus
 fill(const UimlEnv *env, const UimlOverlap *overlap, const UimlItemPool *pool, Arrays *a)
@@ -64,10 +82,7 @@ fill(const UimlEnv *env, const UimlOverlap *overlap, const UimlItemPool *pool, A
 			a->item_start[source->item[e] + 2]++;
 	for (size_t i = 0; i < pool->n_source_items; i++)
 	{
-		double users = (double) a->item_start[i + 2];
-		double rarity = users > 0 ? log((1 + (double) pool->n_users) / users) : 0;
-
-		a->rarity[i] = (float) (rarity * rarity);
+		a->rarity[i] = (float) rarity_of(overlap, pool, i, (double) a->item_start[i + 2]);
 		a->item_start[i + 2] += a->item_start[i + 1];
 	}
 	for (size_t v = 0; v < pool->n_users; v++)
@@ -83,7 +98,7 @@ fill(const UimlEnv *env, const UimlOverlap *overlap, const UimlItemPool *pool, A
 			length += a->rarity[source->item[e]];
 			a->user[a->item_start[source->item[e] + 1]++] = (uint32_t) v;
 		}
-		a->scale[v] = length > 0 ? (float) (1 / sqrt(length)) : 0;
+		a->scale[v] = length > 0 ? (float) (1 / sqrt(sqrt(length))) : 0;
 		if (chosen > 0)
 			memcpy(a->choice + a->choice_start[v], target->item + target->start[u],
 				   chosen * sizeof(uint32_t));
@@ -140,18 +155,23 @@ uiml_item_pool_ask(const UimlItemPool *pool, const uint32_t *item, size_t n, con
 				   uint8_t left_out, float *say, float *chosen)
 {
 	double sum = 0;
+	double length = 0;
+	float own_scale;
 
 	for (size_t k = 0; k < n; k++)
 	{
 		size_t i = item[k];
 
+		length += i < pool->n_source_items ? pool->rarity[i] : 0;
+
 		for (uint64_t e = i < pool->n_source_items ? pool->item_start[i] : 0;
 			 i < pool->n_source_items && e < pool->item_start[i + 1]; e++)
 			say[pool->user[e]] += pool->rarity[i];
 	}
+	own_scale = length > 0 ? (float) (1 / sqrt(sqrt(length))) : 0;
 	for (size_t v = 0; v < pool->n_users; v++)
 	{
-		float own = say[v] * pool->scale[v];
+		float own = say[v] * own_scale * pool->scale[v];
 
 		say[v] = 0;
 		if (!(own > 0) || (fold != NULL && fold[v] == left_out))

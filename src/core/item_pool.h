@@ -2,8 +2,8 @@
  * item_pool.h
  *	  What overlapping users with similar source histories chose.
  *
- * Two histories are as similar as the rarities of the items they share sum up to, over the length of the one
- * that is asked.  The length of the one who asks is left alone: who did much is known well, and his neighbours
+ * Two histories are as similar as the rarities of the items they share sum up to, over the square root of their
+ * lengths: half way from their product to their cosine, since who did much is known well, and his neighbours
  * have more to say beside what others tell (core/item_transfer.c).
  */
 #ifndef UIML_ITEM_POOL_H
@@ -16,7 +16,7 @@
  *		The pool of all users of the overlap, or of UIML_POOL_USERS evenly spaced ones; member (may be NULL)
  *		receives their numbers, uiml_alloc'd.
  *
- * The rarity of an item is log((1 + users) / users who have it), squared.  Free with uiml_item_pool_free in any
+ * The rarity of an item is log(users / users who have it) to the third power.  Free with uiml_item_pool_free in any
  * case.  Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_item_pool_build(const UimlEnv *env, const UimlOverlap *overlap, UimlItemPool *pool,

@@ -11,7 +11,7 @@
  *
  *								target game		target video
  *	a and m constant			6.3 / 11.8		8.0 / 15.4
- *	a m							6.7 / 13.2		8.8 / 16.4
+ *	a m							6.6 / 12.7		8.6 / 16.3
  */
 #include "core/item_transfer.h"
 

@@ -5,8 +5,7 @@
  * The map is what the verdict chooses (core/verdict.h).  Temperature and weights maximise the likelihood of
  * what users chose under parts that were fitted without their folds (core/item_parts.h).  A likelihood is
  * decided by the many items that nobody can foresee, where neighbours have nothing to say; a list of ten is
- * not.  So how much more the neighbours say than the likelihood would let them, twice as much or not, is what ranks
- * these items best.
+ * not: there neighbours may say twice what the likelihood would let them, if that ranks these items better.
  */
 #include "core/item_transfer.h"
 

@@ -89,6 +89,7 @@ uiml_overlap_select(const UimlEnv *env, const UimlOverlap *overlap, const uint8_
 								 count_flagged(target, flag, overlap->n), out);
 	if (status == UIML_OK)
 	{
+		out->source_popularity = overlap->source_popularity;
 		out->source.n_items = source->n_items;
 		out->target.n_items = target->n_items;
 	}
@@ -185,6 +186,7 @@ uiml_overlap_from_models(const UimlEnv *env, const UimlDomainRows *source, const
 		}
 	}
 	overlap->n = to;
+	overlap->source_popularity = source->model->popularity;
 	overlap->source.n_items = source->model->n_items;
 	overlap->target.n_items = target->model->n_items;
 	if (status != UIML_OK)

@@ -31,6 +31,9 @@ typedef struct UimlOverlap
 	UimlItemLists source;
 	UimlItemLists target;
 	uint8_t *fold; /* n, below UIML_FOLDS */
+	const float
+		*source_popularity; /* source.n_items, of the source's model, somebody else's; NULL: how rare an
+									 * item is follows from overlapping users alone */
 } UimlOverlap;
 
 /*
