@@ -55,6 +55,15 @@ SELECT count(*) AS newcomers, count(*) FILTER (WHERE basis = 'transfer') AS tran
 	bool_and(low <= score AND score <= high AND basis_share = 1) AS sound
 FROM generate_series(1, 100) u, LATERAL uiml_predict(u, 'films', 1);
 SELECT abs(sum(score) - 1) < 1e-6 AS sums_to_one, count(*) FROM uiml_predict(7, 'films');
+-- Items likewise, with what is left out left out of what the transfer tells.
+SELECT count(*) AS items, avg((title = 'kind' || (u + 1) % 4)::integer) > .9 AS right_kind, min(basis) AS basis
+FROM generate_series(1, 100) u, LATERAL uiml_recommend(u, 'films', 3);
+SELECT abs(sum(score) - 1) < 1e-4 AS sums_to_one, count(*), min(basis) AS basis
+FROM uiml_recommend(7, 'films', 100, candidates => '{f1,f2,f21,f41,f61,none}'::text[]);
+SELECT count(*), count(DISTINCT item_id) AS items, min(basis) AS basis FROM uiml_recommend(7, 'films', 5, diversity => .5);
+SELECT count(*) FROM uiml_recommend(7, 'films', candidates => '{none}'::text[]);
+SELECT min(basis) AS stranger FROM uiml_recommend(4711, 'films', 3);
+
 -- A key of any type, where films have text and books integers.
 SELECT (SELECT array_agg(p::text) FROM uiml_predict(7, 'films') p) = (SELECT array_agg(p::text) FROM uiml_predict('7', 'films') p) AS same;
 
