@@ -69,7 +69,7 @@ add_part(const double *tile, size_t m, size_t n, double *c, size_t c_stride)
 INLINE void
 keep_upper(WideLanes sum[GRAM_ROWS][GRAM_VECTORS])
 {
-	LongLanes column;
+	LongLanes column = {0};
 
 	for (int64_t l = 0; l < WIDE; l++)
 		column[l] = l;

@@ -67,7 +67,7 @@ gather_stats(Regression *r)
 	MemoryContextSwitchTo(old);
 	if (r->stats == NULL)
 		uiml_check(UIML_EEMPTY, "logistic regression");
-	if (r->stats->q > UIML_LOGISTIC_MAX_CLASSES)
+	else if (r->stats->q > UIML_LOGISTIC_MAX_CLASSES)
 		uiml_check(UIML_ELIMIT, "logistic regression");
 }
 

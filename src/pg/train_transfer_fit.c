@@ -250,7 +250,7 @@ add_users(TransferTraining *training, const UimlShared *shared)
 static bool
 read_part(TransferTraining *training, size_t part)
 {
-	UimlShared other;
+	UimlShared other = {0};
 	UimlShared *shared = part == 0 ? &training->shared : &other;
 
 	if (!uiml_shared_read(&training->source, &training->target, &training->parts, part, &training->env,

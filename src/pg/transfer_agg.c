@@ -26,6 +26,7 @@
 #include "pg/env.h"
 #include "pg/interest_vector.h"
 #include "pg/transfer_matrix.h"
+#include "pg/transfer_rows.h"
 #include "pg/transfer_stats.h"
 
 StaticAssertDecl(offsetof(UimlTransferState, length_word) == 0, "the length word is the varlena header");
@@ -352,71 +353,28 @@ fit_is_constant(FunctionCallInfo fcinfo)
 	return *constant;
 }
 
-/* ---------- rows ---------- */
+/* ---------- accumulate for a fit ---------- */
 
-/* A state with room for so many rows: a new one of fit, or with all that is in state. */
-static UimlTransferState *
-rows_with_room(const UimlTransferState *state, size_t p, size_t q, const Fit *fit, size_t capacity)
-{
-	bool prior = state != NULL ? state->prior != 0 : fit->prior != NULL;
-	size_t size = uiml_transfer_rows_size(p, q, prior, capacity);
-	UimlTransferState *result;
-
-	if (size > MaxAllocSize)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("rows of a group exceed %zu bytes", (size_t) MaxAllocSize),
-						errdetail("A fit by cross_entropy keeps its rows."),
-						errhint("Fit fewer rows, or by passes with uiml_logistic_pass.")));
-	result = palloc(size);
-	if (state != NULL)
-		memcpy(result, state, uiml_transfer_rows_size(p, q, prior, state->pending));
-	else
-		uiml_transfer_rows_init(result, p, q, fit->lambda, fit->prior != NULL ? fit->prior->data : NULL);
-	SET_VARSIZE(result, size);
-	return result;
-}
-
-/* Counts of a target, >= 0. */
-static void
-check_counts(const UimlVectorView *y)
-{
-	for (int j = 0; j < y->dim; j++)
-	{
-		float count;
-
-		memcpy(&count, y->x + j, sizeof(count));
-		if (!(count >= 0))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("target of cross_entropy must be greater than or equal to zero"),
-							errdetail("Element %d is %g.", j + 1, (double) count)));
-	}
-}
-
-/* Adds arguments 1 and 2 to a state that keeps rows, which grows by halves. */
+/* Adds arguments 1 and 2 to a state that keeps rows. */
 static UimlTransferState *
 add_counts(FunctionCallInfo fcinfo, const Fit *fit)
 {
 	UimlVectorView x, y;
 	UimlTransferState *state;
-	size_t capacity;
 
 	uiml_vector_view(PG_GETARG_DATUM(1), &x);
 	uiml_vector_view(PG_GETARG_DATUM(2), &y);
-	check_counts(&y);
 	if (PG_ARGISNULL(0))
 	{
 		check_shape((size_t) x.dim, (size_t) y.dim, fit);
-		state = rows_with_room(NULL, (size_t) x.dim, (size_t) y.dim, fit, 16);
+		state = uiml_rows_new((size_t) x.dim, (size_t) y.dim, fit->lambda,
+							  fit->prior != NULL ? fit->prior->data : NULL);
 	}
 	else
 		state = state_detoast(PG_GETARG_DATUM(0));
 	if (state->p != (uint32) x.dim || state->q != (uint32) y.dim)
 		refuse_dims(state, (size_t) x.dim, (size_t) y.dim);
-	capacity = uiml_transfer_rows_capacity(state->p, state->q, state->prior != 0, VARSIZE(state));
-	if (state->pending == capacity)
-		state = rows_with_room(state, state->p, state->q, NULL, capacity + capacity / 2 + 16);
-	uiml_transfer_rows_add(state, x.x, y.x);
-	return state;
+	return uiml_rows_add(state, &x, &y);
 }
 
 /* (state, source, target [, lambda [, prior [, loss]]]) */
@@ -469,12 +427,8 @@ uiml_transfer_combine(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("lambda, prior and loss must be the same for all rows of an aggregate")));
 	if (keeps_rows(state))
-	{
-		state = rows_with_room(state, state->p, state->q, NULL, (size_t) state->pending + other->pending);
-		uiml_transfer_rows_append(state, other);
-	}
-	else
-		uiml_transfer_state_merge(state, other);
+		PG_RETURN_POINTER(uiml_rows_combine(state, other));
+	uiml_transfer_state_merge(state, other);
 	PG_RETURN_POINTER(state);
 }
 
@@ -575,22 +529,6 @@ fit_stats(const UimlEnv *env, const UimlTransferState *state)
 	return matrix;
 }
 
-/* The matrix by cross-entropy, whose intercept lies behind it as a fit has it; NULL without events. */
-static UimlMatrix *
-fit_rows(const UimlEnv *env, const UimlTransferState *state)
-{
-	UimlMatrix *matrix = uiml_matrix_new(state->p, state->q, true);
-	UimlStatus status;
-
-	uiml_blas_begin();
-	status = uiml_transfer_rows_fit(env, state, matrix->data);
-	uiml_blas_end();
-	if (status == UIML_EEMPTY)
-		return NULL;
-	uiml_check(status, "transfer");
-	return matrix;
-}
-
 PG_FUNCTION_INFO_V1(uiml_transfer_final);
 Datum
 uiml_transfer_final(PG_FUNCTION_ARGS)
@@ -598,7 +536,7 @@ uiml_transfer_final(PG_FUNCTION_ARGS)
 	UimlTransferState *state = state_detoast(PG_GETARG_DATUM(0));
 	UimlPgEnv pg;
 	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
-	UimlMatrix *matrix = keeps_rows(state) ? fit_rows(&env, state) : fit_stats(&env, state);
+	UimlMatrix *matrix = keeps_rows(state) ? uiml_rows_fit(&env, state) : fit_stats(&env, state);
 
 	if (matrix == NULL)
 		PG_RETURN_NULL();
