@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "pg/env.h"
+#include "pg/itemcache.h"
 #include "pg/overlap.h"
 #include "pg/sql.h"
 #include "pg/userkey.h"
@@ -319,6 +320,7 @@ read_part(SharedReader *reader, const UimlSide *source, const UimlSide *target, 
 		return false;
 	uiml_check(uiml_overlap_create(env, reader->n, p, q, source_items, target_items, &shared->users),
 			   "overlapping users");
+	shared->users.source_popularity = uiml_items_open(source->served, source->serving)->popularity;
 	shared->users.source.n_items = (size_t) source->serving->items;
 	shared->users.target.n_items = (size_t) target->serving->items;
 	shared->hash = uiml_alloc(env, reader->n, sizeof(uint64));

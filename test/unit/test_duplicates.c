@@ -186,6 +186,7 @@ static uint64_t target_start[] = {0, 1, 2, 4};
 static uint32_t target_item[] = {1, 0, 0, 1};
 static uint8_t fold[] = {3, 4, 5};
 static const float in[] = {2, 0, 0, 2, 8, 6};
+static const float popularity[] = {.5f, .3f, .2f};
 static const UimlOverlap three = {.n = 3,
 								  .p = 2,
 								  .q = 1,
@@ -193,7 +194,8 @@ static const UimlOverlap three = {.n = 3,
 								  .y = y,
 								  .source = {3, source_start, source_item},
 								  .target = {2, target_start, target_item},
-								  .fold = fold};
+								  .fold = fold,
+								  .source_popularity = popularity};
 
 static void
 test_without(void **state)
@@ -213,6 +215,7 @@ test_without(void **state)
 	assert_memory_equal(out.target.item, ((uint32_t[]){1, 0, 1}), 3 * sizeof(uint32_t));
 	assert_memory_equal(out.fold, ((uint8_t[]){3, 5}), 2);
 	assert_int_equal(out.source.n_items, 3);
+	assert_ptr_equal(out.source_popularity, popularity);
 	uiml_overlap_free(&env, &out);
 	assert_int_equal(test_env_live(), 0);
 }
