@@ -54,7 +54,8 @@ SELECT n, distance(uiml_merge(s), (SELECT uiml_transfer_stats(x, y) FROM users))
 SELECT distance((SELECT uiml_transfer_stats(x, y) FROM users WHERE u <= 37) + (SELECT uiml_transfer_stats(x, y) FROM users WHERE u > 37),
 	(SELECT uiml_transfer_stats(x, y ORDER BY u DESC) FROM users)) < 1e-12 AS sum;
 -- a thousand users forgotten: as if they had never been there
-SELECT distance(a - b, c) < 1e-9 AS forgotten, uiml_n(a - b) AS left
+SELECT distance(a - b, c) < 1e-9 AS forgotten, uiml_n(a - b) AS left, distance(uiml_solve(a - b, .5)::double precision[], uiml_solve(c, .5)::double precision[]) < 1e-9 AS matrix,
+	distance(uiml_intercept(uiml_solve(a - b, 0)), uiml_intercept(uiml_solve(c, 0))) < 1e-9 AS intercept
 	FROM (SELECT uiml_transfer_stats(x, y) a, uiml_transfer_stats(x, y) FILTER (WHERE u % 20 = 3) b, uiml_transfer_stats(x, y) FILTER (WHERE u % 20 <> 3) c FROM users) t;
 -- a window, where the state goes on after each row
 SELECT array_agg(uiml_n(s)) AS n FROM (SELECT uiml_transfer_stats(x, y) OVER (ORDER BY u) s FROM users WHERE u <= 6) t;
