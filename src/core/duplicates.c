@@ -435,6 +435,7 @@ uiml_overlap_without(const UimlEnv *env, const UimlOverlap *overlap, const uint8
 		out->source_popularity = overlap->source_popularity;
 		out->source.n_items = overlap->source.n_items;
 		out->target.n_items = overlap->target.n_items;
+		out->source_popularity = overlap->source_popularity;
 	}
 	for (size_t u = 0; status == UIML_OK && u < n; u++)
 	{
