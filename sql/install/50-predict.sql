@@ -33,14 +33,15 @@ COMMENT ON FUNCTION uiml_predict(anyelement, text, integer, timestamp with time 
 	'Interests of a user, best first: k rows per domain. user_id is a key of any type (NULL or unknown: what transfers from other domains tell, else the domain''s prior); domain a name, ''owner.name'', or NULL for every trained domain you may predict from; k 1 to 10000; as_of an instant not before the newest event (NULL: that event). score is the expected share of the user''s next events, low and high a 90 % interval of the share among the next 20; basis (history, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_predict_from(
-	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL)
+	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL,
+	source text DEFAULT NULL)
 	RETURNS TABLE (
 		domain text, rank integer, interest_id integer, label text, score double precision, low double precision,
 		high double precision, basis text, basis_share double precision, version integer)
 	AS 'MODULE_PATHNAME', 'uiml_predict_from'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
-COMMENT ON FUNCTION uiml_predict_from(anycompatiblearray, text, integer, real[]) IS
-	'Interests of somebody who is no stored user, from the items of their history, each as one event of now: history is an array of item keys (unknown ones count nothing), weights one number per item, >= 0 (NULL: 1 each, a view). Result as of uiml_predict';
+COMMENT ON FUNCTION uiml_predict_from(anycompatiblearray, text, integer, real[], text) IS
+	'Interests of somebody who is no stored user, from the items of their history, each as one event of now: history is an array of item keys (unknown ones count nothing), weights one number per item, >= 0 (NULL: 1 each, a view); source the domain that the items are of, where the transfer from it to domain is to tell (NULL: domain itself). Result as of uiml_predict';
 
 CREATE FUNCTION uiml_predict_all(
 	domain text DEFAULT NULL, k integer DEFAULT 10, as_of timestamp with time zone DEFAULT NULL)
@@ -86,11 +87,11 @@ COMMENT ON FUNCTION uiml_recommend(anyelement, text, integer, boolean, anycompat
 CREATE FUNCTION uiml_recommend_from(
 	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL,
 	exclude_seen boolean DEFAULT true, candidates text[] DEFAULT NULL,
-	candidates_from pg_catalog.regclass DEFAULT NULL, diversity double precision DEFAULT 0)
+	candidates_from pg_catalog.regclass DEFAULT NULL, diversity double precision DEFAULT 0, source text DEFAULT NULL)
 	RETURNS TABLE (
 		domain text, rank integer, item_id text, title text, score double precision, low double precision,
 		high double precision, basis text, basis_share double precision, version integer)
 	AS 'MODULE_PATHNAME', 'uiml_recommend_from'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
-COMMENT ON FUNCTION uiml_recommend_from(anycompatiblearray, text, integer, real[], boolean, text[], regclass, double precision) IS
-	'Items for somebody who is no stored user, from the items of their history as in uiml_predict_from; candidates is text[] (cast keys of another type); the other arguments and the result as in uiml_recommend';
+COMMENT ON FUNCTION uiml_recommend_from(anycompatiblearray, text, integer, real[], boolean, text[], regclass, double precision, text) IS
+	'Items for somebody who is no stored user, from the items of their history and source as in uiml_predict_from; candidates is text[] (cast keys of another type); the other arguments and the result as in uiml_recommend';

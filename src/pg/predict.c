@@ -16,6 +16,8 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -40,7 +42,7 @@ typedef struct Prediction
 	const float *prior; /* served->k: what is expected of the user beside his history */
 	UimlBasis basis;    /* of the prior */
 	double alpha;       /* strength of the prior */
-	float *transferred; /* served->k: the prior where transfers give one; NULL: there are none */
+	float *transferred; /* served->k: the prior where transfers give one */
 	float *mass;        /* served->k, workspace */
 	double *share;      /* served->k, workspace */
 	int *order;         /* served->k, workspace */
@@ -82,7 +84,6 @@ prediction_open(Prediction *prediction, const UimlState *state, int k, UimlResul
 	prediction->prior = served->prior;
 	prediction->basis = UIML_BASIS_PRIOR;
 	prediction->alpha = state->serving->alpha;
-	prediction->transferred = NULL;
 	prediction->mass = palloc0(sizeof(float) * served->k);
 	prediction->share = palloc(sizeof(double) * served->k);
 	prediction->order = palloc(sizeof(int) * served->k);
@@ -93,20 +94,17 @@ static void
 prediction_open_transfers(Prediction *prediction, const UimlState *state)
 {
 	uiml_transfers_open(&prediction->transfers, state, UIML_TRANSFER_INTERESTS);
-	if (prediction->transfers.n > 0)
-		prediction->transferred = palloc(sizeof(float) * prediction->served->k);
+	prediction->transferred = palloc(sizeof(float) * prediction->served->k);
 }
 
-/* What is expected of a user: what transfers tell of him, else the domain's prior. */
+/* What is expected of somebody: what transfers tell of him, where they do, else the domain's prior. */
 static void
-prediction_expect(Prediction *prediction, Datum key)
+prediction_expect(Prediction *prediction, bool told)
 {
-	if (prediction->transferred == NULL)
-		return;
 	prediction->prior = prediction->served->prior;
 	prediction->basis = UIML_BASIS_PRIOR;
 	prediction->alpha = prediction->serving->alpha;
-	if (!uiml_transfers_user(&prediction->transfers, prediction->served->user_type, key))
+	if (!told)
 		return;
 	prediction->alpha = uiml_transfers_interests(&prediction->transfers, prediction->transferred);
 	prediction->prior = prediction->transferred;
@@ -201,7 +199,8 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 		if (row.found)
 			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);
 		prediction_open_transfers(&prediction, &state);
-		prediction_expect(&prediction, key);
+		prediction_expect(&prediction,
+						  uiml_transfers_user(&prediction.transfers, prediction.served->user_type, key));
 	}
 	prediction_put(&prediction, 0);
 }
@@ -246,51 +245,120 @@ predict_history(const UimlServing *serving, const UimlHistory *history, int k, b
 	prediction_put(&prediction, 0);
 }
 
-/* uiml_predict_from(history, domain, k, weights) */
+/* A history in another domain. */
+static void
+predict_elsewhere(const UimlTransferSides *sides, const UimlHistory *history, int k, UimlResult *result)
+{
+	Prediction prediction;
+	UimlState state;
+
+	(void) uiml_state_open(&state, sides->target.serving, true, 0);
+	prediction_open(&prediction, &state, k, result);
+	prediction.transferred = palloc(sizeof(float) * state.served->k);
+	prediction_expect(&prediction, uiml_transfers_history(&prediction.transfers, &state,
+														  UIML_TRANSFER_INTERESTS, sides, history));
+	prediction_put(&prediction, 0);
+}
+
+/* uiml_predict_from(history, domain, k, weights, source) */
 PG_FUNCTION_INFO_V1(uiml_predict_from);
 Datum
 uiml_predict_from(PG_FUNCTION_ARGS)
 {
 	int k = uiml_arg_k(fcinfo, 2);
 	UimlHistory history = uiml_arg_history(fcinfo, 0, 3);
-	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlTransferSides sides;
 	UimlResult result;
 	ListCell *cell;
 
 	uiml_result_begin(fcinfo, 10, &result);
-	foreach (cell, domains)
+	if (uiml_arg_sides(fcinfo, 4, 1, &sides))
+	{
+		predict_elsewhere(&sides, &history, k, &result);
+		return (Datum) 0;
+	}
+	foreach (cell, uiml_arg_domains(fcinfo, 1))
 		predict_history(lfirst(cell), &history, k, !PG_ARGISNULL(1), &result);
 	return (Datum) 0;
 }
 
 /* ---------- all users ---------- */
 
+/* Users whom transfers are asked about at once: one look into a source costs 35 us, and most of that once. */
+#define BATCH_USERS 1000
+
 typedef struct AllUsers
 {
 	Prediction prediction;
-	MemoryContext row_context; /* emptied after each user */
+	int16 key_length;
+	bool key_by_value;
+	int n;
+	Datum key[BATCH_USERS];
+	InterestVector *mass[BATCH_USERS];
+	MemoryContext batch_context; /* emptied after each batch */
+	MemoryContext row_context;   /* emptied after each user */
 } AllUsers;
 
 static void
-predict_row(TupleTableSlot *slot, void *ctx)
+predict_batch(AllUsers *all)
+{
+	Prediction *prediction = &all->prediction;
+	MemoryContext old = MemoryContextSwitchTo(all->batch_context);
+	Oid type = prediction->served->user_type;
+
+	uiml_transfers_users(&prediction->transfers, type, all->key, all->n);
+	MemoryContextSwitchTo(all->row_context);
+	for (int i = 0; i < all->n; i++)
+	{
+		memcpy(prediction->mass, all->mass[i]->x, sizeof(float) * prediction->served->k);
+		prediction_expect(prediction, uiml_transfers_choose(&prediction->transfers, i));
+		prediction_put(prediction, CStringGetTextDatum(uiml_userkey_text(type, all->key[i])));
+		MemoryContextReset(all->row_context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(all->batch_context);
+	all->n = 0;
+}
+
+static void
+add_user(TupleTableSlot *slot, void *ctx)
 {
 	AllUsers *all = ctx;
 	Prediction *prediction = &all->prediction;
-	MemoryContext old = MemoryContextSwitchTo(all->row_context);
+	MemoryContext old;
 
 	slot_getallattrs(slot);
-	if (!slot->tts_isnull[0] && !slot->tts_isnull[1])
-	{
-		char *user = uiml_userkey_text(prediction->served->user_type, slot->tts_values[0]);
-		InterestVector *mass =
-			uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]);
-
-		memcpy(prediction->mass, mass->x, sizeof(float) * prediction->served->k);
-		prediction_expect(prediction, slot->tts_values[0]);
-		prediction_put(prediction, CStringGetTextDatum(user));
-	}
+	if (slot->tts_isnull[0] || slot->tts_isnull[1])
+		return;
+	old = MemoryContextSwitchTo(all->batch_context);
+	all->key[all->n] = datumCopy(slot->tts_values[0], all->key_by_value, all->key_length);
+	all->mass[all->n++] = uiml_served_masses(prediction->served, prediction->serving, slot->tts_values[1]);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(all->row_context);
+	if (all->n == BATCH_USERS)
+		predict_batch(all);
+}
+
+static void
+predict_users(FunctionCallInfo fcinfo, const UimlState *state, int k, UimlResult *result)
+{
+	const UimlServing *serving = state->serving;
+	AllUsers *all = palloc0(sizeof(AllUsers));
+
+	prediction_open(&all->prediction, state, k, result);
+	all->prediction.factor = decay_factor(fcinfo, 2, serving);
+	prediction_open_transfers(&all->prediction, state);
+	get_typlenbyval(state->served->user_type, &all->key_length, &all->key_by_value);
+	all->batch_context = AllocSetContextCreate(CurrentMemoryContext, "uiml users", ALLOCSET_DEFAULT_SIZES);
+	all->row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
+	uiml_served_each(
+		serving,
+		psprintf("SELECT user_id, interests FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
+				 uiml_relation_name(serving->users_table), serving->version),
+		add_user, all);
+	predict_batch(all);
+	MemoryContextDelete(all->row_context);
+	MemoryContextDelete(all->batch_context);
+	pfree(all);
 }
 
 /* uiml_predict_all(domain, k, as_of) */
@@ -306,22 +374,10 @@ uiml_predict_all(PG_FUNCTION_ARGS)
 	uiml_result_begin(fcinfo, 11, &result);
 	foreach (cell, domains)
 	{
-		UimlServing *serving = lfirst(cell);
-		AllUsers all;
 		UimlState state;
 
-		if (!uiml_state_open(&state, serving, !PG_ARGISNULL(0), UIML_STATE_USERS))
-			continue;
-		prediction_open(&all.prediction, &state, k, &result);
-		all.prediction.factor = decay_factor(fcinfo, 2, serving);
-		prediction_open_transfers(&all.prediction, &state);
-		all.row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);
-		uiml_served_each(
-			serving,
-			psprintf("SELECT user_id, interests FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
-					 uiml_relation_name(serving->users_table), serving->version),
-			predict_row, &all);
-		MemoryContextDelete(all.row_context);
+		if (uiml_state_open(&state, lfirst(cell), !PG_ARGISNULL(0), UIML_STATE_USERS))
+			predict_users(fcinfo, &state, k, &result);
 	}
 	return (Datum) 0;
 }

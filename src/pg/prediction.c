@@ -358,6 +358,37 @@ uiml_arg_history(FunctionCallInfo fcinfo, int history_argument, int weights_argu
 	return history;
 }
 
+UimlFolded
+uiml_history_fold(const UimlState *state, const UimlHistory *history)
+{
+	const UimlItemFile *file = state->file;
+	bool *counted = palloc0(file->n_items);
+	UimlFolded folded = {.vector = palloc0(sizeof(float) * file->dims),
+						 .items = palloc(sizeof(int32) * Max(history->n, 1)),
+						 .named = palloc0(file->n_items)};
+
+	for (int i = 0; i < history->n; i++)
+	{
+		float weight = history->weight[i];
+		uint32 item = uiml_item_number(file, state->served, state->serving, state->named, history->type,
+									   history->key[i]);
+
+		if (item == UINT32_MAX)
+			continue;
+		for (size_t d = 0; d < file->dims; d++)
+			folded.vector[d] += weight * file->in[item * file->dims + d];
+		folded.named[item] = true;
+		/* an item given twice weighs more but is one item */
+		if (file->interest[item] != UINT32_MAX && weight > 0 && !counted[item])
+		{
+			counted[item] = true;
+			folded.items[folded.n_items++] = (int32) item;
+		}
+	}
+	pfree(counted);
+	return folded;
+}
+
 /* ---------- planner support ---------- */
 
 /* k is the third argument of every function that this supports, and domain the second. */

@@ -132,4 +132,16 @@ typedef struct UimlHistory
 /* The arguments history (an array of keys) and weights (real[] of the same length, or NULL: 1 each). */
 extern UimlHistory uiml_arg_history(FunctionCallInfo fcinfo, int history_argument, int weights_argument);
 
+/* A history as a user of the domain would have it. */
+typedef struct UimlFolded
+{
+	float *vector; /* dims */
+	int n_items;   /* of an interest, with a weight above 0: what the user is known by */
+	int32 *items;  /* n_items, each once */
+	bool *named;   /* n_items of the domain: it is in the history, whatever its weight */
+} UimlFolded;
+
+/* Folds in a history; state has its items open.  Unknown items count nothing. */
+extern UimlFolded uiml_history_fold(const UimlState *state, const UimlHistory *history);
+
 #endif /* UIML_PG_PREDICTION_H */

@@ -393,19 +393,16 @@ recommend_parts(const Request *request)
 
 /* ---------- one user ---------- */
 
-/* What is expected of a user beside his history; which items take part is known. */
+/* What transfers tell is expected of a user beside his history; which items take part is known. */
 static void
-recommendation_expect(Recommendation *recommendation, const UimlState *state, Datum key)
+recommendation_expect(Recommendation *recommendation, const UimlState *state, const UimlTransfers *transfers)
 {
-	UimlTransfers transfers;
 	float *share;
 
-	uiml_transfers_open(&transfers, state, UIML_TRANSFER_ITEMS);
-	if (!uiml_transfers_user(&transfers, state->served->user_type, key) ||
-		survey_items(recommendation).items == 0)
+	if (survey_items(recommendation).items == 0)
 		return;
 	share = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * state->file->n_items);
-	recommendation->item_alpha = uiml_transfers_items(&transfers, state->file, recommendation->out, share);
+	recommendation->item_alpha = uiml_transfers_items(transfers, state->file, recommendation->out, share);
 	recommendation->expected = share;
 	recommendation->basis = UIML_BASIS_TRANSFER;
 }
@@ -416,6 +413,7 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 {
 	Recommendation recommendation;
 	UimlState state;
+	UimlTransfers transfers;
 	UimlUserRow row = {0};
 	Datum key;
 	bool known;
@@ -435,7 +433,11 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 			recommendation.out[row.items[i]] = true;
 	}
 	if (known)
-		recommendation_expect(&recommendation, &state, key);
+	{
+		uiml_transfers_open(&transfers, &state, UIML_TRANSFER_ITEMS);
+		if (uiml_transfers_user(&transfers, state.served->user_type, key))
+			recommendation_expect(&recommendation, &state, &transfers);
+	}
 	recommendation_put(&recommendation, result);
 }
 
@@ -463,47 +465,56 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 {
 	Recommendation recommendation;
 	UimlState state;
-	const UimlItemFile *file;
-	bool *counted; /* an item given twice weighs more but is one item */
+	UimlFolded folded;
 
 	if (!uiml_state_open(&state, serving, request->named, recommend_parts(request)))
 		return;
 	recommendation_open(&recommendation, request, &state);
-	file = recommendation.file;
-	counted = palloc0(file->n_items);
-	for (int i = 0; i < history->n; i++)
-	{
-		uint32 item = uiml_item_number(file, recommendation.served, serving, request->named, history->type,
-									   history->key[i]);
-
-		if (item == UINT32_MAX)
-			continue;
-		for (size_t d = 0; d < file->dims; d++)
-			recommendation.vector[d] += history->weight[i] * file->in[item * file->dims + d];
-		if (file->interest[item] != UINT32_MAX && history->weight[i] > 0 && !counted[item])
-		{
-			counted[item] = true;
-			recommendation.total++;
-		}
-		if (request->exclude_seen)
-			recommendation.out[item] = true;
-	}
+	folded = uiml_history_fold(&state, history);
+	recommendation.vector = folded.vector;
+	recommendation.total = folded.n_items;
+	for (size_t i = 0; request->exclude_seen && i < state.file->n_items; i++)
+		recommendation.out[i] |= folded.named[i];
 	recommendation_put(&recommendation, result);
 }
 
-/* uiml_recommend_from(history, domain, k, weights, exclude_seen, candidates, candidates_from, diversity) */
+/* A history in another domain. */
+static void
+recommend_elsewhere(const Request *request, const UimlTransferSides *sides, const UimlHistory *history,
+					UimlResult *result)
+{
+	Recommendation recommendation;
+	UimlTransfers transfers;
+	UimlState state;
+
+	(void) uiml_state_open(&state, sides->target.serving, true, recommend_parts(request));
+	recommendation_open(&recommendation, request, &state);
+	if (uiml_transfers_history(&transfers, &state, UIML_TRANSFER_ITEMS, sides, history))
+		recommendation_expect(&recommendation, &state, &transfers);
+	recommendation_put(&recommendation, result);
+}
+
+/*
+ * uiml_recommend_from(history, domain, k, weights, exclude_seen, candidates, candidates_from, diversity,
+ * source)
+ */
 PG_FUNCTION_INFO_V1(uiml_recommend_from);
 Datum
 uiml_recommend_from(PG_FUNCTION_ARGS)
 {
 	Request request = request_read(fcinfo, 4);
 	UimlHistory history = uiml_arg_history(fcinfo, 0, 3);
-	List *domains = uiml_arg_domains(fcinfo, 1);
+	UimlTransferSides sides;
 	UimlResult result;
 	ListCell *cell;
 
 	uiml_result_begin(fcinfo, 10, &result);
-	foreach (cell, domains)
+	if (uiml_arg_sides(fcinfo, 8, 1, &sides))
+	{
+		recommend_elsewhere(&request, &sides, &history, &result);
+		return (Datum) 0;
+	}
+	foreach (cell, uiml_arg_domains(fcinfo, 1))
 		recommend_history(&request, lfirst(cell), &history, &result);
 	return (Datum) 0;
 }

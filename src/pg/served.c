@@ -515,3 +515,64 @@ uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, Uiml
 	uiml_plan_each(user_plan(served, serving, part), &key, NULL, read_user, &reader);
 	uiml_act_as_self(&caller);
 }
+
+/* ---------- many users at once ---------- */
+
+typedef struct VectorsReader
+{
+	const UimlServing *serving;
+	bool *found;
+	float *vector;
+} VectorsReader;
+
+static void
+read_vector(TupleTableSlot *slot, void *ctx)
+{
+	const VectorsReader *reader = ctx;
+	Size dims = (Size) reader->serving->dims;
+	InterestVector *vector;
+	int64 i;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[1])
+		uiml_served_refuse(reader->serving, "row of a user");
+	i = DatumGetInt64(slot->tts_values[0]) - 1;
+	vector = copy_vector(reader->serving, slot->tts_values[1], reader->serving->dims);
+	memcpy(reader->vector + (Size) i * dims, vector->x, sizeof(float) * dims);
+	reader->found[i] = true;
+	pfree(vector);
+}
+
+void
+uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum *key, int n, bool *found,
+					float *vector)
+{
+	VectorsReader reader = {.serving = serving, .found = found, .vector = vector};
+	bool *null = palloc(sizeof(bool) * (Size) Max(n, 1));
+	int lower = 1;
+	UimlSqlParams params = {0};
+	UimlActing caller;
+	int16 length;
+	bool by_value;
+	char align;
+
+	for (int i = 0; i < n; i++)
+	{
+		null[i] = !found[i];
+		found[i] = false;
+	}
+	get_typlenbyvalalign(served->user_type, &length, &by_value, &align);
+	uiml_sql_param(&params, get_array_type(served->user_type),
+				   PointerGetDatum(construct_md_array(unconstify(Datum *, key), null, 1, &n, &lower,
+													  served->user_type, length, by_value, align)),
+				   false);
+	uiml_act_as(serving->owner, &caller);
+	uiml_sql_each(
+		psprintf("SELECT k.n, u.vector FROM pg_catalog.unnest($1) WITH ORDINALITY AS k (key, n) "
+				 "JOIN ONLY %s AS u ON u.user_id %s k.key WHERE u.version OPERATOR(pg_catalog.=) %d",
+				 uiml_relation_name(serving->users_table), uiml_equality_of(served->user_type),
+				 serving->version),
+		&params, true, read_vector, &reader);
+	uiml_act_as_self(&caller);
+	pfree(null);
+}

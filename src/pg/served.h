@@ -92,6 +92,15 @@ extern void uiml_served_items(UimlServed *served, const UimlServing *serving);
 extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, UimlUserPart part,
 							 UimlUserRow *row);
 
+/*
+ * uiml_served_vectors
+ *		The vectors of n users in one statement, after uiml_served_users.
+ *
+ * key: of served->user_type; found: on entry, whom to look for, then, who is there; vector: n x dims, of those.
+ */
+extern void uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum *key, int n,
+								bool *found, float *vector);
+
 /* The singular values of the version's item space, dims numbers >= 0, as the catalog has them. */
 extern const double *uiml_served_sigma(UimlServed *served, const UimlServing *serving);
 

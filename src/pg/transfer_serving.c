@@ -13,6 +13,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "pg/env.h"
@@ -39,6 +40,13 @@ typedef struct SourcesReader
 	List *sources; /* of UimlTransferSource * */
 } SourcesReader;
 
+/* A verdict is positive by a gain above 0; anything else is not from us. */
+static bool
+is_positive(bool used, double gain)
+{
+	return used && gain > 0 && !isinf(gain);
+}
+
 static void
 read_source(TupleTableSlot *slot, void *ctx)
 {
@@ -49,9 +57,7 @@ read_source(TupleTableSlot *slot, void *ctx)
 
 	slot_getallattrs(slot);
 	value = slot->tts_values;
-	/* a verdict is positive by a gain above 0; anything else is not from us */
-	if (!DatumGetBool(value[use]) || slot->tts_isnull[use + 1] || !(DatumGetFloat8(value[use + 1]) > 0) ||
-		isinf(DatumGetFloat8(value[use + 1])))
+	if (slot->tts_isnull[use + 1] || !is_positive(DatumGetBool(value[use]), DatumGetFloat8(value[use + 1])))
 		return;
 	uiml_serving_read(slot, &source->serving);
 	source->row.transfer_id = DatumGetInt64(value[UIML_SERVING_N_COLUMNS]);
@@ -175,22 +181,28 @@ open_users(void *ctx)
 	uiml_served_users(source->served, &source->serving);
 }
 
-/* Faults of the source are its owner's, faults of the bytes the target's owner's. */
+/* Its bytes; false where they can't be read and strict is false, or don't serve that use. */
 static bool
-open_source(const UimlTransfers *transfers, UimlTransferSource *source)
+open_transfer(const UimlTransfers *transfers, UimlTransferSource *source, bool strict)
 {
 	TransferWanted wanted = {.target = transfers->target, .source = source};
-	const char *domain = source->serving.domain;
 	const UimlTransferFile *file;
 
-	source->own = source->serving.owner == GetUserId();
-	if (!uiml_serving_is_usable(&source->serving, false) ||
-		!uiml_read_or_leave_out(open_users, source, source->own, domain) ||
-		!uiml_read_or_leave_out(open_file, &wanted, transfers->target->owner == GetUserId(), domain))
+	if (!uiml_read_or_leave_out(open_file, &wanted, strict, source->serving.domain))
 		return false;
 	source->x = palloc(sizeof(float) * (Size) source->serving.dims);
 	file = source->file;
 	return transfers->use == UIML_TRANSFER_INTERESTS ? file->interests.used : file->items.used;
+}
+
+/* Faults of the source are its owner's, faults of the bytes the target's owner's. */
+static bool
+open_source(const UimlTransfers *transfers, UimlTransferSource *source)
+{
+	source->own = source->serving.owner == GetUserId();
+	return uiml_serving_is_usable(&source->serving, false) &&
+		   uiml_read_or_leave_out(open_users, source, source->own, source->serving.domain) &&
+		   open_transfer(transfers, source, transfers->target->owner == GetUserId());
 }
 
 void
@@ -311,6 +323,108 @@ uiml_transfers_user(UimlTransfers *transfers, Oid type, Datum key)
 	}
 	transfers->n = n;
 	return known;
+}
+
+/* ---------- many users at once ---------- */
+
+typedef struct UsersWanted
+{
+	UimlTransferSource *source;
+	Oid type;
+	const Datum *key;
+	int n;
+} UsersWanted;
+
+/* A UimlAttemptFn. */
+static void
+read_users(void *ctx)
+{
+	const UsersWanted *wanted = ctx;
+	UimlTransferSource *source = wanted->source;
+	Datum *key = palloc(sizeof(Datum) * (Size) Max(wanted->n, 1));
+
+	for (int i = 0; i < wanted->n; i++)
+		source->found[i] = convert_key(source, wanted->type, wanted->key[i], &key[i]);
+	uiml_served_vectors(source->served, &source->serving, key, wanted->n, source->found, source->vector);
+	pfree(key);
+}
+
+void
+uiml_transfers_users(UimlTransfers *transfers, Oid type, const Datum *key, int n)
+{
+	int n_sources = 0;
+
+	for (int i = 0; i < transfers->n; i++)
+	{
+		UimlTransferSource *source = &transfers->source[i];
+		UsersWanted wanted = {.source = source, .type = type, .key = key, .n = n};
+
+		source->found = palloc(sizeof(bool) * (Size) Max(n, 1));
+		source->vector = palloc(sizeof(float) * (Size) Max(n, 1) * (Size) source->serving.dims);
+		if (uiml_read_or_leave_out(read_users, &wanted, source->own, source->serving.domain))
+			transfers->source[n_sources++] = *source;
+	}
+	transfers->n = n_sources;
+}
+
+bool
+uiml_transfers_choose(UimlTransfers *transfers, int i)
+{
+	bool known = false;
+
+	for (int s = 0; s < transfers->n; s++)
+	{
+		UimlTransferSource *source = &transfers->source[s];
+		int dims = source->serving.dims;
+
+		source->known = source->found[i] && normalise(source->vector + (Size) i * dims, dims, source->x);
+		known |= source->known;
+	}
+	return known;
+}
+
+/* ---------- a history without a user ---------- */
+
+bool
+uiml_arg_sides(FunctionCallInfo fcinfo, int source_argument, int domain_argument, UimlTransferSides *sides)
+{
+	if (PG_ARGISNULL(source_argument))
+		return false;
+	if (PG_ARGISNULL(domain_argument))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("domain must not be null where source is given"),
+				errhint("source is the domain of the history, domain the one to predict."));
+	sides->row = uiml_transfer_sides(text_to_cstring(PG_GETARG_TEXT_PP(source_argument)),
+									 text_to_cstring(PG_GETARG_TEXT_PP(domain_argument)), &sides->source,
+									 &sides->target);
+	return true;
+}
+
+bool
+uiml_transfers_history(UimlTransfers *transfers, const UimlState *target, UimlTransferUse use,
+					   const UimlTransferSides *sides, const UimlHistory *history)
+{
+	UimlTransferSource *source = palloc0(sizeof(UimlTransferSource));
+	const UimlTransferVerdict *verdict =
+		use == UIML_TRANSFER_INTERESTS ? &sides->row->interests : &sides->row->items;
+	UimlState state;
+	UimlFolded folded;
+
+	*transfers = (UimlTransfers){.target = target->serving, .use = use, .n = 1, .source = source};
+	/* keys of another type are told of, whatever the verdict */
+	(void) uiml_state_open(&state, sides->source.serving, true, UIML_STATE_ITEMS);
+	folded = uiml_history_fold(&state, history);
+	if (!is_positive(verdict->used, verdict->gain) || sides->row->bytes == 0)
+		return false;
+	source->serving = *sides->source.serving;
+	source->row = *sides->row;
+	source->gain = verdict->gain;
+	if (!open_transfer(transfers, source, true))
+		return false;
+	source->n_items = folded.n_items;
+	source->items = folded.items;
+	source->known = normalise(folded.vector, source->serving.dims, source->x);
+	return source->known;
 }
 
 /* ---------- shares ---------- */

@@ -73,6 +73,45 @@ SELECT count(*), max(abs(p.score - a.score)) < 1e-9 AS same, bool_and(p.basis = 
 FROM uiml_predict_all('films') a, LATERAL uiml_predict(a.user_id, 'films') p
 WHERE p.interest_id = a.interest_id;
 
+-- A history in another domain tells what a user who has it is told.
+CREATE FUNCTION books_of(who integer) RETURNS integer[] LANGUAGE sql AS $$
+	SELECT array_agg(item_id) FROM book_events WHERE user_id = who $$;
+SELECT max(abs(f.score - p.score)) < 1e-6 AS same, bool_and(f.basis = p.basis) AS same_basis, count(*)
+FROM uiml_predict_from(books_of(7), 'films', source => 'books') f JOIN uiml_predict(7, 'films') p USING (interest_id);
+SELECT max(abs(f.score - r.score)) < 1e-6 AS same, bool_and(f.basis = r.basis) AS same_basis, count(*)
+FROM uiml_recommend_from(books_of(7), 'films', 80, source => 'books') f JOIN uiml_recommend(7, 'films', 80) r USING (item_id);
+-- Weights count, keys convert; without a known item nothing is told.
+SELECT label LIKE '%kind1%' AS right_kind, basis
+FROM uiml_predict_from('{1,2,25,26}'::text[], 'films', 1, weights => '{1,1,0,0}', source => 'books');
+SELECT min(basis) AS basis, count(*) FROM uiml_predict_from('{999}'::integer[], 'films', source => 'books');
+SELECT min(basis) AS basis, count(*) FROM uiml_recommend_from('{1,2,3}'::integer[], 'films', 5, source => 'books',
+	candidates => '{f1,f21,f22}', diversity => .3);
+-- Nor where the verdict is against the transfer.
+BEGIN;
+RESET ROLE;
+UPDATE uiml.transfer SET interests_used = false, items_used = false;
+SET LOCAL ROLE regress_uiml_alice;
+SELECT min(basis) AS basis FROM uiml_predict_from(books_of(7), 'films', source => 'books');
+SELECT min(basis) AS basis FROM uiml_recommend_from(books_of(7), 'films', source => 'books');
+ROLLBACK;
+-- Both domains are named, a transfer leads from one to the other, and the caller may predict from both.
+SELECT refused($$SELECT uiml_predict_from('{1}'::integer[], source => 'books')$$);
+SELECT refused($$SELECT uiml_recommend_from('{1}'::integer[], source => 'books')$$);
+SELECT refused($$SELECT uiml_predict_from('{1}'::integer[], 'books', source => 'books')$$);
+SELECT refused($$SELECT uiml_predict_from('{f1}'::text[], 'books', source => 'films')$$);
+SELECT refused($$SELECT uiml_recommend_from('{f1}'::text[], 'books', source => 'films')$$);
+SELECT refused($$SELECT uiml_predict_from('{f1}'::text[], 'films', source => 'books')$$);
+SELECT refused($$SELECT uiml_predict_from('{1}'::integer[], 'films', source => 'plays')$$);
+SELECT uiml_grant('films', 'regress_uiml_reader');
+SET ROLE regress_uiml_reader;
+SELECT refused($$SELECT uiml_predict_from('{1}'::integer[], 'films', source => 'books')$$);
+SET ROLE regress_uiml_alice;
+SELECT uiml_grant('books', 'regress_uiml_reader');
+SET ROLE regress_uiml_reader;
+SELECT min(basis) AS basis FROM uiml_predict_from('{1}'::integer[], 'films', source => 'books');
+SET ROLE regress_uiml_alice;
+SELECT uiml_revoke('films', 'regress_uiml_reader'), uiml_revoke('books', 'regress_uiml_reader');
+
 -- as_of leaves what is told of other domains as it is.
 CREATE TABLE timed AS SELECT user_id, item_id, timestamptz '2026-01-01 UTC' + hashint4(user_id::integer) % 100 * interval '1 hour' AS at FROM film_events;
 SELECT version FROM uiml_train('timed', 'timed', half_life => '1 day', dims => 8, interests => 4);
