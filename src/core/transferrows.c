@@ -189,7 +189,7 @@ uiml_transfer_rows_read(const void *bytes, UimlTransferState *state)
 
 	uiml_transfer_rows_init(state, p, q, uiml_get_f64(byte + 32), NULL);
 	state->prior = (uint32_t) uiml_get_bytes(byte + 6, 2);
-	if (!(state->lambda > 0 || state->lambda == -1))
+	if (!((state->lambda > 0 && isfinite(state->lambda)) || state->lambda == -1))
 		return UIML_ECORRUPT;
 	byte += HEADER_SIZE;
 	for (size_t i = 0; state->prior != 0 && i < p * q; i++, byte += sizeof(double))
