@@ -363,14 +363,17 @@ judge_shares(const UimlJudgement *j, const double *share, const float *held, siz
 	value[uiml_judgement_user_row(j, UIML_ACCURACY) * j->n_users] = held[first] / total;
 }
 
-/* Log-losses of the rivals' distributions for user u. */
+/* Log-losses for user u of the rivals' distributions that take his history as it now is in b->mass. */
 static void
-judge_rivals(const Judging *g, Bench *b, const UimlExpectation *expected, double total, size_t u)
+judge_rivals(const Judging *g, Bench *b, const UimlExpectation *expected, bool generalized, double total,
+			 size_t u)
 {
 	size_t k = g->model->n_interests;
 
-	for (size_t i = 0; i < g->params->n_rivals; i++)
+	for (size_t i = 0; expected != NULL && i < g->params->n_rivals; i++)
 	{
+		if (expected->rival_generalized[i] != generalized)
+			continue;
 		uiml_blend(b->mass, expected->rival + i * k, k, expected->rival_alpha[i], b->share);
 		g->judgement->rival_loss[i * g->judgement->n_users + u] = log_loss(b->share, b->mass + k, k, total);
 	}
@@ -396,12 +399,12 @@ judge_interests(const Judging *g, Bench *b, size_t in_batch)
 		total += held[i];
 	if (!(total > 0))
 		return;
+	judge_rivals(g, b, expected, false, total, u);
 	uiml_model_generalize(model, b->mass, b->share);
+	judge_rivals(g, b, expected, true, total, u);
 	uiml_blend(b->mass, expected != NULL ? expected->prior : model->prior, k,
 			   expected != NULL ? expected->alpha : model->alpha, b->share);
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, MODEL, u));
-	if (expected != NULL)
-		judge_rivals(g, b, expected, total, u);
 	for (size_t i = 0; i < k; i++)
 		b->share[i] = model->prior[i];
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, BASELINE, u));
@@ -454,7 +457,10 @@ expect_batch(const UimlEnv *env, const Judging *g)
 		of->item_alpha = model->item_alpha;
 		of->alpha = model->alpha;
 		for (size_t i = 0; i < params->n_rivals; i++)
+		{
 			of->rival_alpha[i] = model->alpha;
+			of->rival_generalized[i] = false;
+		}
 		status = params->expect(params->ctx, env, g->first + b, of);
 	}
 	return status;

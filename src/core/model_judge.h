@@ -19,6 +19,7 @@ typedef struct UimlExpectation
 	double alpha;      /* strength of the prior */
 	float *rival;      /* n_rivals x n_interests: what rivals put in place of the prior, 0 at first */
 	double rival_alpha[UIML_MAX_RIVALS];
+	bool rival_generalized[UIML_MAX_RIVALS]; /* history is times W_g, as for the model; false at first */
 } UimlExpectation;
 
 /* Changes the expectation of a user of the holdout as far as he is known from elsewhere. */

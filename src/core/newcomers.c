@@ -19,7 +19,7 @@
 /* Users between two questions after interruption. */
 #define CHECK_USERS 1024
 
-const char *const uiml_rival_name[UIML_N_RIVALS] = {"history alone", "history", "linear"};
+const char *const uiml_rival_name[UIML_N_RIVALS] = {"history alone", "history smoothed", "history", "linear"};
 
 /* --- what a user did ------------------------------------------------------------------------------------ */
 
@@ -62,7 +62,7 @@ source_shares(const UimlNewcomers *newcomers, const UimlNewcomerUsers *users, si
 
 /* --- rivals --------------------------------------------------------------------------------------------- */
 
-/* Those users of the fit who say something about rivals, row by row. */
+/* Those users, of the fit or judged, who say something about rivals, row by row. */
 typedef struct Rows
 {
 	size_t n;
@@ -72,7 +72,7 @@ typedef struct Rows
 	float *y;      /* n x k: of the target's, seen and hidden together */
 	float *seen;   /* n x k masses */
 	float *hidden; /* n x k, distributions: each user has the same say */
-	float *map;    /* n x k: what the map of the other folds predicts */
+	float *map;    /* n x k: what the map predicts, to users of the fit that of the other folds */
 	float *mass;   /* the larger of p and k */
 	uint8_t *fold;
 } Rows;
@@ -132,7 +132,7 @@ rows_fill(const UimlEnv *env, const UimlNewcomers *newcomers, const UimlNewcomer
 		if (!source_shares(newcomers, users, u, rows->x + rows->n * rows->p) || !normalise(hidden, k) ||
 			!normalise(y, k))
 			continue;
-		rows->fold[rows->n++] = users->fold[u];
+		rows->fold[rows->n++] = users->fold != NULL ? users->fold[u] : 0;
 	}
 	return UIML_OK;
 }
@@ -186,32 +186,8 @@ fit_map(const UimlEnv *env, Rows *rows, UimlNewcomers *newcomers)
 	UimlShareRows shares = {
 		.n = rows->n, .p = rows->p, .k = rows->k, .x = rows->x, .y = rows->y, .fold = rows->fold};
 	UimlStatus status = uiml_share_map_fit(env, &shares, rows->map, &newcomers->map);
-	double x, y;
 
-	if (status == UIML_EEMPTY)
-		return map_to_prior(env, newcomers);
-	if (status == UIML_OK)
-		status = uiml_minimise(env, linear_loss, rows, log(LOWEST_ALPHA), log(HIGHEST_ALPHA), ALPHA_STEPS,
-							   ALPHA_ACCURACY, &x, &y);
-	if (status == UIML_OK && !isnan(y))
-		newcomers->linear_alpha = exp(x);
-	return status;
-}
-
-static UimlStatus
-fit_alone(const UimlEnv *env, const Rows *rows, UimlNewcomers *newcomers)
-{
-	float *even = uiml_alloc(env, rows->k, sizeof(float));
-	UimlStatus status;
-
-	if (even == NULL)
-		return UIML_ENOMEM;
-	for (size_t j = 0; j < rows->k; j++)
-		even[j] = 1 / (float) rows->k;
-	status = uiml_blend_fit_alpha(env, rows->seen, rows->hidden, even, rows->n, rows->k, INFINITY,
-								  &newcomers->alone_alpha);
-	uiml_free(env, even);
-	return status == UIML_EEMPTY ? UIML_OK : status;
+	return status == UIML_EEMPTY ? map_to_prior(env, newcomers) : status;
 }
 
 UimlStatus
@@ -221,11 +197,8 @@ uiml_newcomers_fit_rivals(const UimlEnv *env, const UimlNewcomerUsers *users, Ui
 	UimlStatus status = rows_create(env, users->target->seen.n_users, &rows);
 
 	newcomers->map = (UimlShareMap){0};
-	newcomers->alone_alpha = newcomers->linear_alpha = newcomers->target->alpha;
 	if (status == UIML_OK)
 		status = rows_fill(env, newcomers, users, &rows);
-	if (status == UIML_OK)
-		status = fit_alone(env, &rows, newcomers);
 	if (status == UIML_OK)
 		status = fit_map(env, &rows, newcomers);
 	rows_free(env, &rows);
@@ -246,10 +219,76 @@ typedef struct Expecting
 {
 	const UimlNewcomers *newcomers;
 	const UimlNewcomerUsers *users;
+	double smoothed_alpha;
+	double linear_alpha;
 	float *x;       /* the source's dims */
 	float *masses;  /* its interests */
 	double *shares; /* the target's interests */
 } Expecting;
+
+/*
+ * The strengths of rivals that are the best ones for the very users who are judged.  Fitted to users of the
+ * fit they would be too low: spaces and interests know those, so that their histories seem to tell more.
+ */
+static UimlStatus
+fit_strengths(const UimlEnv *env, Rows *rows, Expecting *g)
+{
+	float *even = uiml_alloc(env, rows->k, sizeof(float));
+	double x, y;
+	UimlStatus status;
+
+	if (even == NULL)
+		return UIML_ENOMEM;
+	for (size_t j = 0; j < rows->k; j++)
+		even[j] = 1 / (float) rows->k;
+	status = uiml_blend_fit_alpha(env, rows->seen, rows->hidden, even, rows->n, rows->k, INFINITY,
+								  &g->smoothed_alpha);
+	uiml_free(env, even);
+	if (status != UIML_OK)
+		return status == UIML_EEMPTY ? UIML_OK : status;
+	for (size_t u = 0; u < rows->n; u++)
+		uiml_share_map_predict(&g->newcomers->map, rows->x + u * rows->p, rows->map + u * rows->k);
+	status = uiml_minimise(env, linear_loss, rows, log(LOWEST_ALPHA), log(HIGHEST_ALPHA), ALPHA_STEPS,
+						   ALPHA_ACCURACY, &x, &y);
+	if (status == UIML_OK && !isnan(y))
+		g->linear_alpha = exp(x);
+	return status;
+}
+
+static UimlStatus
+suit_rivals(const UimlEnv *env, Expecting *g)
+{
+	const UimlNewcomers *newcomers = g->newcomers;
+	Rows rows = {.p = newcomers->source->n_interests, .k = newcomers->target->n_interests};
+	UimlStatus status = rows_create(env, g->users->target->seen.n_users, &rows);
+
+	g->smoothed_alpha = g->linear_alpha = newcomers->target->alpha;
+	if (status == UIML_OK)
+		status = rows_fill(env, newcomers, g->users, &rows);
+	if (status == UIML_OK)
+		status = fit_strengths(env, &rows, g);
+	rows_free(env, &rows);
+	return status;
+}
+
+/* One event more of each interest, of the mean mass of those that a user was seen to do. */
+static double
+add_one_alpha(const Expecting *g, size_t user)
+{
+	const UimlModel *target = g->newcomers->target;
+	const UimlInteractions *seen = &g->users->target->seen;
+	double mass = 0;
+	double events = 0;
+
+	for (size_t e = seen->row_start[user]; e < uiml_items_end(seen, user); e++)
+	{
+		bool counts = target->interest[seen->item[e]] != UINT32_MAX;
+
+		mass += counts ? seen->mass[e] : 0;
+		events += counts;
+	}
+	return (double) target->n_interests * (mass > 0 ? mass / events : 1);
+}
 
 static void
 expect_rivals(const Expecting *g, size_t user, UimlExpectation *of)
@@ -260,15 +299,17 @@ expect_rivals(const Expecting *g, size_t user, UimlExpectation *of)
 	float *linear = of->rival + UIML_RIVAL_LINEAR * k;
 
 	for (size_t j = 0; j < k; j++)
-		of->rival[UIML_RIVAL_ALONE * k + j] = 1 / (float) k;
+		of->rival[UIML_RIVAL_ALONE * k + j] = of->rival[UIML_RIVAL_SMOOTHED * k + j] = 1 / (float) k;
 	memcpy(of->rival + UIML_RIVAL_HISTORY * k, target->prior, k * sizeof(float));
 	if (source_shares(newcomers, g->users, user, g->masses))
 		uiml_share_map_predict(&newcomers->map, g->masses, linear);
 	else
 		memcpy(linear, target->prior, k * sizeof(float));
-	of->rival_alpha[UIML_RIVAL_ALONE] = newcomers->alone_alpha;
+	of->rival_alpha[UIML_RIVAL_ALONE] = add_one_alpha(g, user);
+	of->rival_alpha[UIML_RIVAL_SMOOTHED] = g->smoothed_alpha;
 	of->rival_alpha[UIML_RIVAL_HISTORY] = target->alpha;
-	of->rival_alpha[UIML_RIVAL_LINEAR] = newcomers->linear_alpha;
+	of->rival_generalized[UIML_RIVAL_HISTORY] = true; /* what the domain says by itself */
+	of->rival_alpha[UIML_RIVAL_LINEAR] = g->linear_alpha;
 }
 
 /* What he was seen to do in the target has no part in the transfer's distribution over items. */
@@ -342,6 +383,8 @@ uiml_newcomers_judge(const UimlEnv *env, const UimlNewcomers *newcomers, const U
 	g.masses = uiml_alloc(env, newcomers->source->n_interests, sizeof(float));
 	g.shares = uiml_alloc(env, newcomers->target->n_interests, sizeof(double));
 	if (g.x != NULL && g.masses != NULL && g.shares != NULL)
+		status = suit_rivals(env, &g);
+	if (status == UIML_OK)
 		status = uiml_model_judge_expected(env, newcomers->target, users->target, &p, judgement);
 	uiml_free(env, g.x);
 	uiml_free(env, g.masses);

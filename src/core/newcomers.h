@@ -16,12 +16,14 @@
 #include "core/share_map.h"
 
 /*
- * Rivals: the history in the target alone, evened out (so much of each interest); the same blended with the
- * target's prior, as without a transfer; and blended with the linear map of interest shares.
+ * Rivals: the history in the target alone, with one event more of each interest (Laplace); the same smoothed
+ * evenly by as much as suits those who are judged best; blended with the target's prior, as without a
+ * transfer; and blended with the linear map of interest shares, again as suits those who are judged best.
  */
 typedef enum UimlRival
 {
 	UIML_RIVAL_ALONE,
+	UIML_RIVAL_SMOOTHED,
 	UIML_RIVAL_HISTORY,
 	UIML_RIVAL_LINEAR,
 	UIML_N_RIVALS
@@ -45,14 +47,11 @@ typedef struct UimlNewcomers
 	const UimlItemTransfer *items;
 	const UimlInterestTransfer *interests;
 	UimlShareMap map;
-	double alone_alpha;
-	double linear_alpha;
 } UimlNewcomers;
 
 /*
  * uiml_newcomers_fit_rivals
- *		Fits map, alone_alpha and linear_alpha on users of the fit, split as those who judge are; models are
- *		set.
+ *		Fits map on users of the fit; models are set.
  *
  * Where there are too few users for a map, it is that to the target's prior.  Free with
  * uiml_newcomers_free.  Returns UIML_OK, UIML_ELIMIT, UIML_ENOTFINITE, UIML_ENOMEM, UIML_EINTERRUPTED.

@@ -42,7 +42,7 @@ SELECT count(*) FROM uiml.version JOIN uiml.domain USING (domain_id) WHERE name 
 -- Nothing is gained where nothing is to be gained, and nothing lost: the verdict is against the transfer.
 SELECT metric, baseline, value = baseline_value AS same
 FROM uiml_evaluate('films', 'newcomers', at => '{10}', source => 'scrambled')
-WHERE metric IN ('ndcg', 'hr', 'logloss', 'accuracy') AND baseline <> 'linear' AND baseline <> 'history alone';
+WHERE metric IN ('ndcg', 'hr', 'logloss', 'accuracy') AND baseline NOT IN ('linear', 'history alone', 'history smoothed');
 
 -- Observed items count as history: the same users, of whom more is known.
 CREATE TABLE observed AS

@@ -197,6 +197,7 @@ test_new(void **state)
 		assert_near(mean(j.baseline + loss), log(2), 1e-6);
 		assert_near(mean(j.value + loss), used ? -.9 * log(own) - .1 * log(1 - own) : log(2), 1e-5);
 		assert_near(mean(j.rival_loss + UIML_RIVAL_ALONE * USERS), log(2), 1e-6);
+		assert_near(mean(j.rival_loss + UIML_RIVAL_SMOOTHED * USERS), log(2), 1e-6);
 		assert_near(mean(j.rival_loss + UIML_RIVAL_HISTORY * USERS), log(2), 1e-6);
 		assert_near(mean(j.rival_loss + UIML_RIVAL_LINEAR * USERS), -.9 * log(.9) - .1 * log(.1), 1e-4);
 
@@ -229,6 +230,11 @@ test_observed(void **state)
 	loss = uiml_judgement_user_row(&j, UIML_LOGLOSS) * USERS;
 	assert_near(mean(j.value + loss), -(5 * log(with) + log(1 - with)) / 6, 1e-5);
 	assert_near(mean(j.rival_loss + UIML_RIVAL_HISTORY * USERS), -(5 * log(without) + log(1 - without)) / 6,
+				1e-5);
+	assert_near(mean(j.rival_loss + UIML_RIVAL_ALONE * USERS), -(5 * log(5.0 / 6) + log(1.0 / 6)) / 6, 1e-5);
+
+	/* The best strength makes it what the hidden items say. */
+	assert_near(mean(j.rival_loss + UIML_RIVAL_SMOOTHED * USERS), -(5 * log(5.0 / 6) + log(1.0 / 6)) / 6,
 				1e-5);
 	linear = mean(j.rival_loss + UIML_RIVAL_LINEAR * USERS);
 	assert_true(linear < log(2) && linear > -(5 * log(5.0 / 6) + log(1.0 / 6)) / 6 - 1e-6);
