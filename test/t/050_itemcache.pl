@@ -152,5 +152,34 @@ $node->safe_psql('postgres', "SET client_min_messages = warning; SELECT FROM uim
 is($node->safe_psql('postgres', q{SELECT DISTINCT version FROM uiml_recommend(3, 'shop')}), '2', 'the new version answers');
 ok(-f (grep { !m{/$database-} || $_ ne $file } files($node))[0], 'from a new file');
 
+# The file of a transfer likewise.
+$node->safe_psql(
+	'postgres', q{
+	CREATE TABLE visits AS
+		SELECT u AS user_id, 10 * (u % 4) + (u * 3 + e * 7) % 10 AS page_id FROM generate_series(0, 119) u, generate_series(0, 8) e;
+	SET client_min_messages = warning;
+	SELECT FROM uiml_train('visits', 'visits', dims => 8, interests => 4);
+	SELECT FROM uiml_train_transfer('visits', 'shop');
+});
+my $newcomers = q{SELECT min(p.basis) || min(r.basis) || md5(string_agg(p::text || r::text, '' ORDER BY u, r.rank, p.rank))
+	FROM generate_series(80, 119) u, LATERAL uiml_predict(u, 'shop') p, LATERAL uiml_recommend(u, 'shop', 5) r};
+sub transfers { return grep { /\.transfer$/ } files($node) }
+sub told { return $node->safe_psql('postgres', $newcomers) }
+
+is(scalar(transfers()), 0, 'no file before the first newcomer');
+my $told = told();
+like($told, qr/^transfertransfer/, 'a transfer tells of newcomers');
+($file, @more) = transfers();
+is(scalar(@more), 0, 'from one file');
+$whole = slurp_file($file);
+replace(substr($whole, 0, 100) . ~substr($whole, 100));
+is(told(), $told, 'damaged: the answer stays');
+is(slurp_file($file), $whole, 'and the file is as it was');
+$node->stop('immediate');
+$node->start;
+is(scalar(transfers()), 0, 'a crash takes the file');
+is(told(), $told, 'the answer after it');
+is(slurp_file((transfers())[0] // $file), $whole, 'from a file made anew, byte for byte');
+
 $node->stop;
 done_testing();
