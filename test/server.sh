@@ -142,6 +142,7 @@ preload_server() # libraries
 build_and_install()
 {
 	local log=$top/build.log
+	make -q -C "$UIML_TREE" PG_CONFIG="$PG_CONFIG" all >/dev/null 2>&1 || echo 'Building uiml ...' >&2
 	if ! guarded make -C "$UIML_TREE" -j2 PG_CONFIG="$PG_CONFIG" all install >"$log" 2>&1; then
 		cat "$log" >&2
 		echo 'the build failed' >&2
