@@ -39,8 +39,8 @@ SELECT interest_id AS id, label, round(100 * share) AS "%", items
 FROM uiml_interests('shop');
 \set ECHO none
 
-\echo '== Predict: user 1001 is known in both domains, user 99 only reads news,'
-\echo '== and nobody has seen user 999999, who gets what people like in general'
+\echo '== Predict: user 1001 is known in both domains, and nobody has seen user 999999,'
+\echo '== who gets what people like in general'
 \echo
 \set ECHO queries
 SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
@@ -55,10 +55,33 @@ JOIN demo_words l ON l.domain = 'shop' AND l.topic = p.later
 WHERE p.user_id = 1001 ORDER BY 1;
 \set ECHO queries
 SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
-FROM uiml_predict(99, k => 2);
-SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
 FROM uiml_predict(999999, k => 2);
 \set ECHO none
+
+\echo '== Transfer: 900 people do both. What they read tells what they buy, on held-out users,'
+\echo '== in nats per event (interests) or per item over the prior and popularity'
+\echo
+\set ECHO queries
+SELECT source, target, predicts, verdict, used, users, gain, gain_se
+FROM uiml_train_transfer();
+SELECT * FROM uiml_transfer_report('news', 'shop')
+WHERE line ~ ' -> ' LIMIT 4;
+\set ECHO none
+
+\echo '== So user 99, who reads news and has never been in the shop, is no stranger there'
+\echo
+\set ECHO queries
+SELECT domain, rank, label, round(score::numeric, 3) AS score, basis
+FROM uiml_predict(99, k => 2);
+SELECT rank, left(title, 52) AS title, round(score::numeric, 4) AS score, basis
+FROM uiml_recommend(99, 'shop', k => 3);
+\set ECHO none
+\echo 'What the generator made user 99 like:'
+SELECT p.domain, m.name AS main, s.name AS second
+FROM demo_planted p
+JOIN demo_words m ON m.domain = 'shop' AND m.topic = p.main
+JOIN demo_words s ON s.domain = 'shop' AND s.topic = p.second
+WHERE p.user_id = 99;
 
 \echo '== Recommend: items the user has not seen'
 \echo
