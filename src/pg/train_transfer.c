@@ -116,6 +116,10 @@ orders_arg(FunctionCallInfo fcinfo)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("prior needs both source and target"),
 				errdetail("Its rows and columns are the dimensions of one pair of domains."));
 	orders = orders_of(sources, targets);
+	if (orders == NIL)
+		ereport(NOTICE, errmsg("there are no two trained domains to transfer between"),
+				errhint("It takes one that you may predict from and another that you may train; the view "
+						"uiml.domains lists yours."));
 	foreach (cell, orders)
 	{
 		UimlTransferOrder *order = lfirst(cell);
