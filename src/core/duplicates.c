@@ -432,7 +432,6 @@ uiml_overlap_without(const UimlEnv *env, const UimlOverlap *overlap, const uint8
 	if (status == UIML_OK)
 	{
 		out->n = 0;
-		out->source_popularity = overlap->source_popularity;
 		out->source.n_items = overlap->source.n_items;
 		out->target.n_items = overlap->target.n_items;
 		out->source_popularity = overlap->source_popularity;

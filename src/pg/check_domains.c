@@ -96,7 +96,6 @@ read_users(Check *check)
 				errmsg("domains \"%s\" and \"%s\" have no user in common", check->source.serving->domain,
 					   check->target.serving->domain),
 				errdetail("Users are the same where their keys are equal as text."));
-	check->shared.users.source_popularity = check->source.file->popularity;
 }
 
 /* What the item transfer gains on these users, NaN where they are too few to tell.  The file is only read. */

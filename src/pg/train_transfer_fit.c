@@ -358,8 +358,6 @@ fit(TransferTraining *training)
 	const UimlItemFile *file = uiml_items_open(training->target.served, training->target.serving);
 	UimlModel model = target_model(&training->target, file);
 
-	training->shared.users.source_popularity =
-		uiml_items_open(training->source.served, training->source.serving)->popularity;
 	training->prior =
 		training->order->prior != NULL ? training->order->prior->data : uiml_transfer_default_prior(training);
 	uiml_duplicates_warn(&training->env, &training->shared.users, training->order->source->name,
