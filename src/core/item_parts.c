@@ -18,10 +18,12 @@
  */
 #include "core/item_parts.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/kernels.h"
+#include "core/metrics.h"
 
 const double uiml_map_temperature[UIML_MAP_TEMPERATURES] = {.5, .7, 1, 1.4};
 
@@ -61,6 +63,35 @@ count_folds(UimlPartsBench *bench)
 		bench->fold_share[f] = 1 - (double) left[f] / (double) bench->pool->n_users;
 }
 
+/*
+ * The popularity that one choice adds: the smallest step between two items, or from none to one.  The rarest
+ * item alone does not tell where all are common; too large a choice would take from popularity what others
+ * did, and make everything else look better.  No more in any case than a choice's share of the overlap.
+ */
+static UimlStatus
+measure_choice(const UimlEnv *env, const UimlModel *target, UimlPartsBench *bench)
+{
+	double *popularity = uiml_alloc(env, target->n_items, sizeof(double));
+	double before = 0;
+
+	if (popularity == NULL)
+		return UIML_ENOMEM;
+	for (size_t i = 0; i < target->n_items; i++)
+		popularity[i] = target->popularity[i];
+	uiml_metric_sort(popularity, target->n_items);
+	for (size_t i = 0; i < target->n_items; i++)
+	{
+		double step = popularity[i] - before;
+
+		/* what floats round is no step */
+		if (step > 4 * FLT_EPSILON * popularity[i])
+			bench->choice = fminf(bench->choice, (float) step);
+		before = popularity[i];
+	}
+	uiml_free(env, popularity);
+	return UIML_OK;
+}
+
 UimlStatus
 uiml_parts_bench_create(const UimlEnv *env, const UimlOverlap *overlap, const UimlModel *target,
 						const UimlItemPool *pool, const uint8_t *pool_fold, bool with_map,
@@ -74,7 +105,7 @@ uiml_parts_bench_create(const UimlEnv *env, const UimlOverlap *overlap, const Ui
 							  .pool = pool,
 							  .pool_fold = pool_fold,
 							  .with_map = with_map,
-							  .rarest = 1.0f / (float) (overlap->target.start[overlap->n] + 1)};
+							  .choice = 1.0f / (float) (overlap->target.start[overlap->n] + 1)};
 	bench->w = uiml_alloc(env, UIML_FOLDS * overlap->p, q * sizeof(float));
 	bench->b = uiml_alloc(env, UIML_FOLDS, q * sizeof(float));
 	bench->fold_items = uiml_alloc0(env, UIML_FOLDS, n_items * sizeof(float));
@@ -90,12 +121,7 @@ uiml_parts_bench_create(const UimlEnv *env, const UimlOverlap *overlap, const Ui
 		bench->chosen == NULL || bench->popularity == NULL)
 		return UIML_ENOMEM;
 	count_folds(bench);
-	/* Where all items are common, none tells what one choice is: no more than its share of the overlap. */
-	bench->rarest = 1 / (float) (overlap->target.start[overlap->n] + 1);
-	for (size_t i = 0; i < n_items; i++)
-		if (target->popularity[i] > 0 && target->popularity[i] < bench->rarest)
-			bench->rarest = target->popularity[i];
-	return UIML_OK;
+	return measure_choice(env, target, bench);
 }
 
 void
@@ -152,13 +178,13 @@ static void
 place_popularity(UimlPartsBench *bench, size_t u)
 {
 	const UimlItemLists *lists = &bench->overlap->target;
-	double others = 1 - (double) list_length(lists, u) * bench->rarest;
+	double others = 1 - (double) list_length(lists, u) * bench->choice;
 	float scale = others > .5 ? (float) (1 / others) : 1;
 
 	uiml_kernels()->scale(bench->target->popularity, scale, lists->n_items, bench->popularity);
 	for (uint64_t e = lists->start[u]; e < lists->start[u + 1]; e++)
 	{
-		float less = bench->popularity[lists->item[e]] - scale * bench->rarest;
+		float less = bench->popularity[lists->item[e]] - scale * bench->choice;
 
 		bench->popularity[lists->item[e]] = less > 0 ? less : 0;
 	}

@@ -44,7 +44,7 @@ typedef struct UimlPartsBench
 	float *b;          /* UIML_FOLDS x q */
 	float *fold_items; /* UIML_FOLDS x n_items: how often the other folds chose each item */
 	double fold_total[UIML_FOLDS];
-	float rarest;                  /* popularity of an item that was chosen once, about */
+	float choice;                  /* popularity that one choice adds, about */
 	double fold_share[UIML_FOLDS]; /* of the pool's users who are not of the fold */
 	double *influence;             /* q: of a user on the item space */
 	float *vector;

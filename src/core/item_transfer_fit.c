@@ -53,6 +53,7 @@ typedef struct Fitting
 	uint8_t *pool_fold;
 	UimlPartsBench bench;
 	UimlPartsSample sample;
+	double emphasis;
 	UimlItemTransfer *transfer;
 	UimlItemEvidence *evidence;
 } Fitting;
@@ -398,6 +399,17 @@ rank_user(const Fitting *g, size_t u, float *rest, float *share, double *sum)
 	}
 }
 
+/* Lets neighbours say so many times as much. */
+static void
+emphasise(double emphasis, double *weight)
+{
+	double all = 1 + (emphasis - 1) * weight[UIML_PART_NEIGHBOURS];
+
+	weight[UIML_PART_NEIGHBOURS] *= emphasis;
+	for (int part = 0; part < UIML_N_ITEM_PARTS; part++)
+		weight[part] /= all;
+}
+
 /* Lets neighbours say as much as ranks the items of some users best. */
 static UimlStatus
 fit_emphasis(const UimlEnv *env, Fitting *g)
@@ -423,12 +435,8 @@ fit_emphasis(const UimlEnv *env, Fitting *g)
 		best = sum[k] > sum[best] ? k : best;
 	if (status == UIML_OK)
 	{
-		double *weight = g->transfer->weight;
-		double all = 1 + (emphases[best] - 1) * weight[UIML_PART_NEIGHBOURS];
-
-		weight[UIML_PART_NEIGHBOURS] *= emphases[best];
-		for (int part = 0; part < UIML_N_ITEM_PARTS; part++)
-			weight[part] /= all;
+		g->emphasis = emphases[best];
+		emphasise(g->emphasis, g->transfer->weight);
 	}
 	uiml_free(env, rest);
 	return status;
@@ -572,46 +580,104 @@ fit_strength(const UimlEnv *env, Fitting *g)
 
 /* ---- the verdict --------------------------------------------------------------------------------------- */
 
-/* Gain over popularity in the domain by fold, its mean, and the standard error of that. */
+/* The weights that the users of the other folds choose; room for all events. */
 static void
-judge(Fitting *g)
+weights_without(const Fitting *g, uint8_t fold, UimlPartsEvent *room, double *weight)
+{
+	UimlPartsSample others = g->sample;
+
+	others.event = room;
+	others.n_events = 0;
+	for (size_t e = 0; e < g->sample.n_events; e++)
+		if (g->overlap->fold[g->sample.user[g->sample.event[e].user]] != fold)
+			room[others.n_events++] = g->sample.event[e];
+	for (int part = 0; part < UIML_N_ITEM_PARTS; part++)
+		weight[part] = part == UIML_PART_MAP && !g->bench.with_map ? 0 : .25;
+	uiml_parts_maximise(&others, FEW_ROUNDS, weight);
+	emphasise(g->emphasis, weight);
+}
+
+/* Likelihoods of a fold's events under weights, and under popularity in the domain: sums; how many events. */
+static double
+sum_fold(const Fitting *g, uint8_t fold, const double *weight, double *own, double *prior)
 {
 	static const double nothing[UIML_N_ITEM_PARTS] = {[UIML_PART_POPULARITY] = 1};
-	UimlItemEvidence *evidence = g->evidence;
-	const UimlPartsSample *s = &g->sample;
-	double n[UIML_FOLDS] = {0};
-	double sum[UIML_FOLDS] = {0};
-	double square = 0;
+	UimlPartsSample one = g->sample;
+	double n = 0;
+
+	*own = *prior = 0;
+	one.n_events = 1;
+	for (size_t e = 0; e < g->sample.n_events; e++)
+	{
+		one.event = g->sample.event + e;
+		if (g->overlap->fold[g->sample.user[one.event->user]] != fold)
+			continue;
+		*own += uiml_parts_likelihood(&one, weight);
+		*prior += uiml_parts_likelihood(&one, nothing);
+		n++;
+	}
+	return n;
+}
+
+/* The gain of all events, and its standard error over folds, each by its share of them. */
+static void
+average_folds(const double *sum, const double *n, UimlItemEvidence *evidence)
+{
 	double all = 0;
+	double square = 0;
 	size_t folds = 0;
 
-	for (size_t e = 0; e < s->n_events; e++)
-	{
-		UimlPartsSample one = *s;
-		uint8_t fold = g->overlap->fold[s->user[s->event[e].user]];
-
-		one.event = s->event + e;
-		one.n_events = 1;
-		n[fold]++;
-		sum[fold] += uiml_parts_likelihood(&one, g->transfer->weight) - uiml_parts_likelihood(&one, nothing);
-		all += 1;
-	}
-	evidence->users = s->n_users;
-	evidence->items = s->n_events;
-	evidence->loss = -uiml_parts_likelihood(s, g->transfer->weight);
 	evidence->gain = 0;
 	for (size_t f = 0; f < UIML_FOLDS; f++)
-		evidence->gain += sum[f] / all;
+	{
+		evidence->gain += sum[f];
+		all += n[f];
+	}
+	evidence->gain /= all;
 	for (size_t f = 0; f < UIML_FOLDS; f++)
 	{
-		double away = n[f] > 0 ? sum[f] / n[f] - evidence->gain : 0;
+		double away = sum[f] / all - n[f] / all * evidence->gain;
 
 		evidence->fold_gain[f] = n[f] > 0 ? sum[f] / n[f] : NAN;
-		square += n[f] / all * away * away;
+		square += away * away;
 		folds += n[f] > 0;
 	}
-	evidence->gain_se = folds > 1 ? sqrt(square / (double) (folds - 1)) : NAN;
-	g->transfer->used = evidence->gain > evidence->gain_se;
+	evidence->gain_se = folds > 1 ? sqrt(square * (double) folds / (double) (folds - 1)) : NAN;
+}
+
+/*
+ * What the transfer gains over popularity in the domain.  Each fold is judged under weights that the others
+ * choose: of few users, the best weights fit their luck.
+ */
+static UimlStatus
+judge(const UimlEnv *env, Fitting *g)
+{
+	UimlItemEvidence *evidence = g->evidence;
+	UimlPartsEvent *room = uiml_alloc(env, g->sample.n_events, sizeof(UimlPartsEvent));
+	double n[UIML_FOLDS];
+	double sum[UIML_FOLDS];
+	UimlStatus status = room == NULL ? UIML_ENOMEM : UIML_OK;
+
+	evidence->users = g->sample.n_users;
+	evidence->items = g->sample.n_events;
+	evidence->loss = 0;
+	for (uint8_t f = 0; status == UIML_OK && f < UIML_FOLDS; f++)
+	{
+		double weight[UIML_N_ITEM_PARTS];
+		double own, prior;
+
+		weights_without(g, f, room, weight);
+		n[f] = sum_fold(g, f, weight, &own, &prior);
+		sum[f] = own - prior;
+		evidence->loss -= own / (double) g->sample.n_events;
+		if (uiml_interrupted(env))
+			status = UIML_EINTERRUPTED;
+	}
+	uiml_free(env, room);
+	if (status == UIML_OK)
+		average_folds(sum, n, evidence);
+	g->transfer->used = status == UIML_OK && evidence->gain > evidence->gain_se;
+	return status;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------------- */
@@ -665,7 +731,7 @@ fit_parts(const UimlEnv *env, Fitting *g)
 	if (status == UIML_OK)
 		status = fit_strength(env, g);
 	if (status == UIML_OK)
-		judge(g);
+		status = judge(env, g);
 	return status;
 }
 

@@ -89,13 +89,20 @@ world_free(const UimlEnv *env, World *world)
 	}
 }
 
+/* Of the first n users. */
 static void
-world_overlap(const UimlEnv *env, const World *world, UimlOverlap *overlap)
+world_overlap_of(const UimlEnv *env, const World *world, size_t n, UimlOverlap *overlap)
 {
 	UimlDomainRows source = {&world->model[0], &world->rows[0]};
 	UimlDomainRows target = {&world->model[1], &world->rows[1]};
 
-	assert_int_equal(uiml_overlap_from_models(env, &source, &target, world->pair, FITTED, overlap), UIML_OK);
+	assert_int_equal(uiml_overlap_from_models(env, &source, &target, world->pair, n, overlap), UIML_OK);
+}
+
+static void
+world_overlap(const UimlEnv *env, const World *world, UimlOverlap *overlap)
+{
+	world_overlap_of(env, world, FITTED, overlap);
 }
 
 /* Shares of user u of the overlap over items that are not left out; their sum is 1. */
@@ -234,6 +241,49 @@ test_scrambled(void **state)
 		world_free(&env, &world);
 	}
 	assert_true(after <= 1.005 * before);
+	assert_int_equal(test_env_live(), 0);
+}
+
+/*
+ * What a fit of few users says that it gains is what newcomers gain, also where that is less than nothing; and
+ * then it is hardly ever used.
+ */
+static void
+test_few(void **state)
+{
+	double claimed = 0;
+	double gained = 0;
+	double before = 0;
+	double after = 0;
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 20; seed++)
+	{
+		UimlEnv env = test_env_counting();
+		World world;
+		UimlOverlap overlap;
+		UimlItemTransfer transfer;
+		UimlItemEvidence evidence;
+		double prior, loss;
+
+		world_create(&env, &world, seed, false);
+		world_overlap_of(&env, &world, 20, &overlap);
+		assert_int_equal(
+			uiml_item_transfer_fit(&env, &overlap, &world.model[1], NULL, NULL, seed, &transfer, &evidence),
+			UIML_OK);
+		newcomers_loss(&world, &transfer, &prior, &loss);
+		before += prior;
+		after += loss;
+		transfer.used = true;
+		newcomers_loss(&world, &transfer, &prior, &loss);
+		claimed += evidence.gain / 20;
+		gained += (prior - loss) / 20;
+		uiml_item_transfer_free(&env, &transfer);
+		uiml_overlap_free(&env, &overlap);
+		world_free(&env, &world);
+	}
+	assert_true(after <= 1.005 * before);
+	assert_true(fabs(claimed - gained) < .03);
 	assert_int_equal(test_env_live(), 0);
 }
 
@@ -384,9 +434,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_planted),          cmocka_unit_test(test_scrambled),
-		cmocka_unit_test(test_likelihood_rises), cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_too_few),          cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_planted),  cmocka_unit_test(test_scrambled),
+		cmocka_unit_test(test_few),      cmocka_unit_test(test_likelihood_rises),
+		cmocka_unit_test(test_pool),     cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
