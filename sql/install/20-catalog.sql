@@ -215,6 +215,7 @@ CREATE TABLE uiml.transfer (
 	interests_lambda double precision,
 	metrics jsonb NOT NULL,
 	matrix transfer_matrix, -- source vectors of length 1 to target vectors; NULL: no map
+	fold_matrices transfer_matrix[], -- the same without each fold: a prior of later versions; NULL: the map isn't used
 	interests transfer_matrix, -- source vectors of length 1 to the logits of the target's interests
 	statistics transfer_stats[], -- of the vectors, one per fold, of all users in counted
 	counted bigint[] NOT NULL, -- of each user in statistics: hashtextextended(user::text, seed)
@@ -225,7 +226,8 @@ CREATE TABLE uiml.transfer (
 		ON UPDATE CASCADE ON DELETE CASCADE,
 	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
 );
-ALTER TABLE uiml.transfer ALTER COLUMN statistics SET STORAGE EXTERNAL, ALTER COLUMN counted SET STORAGE EXTERNAL;
+ALTER TABLE uiml.transfer ALTER COLUMN fold_matrices SET STORAGE EXTERNAL,
+	ALTER COLUMN statistics SET STORAGE EXTERNAL, ALTER COLUMN counted SET STORAGE EXTERNAL;
 CREATE INDEX transfer_source ON uiml.transfer (source_version_id);
 COMMENT ON TABLE uiml.transfer IS
 	'What was learned from users of two domains, from a version of the one to a version of the other; read it through the view uiml.transfers';

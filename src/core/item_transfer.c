@@ -131,6 +131,7 @@ uiml_item_transfer_free(const UimlEnv *env, UimlItemTransfer *transfer)
 {
 	uiml_free(env, (void *) transfer->w);
 	uiml_free(env, (void *) transfer->b);
+	uiml_free(env, (void *) transfer->fold_w);
 	uiml_free(env, (void *) transfer->overlap);
 	uiml_item_pool_free(env, &transfer->pool);
 	*transfer = (UimlItemTransfer){0};

@@ -53,9 +53,10 @@ typedef struct UimlItemTransfer
 {
 	size_t p;
 	size_t q;
-	size_t n_items; /* of the target */
-	const float *w; /* p x q */
-	const float *b; /* q */
+	size_t n_items;      /* of the target */
+	const float *w;      /* p x q */
+	const float *b;      /* q */
+	const float *fold_w; /* UIML_FOLDS x p x q: W without each fold; of a fit whose map is used, else NULL */
 	double
 		weight[UIML_N_ITEM_PARTS]; /* sum to 1: of somebody whose neighbours say as much as the average's */
 	double temperature;            /* of the map's scores, as of UimlModel, > 0 */
@@ -102,7 +103,7 @@ extern UimlStatus uiml_item_transfer_shares(const UimlEnv *env, const UimlItemTr
  *
  * target: the model of the target, of which in, out, sigma, popularity and temperature are used; its users may
  * have been overlapping ones
- * prior_w: p x q, the matrix W0, or NULL
+ * prior: W0, or NULL
  * stats (may be NULL): UIML_FOLDS statistics of x and y by fold, kept from before, instead of those of the
  * overlap itself
  *
@@ -112,7 +113,7 @@ extern UimlStatus uiml_item_transfer_shares(const UimlEnv *env, const UimlItemTr
  * 2,000 users at most are looked at, fewer where there are very many items: seconds.
  */
 extern UimlStatus uiml_item_transfer_fit(const UimlEnv *env, const UimlOverlap *overlap,
-										 const UimlModel *target, const double *prior_w,
+										 const UimlModel *target, const UimlPrior *prior,
 										 const UimlTransferStats *const *stats, uint64_t seed,
 										 UimlItemTransfer *transfer, UimlItemEvidence *evidence);
 extern void uiml_item_transfer_free(const UimlEnv *env, UimlItemTransfer *transfer);

@@ -45,7 +45,7 @@ typedef struct Fitting
 {
 	const UimlOverlap *overlap;
 	const UimlModel *target;
-	const double *prior;
+	const UimlPrior *prior;
 	uint64_t seed;
 	UimlTransferStats *own[UIML_FOLDS]; /* made here, NULL where they were given */
 	const UimlTransferStats *fold[UIML_FOLDS];
@@ -108,12 +108,23 @@ make_statistics(const UimlEnv *env, Fitting *g)
 	return status;
 }
 
+/* W0 of the verdict's candidate, without a fold (UIML_FOLDS: of all rows); NULL for 0. */
+static const double *
+prior_of(const Fitting *g, size_t without)
+{
+	if (g->evidence->map.best == UIML_CANDIDATE_RIDGE)
+		return NULL;
+	return without < UIML_FOLDS && g->prior->by_fold != NULL
+			   ? g->prior->by_fold + without * g->overlap->p * g->overlap->q
+			   : g->prior->w;
+}
+
 /* W and b of the verdict's candidate on some statistics, as floats. */
 static UimlStatus
-solve(const UimlEnv *env, const Fitting *g, const UimlTransferStats *stats, float *w, float *b)
+solve(const UimlEnv *env, const Fitting *g, const UimlTransferStats *stats, const double *prior, float *w,
+	  float *b)
 {
 	const UimlVerdict *verdict = &g->evidence->map;
-	const double *prior = verdict->best == UIML_CANDIDATE_RIDGE ? NULL : g->prior;
 	size_t cells = (size_t) stats->p * stats->q;
 	double *wide = uiml_alloc(env, cells + stats->q, sizeof(double));
 	UimlRidge ridge = {0};
@@ -140,13 +151,14 @@ fit_map(const UimlEnv *env, Fitting *g)
 	UimlStatus status = rest == NULL ? UIML_ENOMEM : UIML_OK;
 
 	if (status == UIML_OK)
-		status = solve(env, g, g->sum, (float *) g->transfer->w, (float *) g->transfer->b);
+		status = solve(env, g, g->sum, prior_of(g, UIML_FOLDS), (float *) g->transfer->w,
+					   (float *) g->transfer->b);
 	for (size_t f = 0; status == UIML_OK && f < UIML_FOLDS; f++)
 	{
 		memcpy(rest, g->sum, UIML_TRANSFER_STATS_SIZE(p, q));
 		status = uiml_transfer_subtract(rest, g->fold[f]);
 		if (status == UIML_OK)
-			status = solve(env, g, rest, g->bench.w + f * p * q, g->bench.b + f * q);
+			status = solve(env, g, rest, prior_of(g, f), g->bench.w + f * p * q, g->bench.b + f * q);
 	}
 	uiml_free(env, rest);
 	return status;
@@ -732,6 +744,11 @@ fit_parts(const UimlEnv *env, Fitting *g)
 		status = fit_strength(env, g);
 	if (status == UIML_OK)
 		status = judge(env, g);
+	if (status == UIML_OK && with_map)
+	{
+		g->transfer->fold_w = g->bench.w;
+		g->bench.w = NULL;
+	}
 	return status;
 }
 
@@ -750,12 +767,12 @@ fitting_free(const UimlEnv *env, Fitting *g)
 
 UimlStatus
 uiml_item_transfer_fit(const UimlEnv *env, const UimlOverlap *overlap, const UimlModel *target,
-					   const double *prior_w, const UimlTransferStats *const *stats, uint64_t seed,
+					   const UimlPrior *prior, const UimlTransferStats *const *stats, uint64_t seed,
 					   UimlItemTransfer *transfer, UimlItemEvidence *evidence)
 {
 	Fitting g = {.overlap = overlap,
 				 .target = target,
-				 .prior = prior_w,
+				 .prior = prior,
 				 .seed = seed,
 				 .transfer = transfer,
 				 .evidence = evidence};

@@ -114,38 +114,46 @@ uiml_procrustes(const UimlEnv *env, const UimlSharedRows *rows, double *r, doubl
 	return status;
 }
 
+/* R of a side, or nothing for NULL. */
+static UimlStatus
+turn_of(const UimlEnv *env, const UimlSharedRows *side, double **r)
+{
+	*r = NULL;
+	if (side == NULL)
+		return UIML_OK;
+	*r = uiml_alloc(env, side->p * side->q, sizeof(double));
+	return *r == NULL ? UIML_ENOMEM : uiml_procrustes(env, side, *r, NULL);
+}
+
 UimlStatus
-uiml_align(const UimlEnv *env, const UimlSharedRows *source, const UimlSharedRows *target, size_t p, size_t q,
-		   const double *w, double *aligned)
+uiml_align(const UimlEnv *env, const UimlSharedRows *source, const UimlSharedRows *target, size_t n, size_t p,
+		   size_t q, const double *w, double *aligned)
 {
 	size_t new_p = source != NULL ? source->q : p;
 	size_t new_q = target != NULL ? target->q : q;
-	double *turn, *half;
-	UimlStatus status = UIML_OK;
+	double *turn_s = NULL, *turn_t = NULL, *half = NULL;
+	UimlStatus status;
 
 	if ((source != NULL && source->p != p) || (target != NULL && target->p != q))
 		return UIML_EINVALID;
-	turn = uiml_alloc(env, p * new_p > q * new_q ? p * new_p : q * new_q, sizeof(double));
-	half = uiml_alloc(env, new_p * q, sizeof(double));
-	if (turn == NULL || half == NULL)
+	status = turn_of(env, source, &turn_s);
+	if (status == UIML_OK)
+		status = turn_of(env, target, &turn_t);
+	if (status == UIML_OK && (half = uiml_alloc(env, new_p * q, sizeof(double))) == NULL)
 		status = UIML_ENOMEM;
-	else if (source == NULL)
-		memcpy(half, w, p * q * sizeof(double));
-	else
+	for (size_t i = 0; status == UIML_OK && i < n; i++, w += p * q, aligned += new_p * new_q)
 	{
-		status = uiml_procrustes(env, source, turn, NULL);
-		if (status == UIML_OK)
-			status = uiml_gemm_f64(env, true, false, new_p, q, p, 1, turn, w, 0, half);
+		if (source == NULL)
+			memcpy(half, w, p * q * sizeof(double));
+		else
+			status = uiml_gemm_f64(env, true, false, new_p, q, p, 1, turn_s, w, 0, half);
+		if (status == UIML_OK && target == NULL)
+			memcpy(aligned, half, new_p * q * sizeof(double));
+		else if (status == UIML_OK)
+			status = uiml_gemm_f64(env, false, false, new_p, new_q, q, 1, half, turn_t, 0, aligned);
 	}
-	if (status == UIML_OK && target == NULL)
-		memcpy(aligned, half, new_p * q * sizeof(double));
-	else if (status == UIML_OK)
-	{
-		status = uiml_procrustes(env, target, turn, NULL);
-		if (status == UIML_OK)
-			status = uiml_gemm_f64(env, false, false, new_p, new_q, q, 1, half, turn, 0, aligned);
-	}
-	uiml_free(env, turn);
+	uiml_free(env, turn_s);
+	uiml_free(env, turn_t);
 	uiml_free(env, half);
 	return status;
 }

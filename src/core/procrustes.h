@@ -48,15 +48,15 @@ extern UimlStatus uiml_procrustes(const UimlEnv *env, const UimlSharedRows *rows
 
 /*
  * uiml_align
- *		The matrix of an earlier transfer, between the spaces that its domains have now.
+ *		Matrices of an earlier transfer, between the spaces that its domains have now.
  *
  * source, target: from is the earlier version, onto the new one.  NULL: that space is the same.
- * p, q:	of the earlier matrix w, p x q row-major; source->p = p, target->p = q
- * aligned:	receives source->q x target->q row-major (p or q where NULL): R_s' W R_t
+ * n, p, q:	of the earlier matrices w, n x p x q, rows first; source->p = p, target->p = q
+ * aligned:	receives n x source->q x target->q (p or q where NULL): R_s' W R_t of each
  *
  * Returns the statuses of uiml_procrustes.
  */
 extern UimlStatus uiml_align(const UimlEnv *env, const UimlSharedRows *source, const UimlSharedRows *target,
-							 size_t p, size_t q, const double *w, double *aligned);
+							 size_t n, size_t p, size_t q, const double *w, double *aligned);
 
 #endif /* UIML_PROCRUSTES_H */

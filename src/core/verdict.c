@@ -45,7 +45,7 @@ typedef struct Trial
 	size_t n_folds;
 	size_t p, q;
 	bool intercept;
-	const double *prior;
+	const UimlPrior *prior;
 	bool varies; /* x does: there are penalties to try */
 	double lambda[UIML_RIDGE_PENALTIES];
 	double df[UIML_RIDGE_PENALTIES];
@@ -136,12 +136,13 @@ turn_held(Trial *trial, const UimlTransferStats *held, const UimlRidge *ridge)
 
 /* Goes from ridge to 0 to ridge to the prior: z, xy and yy become those of what it leaves. */
 static UimlStatus
-leave_prior(Trial *trial, const UimlRidge *ridge)
+leave_prior(Trial *trial, const UimlRidge *ridge, size_t f)
 {
 	size_t p = trial->p;
 	size_t cells = p * trial->q;
-	UimlStatus status = uiml_gemm_f64(trial->env, true, false, p, trial->q, p, 1, ridge->vector, trial->prior,
-									  0, trial->turned);
+	const double *prior = trial->prior->by_fold != NULL ? trial->prior->by_fold + f * cells : trial->prior->w;
+	UimlStatus status =
+		uiml_gemm_f64(trial->env, true, false, p, trial->q, p, 1, ridge->vector, prior, 0, trial->turned);
 
 	for (size_t i = 0; status == UIML_OK && i < cells; i++)
 	{
@@ -235,7 +236,7 @@ score_fold(Trial *trial, size_t f)
 	if (status == UIML_OK && trial->varies)
 		status = score_path(trial, &ridge, sse + COLUMN_RIDGE);
 	if (status == UIML_OK && trial->prior != NULL)
-		status = leave_prior(trial, &ridge);
+		status = leave_prior(trial, &ridge, f);
 	if (status == UIML_OK && trial->prior != NULL)
 	{
 		sse[COLUMN_PRIOR] = fmax(trial->yy, 0);
@@ -439,9 +440,10 @@ all_finite(const double *a, size_t n)
 }
 
 static UimlStatus
-check_arguments(const UimlTransferStats *const *fold, size_t n_folds, const double *prior)
+check_arguments(const UimlTransferStats *const *fold, size_t n_folds, const UimlPrior *prior)
 {
 	size_t filled = 0;
+	size_t cells;
 
 	if (n_folds < 2 || n_folds > UIML_MAX_FOLDS)
 		return UIML_EINVALID;
@@ -456,7 +458,8 @@ check_arguments(const UimlTransferStats *const *fold, size_t n_folds, const doub
 			return UIML_ENOTFINITE;
 		filled += fold[f]->n > 0;
 	}
-	if (!all_finite(prior, (size_t) fold[0]->p * fold[0]->q))
+	cells = (size_t) fold[0]->p * fold[0]->q;
+	if (prior != NULL && !(all_finite(prior->w, cells) && all_finite(prior->by_fold, n_folds * cells)))
 		return UIML_ENOTFINITE;
 	return filled < 2 ? UIML_EEMPTY : UIML_OK;
 }
@@ -469,7 +472,7 @@ uiml_verdict_memory(size_t p, size_t q)
 
 UimlStatus
 uiml_verdict(const UimlEnv *env, const UimlTransferStats *const *fold, size_t n_folds, bool intercept,
-			 const double *prior, UimlVerdict *verdict)
+			 const UimlPrior *prior, UimlVerdict *verdict)
 {
 	Trial trial = {.env = env, .fold = fold, .n_folds = n_folds, .intercept = intercept, .prior = prior};
 	UimlStatus status = check_arguments(fold, n_folds, prior);

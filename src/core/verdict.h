@@ -24,6 +24,16 @@ typedef enum UimlCandidate
 	UIML_N_CANDIDATES
 } UimlCandidate;
 
+/*
+ * A matrix W0.  One that was itself fitted on rows of the folds, or on what these users did before, has had
+ * their say: it is judged on each fold as it is without that one.
+ */
+typedef struct UimlPrior
+{
+	const double *w;       /* p x q row-major: for the fit to all rows */
+	const double *by_fold; /* n_folds x p x q: W0 without each fold; NULL where w knows nothing of the rows */
+} UimlPrior;
+
 /* One penalty of a path. */
 typedef struct UimlPathPoint
 {
@@ -52,7 +62,7 @@ typedef struct UimlVerdict
  *		Judges all candidates on every fold, each fitted on the other folds.
  *
  * fold:	n_folds (2 .. UIML_MAX_FOLDS) statistics of disjoint rows, of the same p and q; empty ones are skipped
- * prior:	p x q row-major, or NULL: then two candidates are absent
+ * prior:	NULL: then two candidates are absent
  *
  * Penalties are those of uiml_ridge_choose: 1e-4 .. 1e4 times the mean eigenvalue of Cxx of all rows.  The fit
  * to keep is uiml_ridge_solve's on the sum of all folds with verdict->lambda, and with the prior where best is
@@ -62,7 +72,7 @@ typedef struct UimlVerdict
  * UIML_ENOMEM, UIML_EINTERRUPTED.  O(n_folds (p^3 + p^2 q + n_folds (p + q)^2)) time.
  */
 extern UimlStatus uiml_verdict(const UimlEnv *env, const UimlTransferStats *const *fold, size_t n_folds,
-							   bool intercept, const double *prior, UimlVerdict *verdict);
+							   bool intercept, const UimlPrior *prior, UimlVerdict *verdict);
 extern size_t uiml_verdict_memory(size_t p, size_t q); /* bytes at its peak, besides the folds */
 
 #endif /* UIML_VERDICT_H */

@@ -57,15 +57,16 @@ judge(FunctionCallInfo fcinfo, UimlVerdict *verdict, size_t *n)
 	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
 	bool intercept = uiml_solve_intercept(fcinfo, 2);
 	const UimlTransferStats **fold;
-	const double *prior;
+	UimlPrior prior = {0};
 
 	if (PG_ARGISNULL(0))
 		return false;
 	fold = folds_argument(fcinfo, 0, n);
-	prior = uiml_solve_prior(fcinfo, 1, fold[0]->p, fold[0]->q);
+	prior.w = uiml_solve_prior(fcinfo, 1, fold[0]->p, fold[0]->q);
 	uiml_solve_check_memory(uiml_verdict_memory(fold[0]->p, fold[0]->q), fold[0]->p, fold[0]->q);
 	uiml_blas_begin();
-	uiml_check(uiml_verdict(&env, fold, *n, intercept, prior, verdict), "cross-validation");
+	uiml_check(uiml_verdict(&env, fold, *n, intercept, prior.w != NULL ? &prior : NULL, verdict),
+			   "cross-validation");
 	uiml_blas_end();
 	return true;
 }

@@ -76,7 +76,8 @@ typedef struct TransferTraining
 	uint64 *added; /* n_added: users counted by this training */
 	size_t n_added;
 	size_t added_room;
-	const double *prior; /* p x q, or NULL */
+	UimlPrior prior;          /* W0; w is NULL where there is none */
+	const char *prior_origin; /* "caller", "previous", "identity", or NULL */
 	UimlItemTransfer items;
 	UimlItemEvidence item_evidence;
 	UimlInterestTransfer interests;
@@ -87,8 +88,8 @@ typedef struct TransferTraining
 /* What the row's metrics tell: JSON text. */
 extern char *uiml_transfer_metrics(const TransferTraining *training);
 
-/* The matrix that vectors are brought near to, unless the caller gave one; NULL where there is none. */
-extern const double *uiml_transfer_default_prior(const TransferTraining *training);
+/* Sets prior and prior_origin: the caller's, that of the versions before, or the identity. */
+extern void uiml_transfer_find_prior(TransferTraining *training);
 
 /* "none", "mean", "ridge", "biased", "prior". */
 extern const char *uiml_candidate_name(UimlCandidate candidate);

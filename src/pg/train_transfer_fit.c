@@ -73,6 +73,7 @@ begin(TransferTraining *training)
 								  .n = 1,
 								  .bytes = training->budget.limit / USERS_SHARE};
 	fill_row(training);
+	training->row.seed = training->parts.seed;
 }
 
 /* As uiml_check, but for memory that maintenance_work_mem does not allow. */
@@ -319,7 +320,8 @@ fit_items(TransferTraining *training, const UimlModel *model)
 	for (int f = 0; f < UIML_FOLDS; f++)
 		stats[f] = training->fold[f];
 	uiml_phases_enter(&training->phases, "items");
-	status = uiml_item_transfer_fit(&training->env, &training->shared.users, model, training->prior, stats,
+	status = uiml_item_transfer_fit(&training->env, &training->shared.users, model,
+									training->prior.w != NULL ? &training->prior : NULL, stats,
 									training->parts.seed, &training->items, &training->item_evidence);
 	check_fit(training, status, "item transfer");
 	if (isnan(training->item_evidence.gain))
@@ -358,8 +360,7 @@ fit(TransferTraining *training)
 	const UimlItemFile *file = uiml_items_open(training->target.served, training->target.serving);
 	UimlModel model = target_model(&training->target, file);
 
-	training->prior =
-		training->order->prior != NULL ? training->order->prior->data : uiml_transfer_default_prior(training);
+	uiml_transfer_find_prior(training);
 	uiml_duplicates_warn(&training->env, &training->shared.users, training->order->source->name,
 						 training->order->target->name);
 	uiml_blas_begin();
@@ -384,6 +385,27 @@ matrix_datum(const float *w, const float *b, size_t rows, size_t cols)
 	for (size_t j = 0; j < cols; j++)
 		matrix->data[rows * cols + j] = b[j];
 	return PointerGetDatum(matrix);
+}
+
+/* W without each fold, as matrices; 0 (NULL) where the map isn't used. */
+static Datum
+fold_matrices_datum(const UimlItemTransfer *items)
+{
+	size_t cells = items->p * items->q;
+	Datum element[UIML_FOLDS];
+
+	if (items->fold_w == NULL)
+		return (Datum) 0;
+	for (size_t f = 0; f < UIML_FOLDS; f++)
+	{
+		UimlMatrix *matrix = uiml_matrix_new(items->p, items->q, false);
+
+		for (size_t i = 0; i < cells; i++)
+			matrix->data[i] = items->fold_w[f * cells + i];
+		element[f] = PointerGetDatum(matrix);
+	}
+	return PointerGetDatum(construct_array(element, UIML_FOLDS, uiml_transfer_type("transfer_matrix"), -1,
+										   false, TYPALIGN_DOUBLE));
 }
 
 static Datum
@@ -424,13 +446,13 @@ store(TransferTraining *training)
 				   "packed transfer");
 	contents.matrix =
 		matrix_datum(training->items.w, training->items.b, training->items.p, training->items.q);
+	contents.fold_matrices = fold_matrices_datum(&training->items);
 	contents.interests = matrix_datum(training->interests.coef, training->interests.b, training->interests.p,
 									  training->interests.k);
 	contents.statistics = statistics_datum(training);
 	contents.counted = counted_datum(training);
 	contents.data = bytes;
 	training->row.bytes = (int64) size;
-	training->row.seed = training->parts.seed;
 	uiml_budget_used(&training->budget);
 	uiml_phases_enter(&training->phases, NULL);
 	contents.metrics = uiml_transfer_metrics(training);

@@ -3,8 +3,9 @@
  *	  What is told of a transfer in uiml.transfer.metrics.
  *
  *	{"sample": users the fits saw, "parts": ..., "memory": bytes, "phases": {"reading": ms, ...},
- *	 "map": {"error": {"mean": ..., "ridge": ..., ...}, "gain": ..., "gain_se": ..., "fold_gain": [...],
- *			 "path": [[lambda, df, error, se], ...], "biased": [...]},
+ *	 "map": {"prior": "caller", "previous" or "identity", "error": {"mean": ..., "ridge": ..., ...},
+ *			 "gain": ..., "gain_se": ..., "fold_gain": [...], "path": [[lambda, df, error, se], ...],
+ *			 "biased": [...]},
  *	 "items": {"weights": {"map": ..., ...}, "strength": ..., "fold_gain": [...], ...},
  *	 "interests": {"prior_loss": ..., "loss": ..., "mixing": ..., "alpha": ..., "fold_gain": [...]}}
  *
@@ -92,10 +93,15 @@ add_path(StringInfo json, const char *name, const UimlPathPoint *path)
 }
 
 static void
-add_map(StringInfo json, const UimlVerdict *map)
+add_map(StringInfo json, const UimlVerdict *map, const char *prior)
 {
 	add_name(json, "map");
 	appendStringInfoChar(json, '{');
+	if (prior != NULL)
+	{
+		add_name(json, "prior");
+		appendStringInfo(json, "\"%s\"", prior);
+	}
 	add_name(json, "error");
 	appendStringInfoChar(json, '{');
 	for (int c = 0; c < UIML_N_CANDIDATES; c++)
@@ -168,7 +174,7 @@ uiml_transfer_metrics(const TransferTraining *training)
 	appendStringInfoString(&json, uiml_phases_json(&training->phases));
 	if (training->items.w != NULL)
 	{
-		add_map(&json, &training->item_evidence.map);
+		add_map(&json, &training->item_evidence.map, training->prior_origin);
 		add_items(&json, &training->items, &training->item_evidence);
 	}
 	if (training->interests.coef != NULL)

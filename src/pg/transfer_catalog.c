@@ -190,6 +190,40 @@ uiml_transfer_counted(int64 transfer_id, uint64 seed, Datum *statistics, Datum *
 	return reader.found;
 }
 
+static void
+read_earlier(TupleTableSlot *slot, void *ctx)
+{
+	UimlEarlierMap *map = ctx;
+
+	slot_getallattrs(slot);
+	map->found = true;
+	map->source_version_id = DatumGetInt64(slot->tts_values[0]);
+	map->version_id = DatumGetInt64(slot->tts_values[1]);
+	map->matrix = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[2]));
+	map->fold_matrices = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[3]));
+}
+
+void
+uiml_transfer_earlier(const UimlTransferRow *row, UimlEarlierMap *map)
+{
+	UimlSqlParams params = {0};
+
+	memset(map, 0, sizeof(*map));
+	param_int4(&params, row->source_domain_id);
+	param_int4(&params, row->domain_id);
+	param_int8(&params, row->source_version_id);
+	param_int8(&params, row->version_id);
+	param_int8(&params, (int64) row->seed);
+	uiml_sql_each(
+		"SELECT t.source_version_id, t.version_id, t.matrix, t.fold_matrices FROM uiml.transfer t "
+		"WHERE t.source_domain_id OPERATOR(pg_catalog.=) $1 AND t.domain_id OPERATOR(pg_catalog.=) $2 "
+		"AND NOT (t.source_version_id OPERATOR(pg_catalog.=) $3 "
+		"AND t.version_id OPERATOR(pg_catalog.=) $4) "
+		"AND t.seed OPERATOR(pg_catalog.=) $5 AND t.matrix IS NOT NULL AND t.fold_matrices IS NOT NULL "
+		"ORDER BY t.transfer_id DESC LIMIT 1",
+		&params, false, read_earlier, map);
+}
+
 /* --- writing -------------------------------------------------------------------------------------------- */
 
 static void
@@ -252,6 +286,7 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 	param_verdict(&params, &row->interests);
 	uiml_sql_param_text(&params, contents->metrics);
 	param_own(&params, "transfer_matrix", contents->matrix);
+	param_own(&params, "_transfer_matrix", contents->fold_matrices);
 	param_own(&params, "transfer_matrix", contents->interests);
 	param_own(&params, "_transfer_stats", contents->statistics);
 	uiml_sql_param(&params, INT8ARRAYOID, contents->counted, false);
@@ -261,9 +296,9 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 		"INSERT INTO uiml.transfer AS t (source_domain_id, source_owner, source_version_id, domain_id, "
 		"owner, version_id, trained_by, users, seed, items_verdict, items_used, items_gain, items_gain_se, "
 		"items_lambda, interests_used, interests_gain, interests_gain_se, interests_lambda, metrics, matrix, "
-		"interests, statistics, counted, digest, bytes) "
+		"fold_matrices, interests, statistics, counted, digest, bytes) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-		"$19::pg_catalog.jsonb, $20, $21, $22, $23, $24, $25) RETURNING t.transfer_id",
+		"$19::pg_catalog.jsonb, $20, $21, $22, $23, $24, $25, $26) RETURNING t.transfer_id",
 		&params, take_id, &row->transfer_id);
 }
 
@@ -339,6 +374,20 @@ compare_numbers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Locks have tags of this table and a number; the domains' have another third part than the pairs'. */
+#define PAIR_LOCK   0
+#define DOMAIN_LOCK 1
+
+static Oid
+lock_table(void)
+{
+	Oid catalog = get_relname_relid("transfer", get_namespace_oid("uiml", false));
+
+	if (!OidIsValid(catalog))
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.transfer\" does not exist"));
+	return catalog;
+}
+
 /*
  * The lock's tag is the catalog table and a hash of the ids, since an object's has room for one number only.
  * Two pairs may share one: that costs a wait, and no deadlock, as the numbers are taken in order.
@@ -346,15 +395,19 @@ compare_numbers(const void *a, const void *b)
 void
 uiml_transfer_lock(const UimlDomainPair *pair, int n)
 {
-	Oid catalog = get_relname_relid("transfer", get_namespace_oid("uiml", false));
+	Oid catalog = lock_table();
 	Oid *number = palloc(sizeof(Oid) * (Size) Max(n, 1));
 
-	if (!OidIsValid(catalog))
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"uiml.transfer\" does not exist"));
 	for (int i = 0; i < n; i++)
 		number[i] = lock_number(&pair[i]);
 	qsort(number, (size_t) n, sizeof(Oid), compare_numbers);
 	for (int i = 0; i < n; i++)
-		LockDatabaseObject(catalog, number[i], 0, ExclusiveLock);
+		LockDatabaseObject(catalog, number[i], PAIR_LOCK, ExclusiveLock);
 	pfree(number);
+}
+
+void
+uiml_transfer_lock_domain(int32 domain_id, bool new_version)
+{
+	LockDatabaseObject(lock_table(), (Oid) domain_id, DOMAIN_LOCK, new_version ? ExclusiveLock : ShareLock);
 }

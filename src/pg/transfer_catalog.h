@@ -49,12 +49,13 @@ typedef struct UimlTransferRow
 /* What is large: values of the types that the columns have, (Datum) 0 for NULL. */
 typedef struct UimlTransferContents
 {
-	char *metrics;    /* JSON text */
-	Datum matrix;     /* transfer_matrix */
-	Datum interests;  /* transfer_matrix */
-	Datum statistics; /* transfer_stats[] */
-	Datum counted;    /* bigint[], never NULL */
-	const char *data; /* row->bytes of them */
+	char *metrics;       /* JSON text */
+	Datum matrix;        /* transfer_matrix */
+	Datum fold_matrices; /* transfer_matrix[] */
+	Datum interests;     /* transfer_matrix */
+	Datum statistics;    /* transfer_stats[] */
+	Datum counted;       /* bigint[], never NULL */
+	const char *data;    /* row->bytes of them */
 } UimlTransferContents;
 
 /*
@@ -90,6 +91,23 @@ extern char *uiml_transfer_bytes(const UimlTransferRow *row, bool read_only, Mem
  */
 extern bool uiml_transfer_counted(int64 transfer_id, uint64 seed, Datum *statistics, Datum *counted);
 
+/* The map of vectors between earlier versions of two domains. */
+typedef struct UimlEarlierMap
+{
+	bool found;
+	int64 source_version_id;
+	int64 version_id;
+	Datum matrix;        /* transfer_matrix */
+	Datum fold_matrices; /* transfer_matrix[] */
+} UimlEarlierMap;
+
+/*
+ * uiml_transfer_earlier
+ *		The newest map that was used between other versions of a row's domains than the row's, and whose folds
+ *		are those of row->seed; copied.
+ */
+extern void uiml_transfer_earlier(const UimlTransferRow *row, UimlEarlierMap *map);
+
 /* Raises DATA_CORRUPTED: what is stored of a transfer is not what a training writes. */
 pg_noreturn extern void uiml_transfer_refuse(void);
 
@@ -121,5 +139,16 @@ typedef struct UimlDomainPair
 } UimlDomainPair;
 
 extern void uiml_transfer_lock(const UimlDomainPair *pair, int n);
+
+/*
+ * uiml_transfer_lock_domain
+ *		Keeps a new version of a domain and transfers that it doesn't know of apart, until the end of the
+ *		transaction.  Waits.
+ *
+ * new_version: whoever has made one active, before looking for the domain's transfers; otherwise, before the
+ * pairs are locked, each domain of a transfer that may be the first of its pair, in ascending order.  Either
+ * the training of the domain then finds the transfer, or that of the transfer the new version.
+ */
+extern void uiml_transfer_lock_domain(int32 domain_id, bool new_version);
 
 #endif /* UIML_PG_TRANSFER_CATALOG_H */

@@ -187,7 +187,11 @@ add_candidates(Report *report, JsonbContainer *map)
 										  {"ridge", "ridge to 0"},
 										  {"biased", "ridge to the prior matrix"},
 										  {"prior", "the prior matrix alone"}};
+	static const char *const origin[][2] = {{"caller", "given by whoever trained"},
+											{"previous", "that of the versions before, turned onto these"},
+											{"identity", "the identity, for one encoder's space"}};
 	JsonbContainer *errors = container(map, "error");
+	JsonbValue *prior = member(map, "prior");
 
 	add_line(report, "  Squared error of the vectors, out of fold:");
 	for (size_t i = 0; i < lengthof(name); i++)
@@ -198,6 +202,10 @@ add_candidates(Report *report, JsonbContainer *map)
 			add_line(report, "    %.4f  %s%s", error, name[i][1],
 					 strcmp(report->row->items_verdict, name[i][0]) == 0 ? " (best)" : "");
 	}
+	for (size_t i = 0; prior != NULL && prior->type == jbvString && i < lengthof(origin); i++)
+		if (strlen(origin[i][0]) == (size_t) prior->val.string.len &&
+			memcmp(origin[i][0], prior->val.string.val, (size_t) prior->val.string.len) == 0)
+			add_line(report, "  The prior matrix is %s", origin[i][1]);
 }
 
 /* The path of the candidate that was chosen, or that of ridge to 0. */

@@ -199,7 +199,7 @@ test_align(void **state)
 		b[i] = (float) uiml_rng_normal(&rng);
 	multiply(a, N, P, P2, rs, false, a2);
 	multiply(b, N, Q, Q2, rt, false, b2);
-	assert_int_equal(uiml_align(&env, &source, &target, P, Q, w, aligned), UIML_OK);
+	assert_int_equal(uiml_align(&env, &source, &target, 1, P, Q, w, aligned), UIML_OK);
 	for (size_t i = 0; i < P; i++)
 		for (size_t j = 0; j < Q2; j++)
 		{
@@ -211,10 +211,10 @@ test_align(void **state)
 				sum -= w[i * Q + l] * rt[l * Q2 + j];
 			assert_true(fabs(sum) < 1e-5);
 		}
-	assert_int_equal(uiml_align(&env, NULL, NULL, P, Q, w, aligned), UIML_OK);
+	assert_int_equal(uiml_align(&env, NULL, NULL, 1, P, Q, w, aligned), UIML_OK);
 	assert_memory_equal(aligned, w, sizeof(w));
-	assert_int_equal(uiml_align(&env, &source, NULL, P, Q, w, aligned), UIML_OK);
-	assert_int_equal(uiml_align(&env, &source, &target, Q, P, w, aligned), UIML_EINVALID);
+	assert_int_equal(uiml_align(&env, &source, NULL, 1, P, Q, w, aligned), UIML_OK);
+	assert_int_equal(uiml_align(&env, &source, &target, 1, Q, P, w, aligned), UIML_EINVALID);
 	assert_int_equal(test_env_live(), 0);
 	free(a);
 	free(a2);
@@ -252,13 +252,14 @@ static UimlStatus
 align_failing(const UimlEnv *env)
 {
 	const float a[] = {1, 0, 0, 1}, b[] = {0, 1, 1, 0};
-	const double w[] = {1, 2, 3, 4};
+	const double w[] = {1, 2, 3, 4, 5, 6, 7, 8};
 	UimlSharedRows side = {.n = 2, .p = 2, .q = 2, .from = a, .onto = b};
-	double aligned[4];
-	UimlStatus status = uiml_align(env, &side, &side, 2, 2, w, aligned);
+	double aligned[8];
+	UimlStatus status = uiml_align(env, &side, &side, 2, 2, 2, w, aligned);
 
 	assert_int_equal(test_env_live(), 0);
-	assert_true(status != UIML_OK || (fabs(aligned[0] - 4) < 1e-14 && fabs(aligned[1] - 3) < 1e-14));
+	assert_true(status != UIML_OK || (fabs(aligned[0] - 4) < 1e-14 && fabs(aligned[1] - 3) < 1e-14 &&
+									  fabs(aligned[4] - 8) < 1e-14));
 	return status;
 }
 

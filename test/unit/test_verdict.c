@@ -77,9 +77,12 @@ free_folds(const UimlEnv *env, UimlTransferStats **fold)
 }
 
 static UimlStatus
-judge(const UimlEnv *env, UimlTransferStats **fold, bool intercept, const double *prior, UimlVerdict *verdict)
+judge(const UimlEnv *env, UimlTransferStats **fold, bool intercept, const double *w, UimlVerdict *verdict)
 {
-	return uiml_verdict(env, (const UimlTransferStats *const *) fold, FOLDS, intercept, prior, verdict);
+	UimlPrior prior = {.w = w};
+
+	return uiml_verdict(env, (const UimlTransferStats *const *) fold, FOLDS, intercept,
+						w != NULL ? &prior : NULL, verdict);
 }
 
 /* --- row by row ----------------------------------------------------------------------------------------- */
@@ -252,6 +255,53 @@ test_rows(void **state)
 
 /* --- verdicts ------------------------------------------------------------------------------------------- */
 
+/* W of ridge to 0 on all folds but one (FOLDS: on all). */
+static void
+fit_without(const UimlEnv *env, UimlTransferStats **fold, size_t without, double lambda, double *w)
+{
+	UimlTransferStats *rest = uiml_transfer_create(env, P, Q);
+	UimlRidge ridge;
+
+	for (size_t f = 0; f < FOLDS; f++)
+		if (f != without)
+			assert_int_equal(uiml_transfer_merge(rest, fold[f]), UIML_OK);
+	assert_int_equal(uiml_ridge_begin(env, rest, true, NULL, &ridge), UIML_OK);
+	assert_int_equal(uiml_ridge_solve(env, &ridge, lambda, w, NULL), UIML_OK);
+	uiml_ridge_free(env, &ridge);
+	uiml_free(env, rest);
+}
+
+/*
+ * A prior that was fitted on the very rows: as it is without each fold it errs as ridge does with its penalty,
+ * and not less, as it would where the held rows had their say.
+ */
+static void
+test_prior_of_same_rows(void **state)
+{
+	UimlEnv env = test_env_counting();
+	Data *data = make_data(3, .5);
+	UimlTransferStats *fold[FOLDS];
+	UimlVerdict verdict;
+	double w[P * Q], by_fold[FOLDS * P * Q];
+	UimlPrior prior = {w, by_fold};
+	size_t k = UIML_RIDGE_PENALTIES / 2;
+
+	(void) state;
+	make_folds(&env, data, fold);
+	assert_int_equal(judge(&env, fold, true, NULL, &verdict), UIML_OK);
+	fit_without(&env, fold, FOLDS, verdict.path[k].lambda, w);
+	for (size_t f = 0; f < FOLDS; f++)
+		fit_without(&env, fold, f, verdict.path[k].lambda, by_fold + f * P * Q);
+	assert_int_equal(
+		uiml_verdict(&env, (const UimlTransferStats *const *) fold, FOLDS, true, &prior, &verdict), UIML_OK);
+	assert_true(fabs(verdict.error[UIML_CANDIDATE_PRIOR] / verdict.path[k].error - 1) < 1e-9);
+	assert_int_equal(judge(&env, fold, true, w, &verdict), UIML_OK);
+	assert_true(verdict.error[UIML_CANDIDATE_PRIOR] < verdict.path[k].error);
+	free_folds(&env, fold);
+	free(data);
+	assert_int_equal(test_env_live(), 0);
+}
+
 /* A source that says something is trusted; the prior, where it is the truth, more than what it could learn. */
 static void
 test_signal(void **state)
@@ -371,6 +421,7 @@ test_arguments(void **state)
 	Data *data = make_data(1, 0);
 	UimlTransferStats *fold[FOLDS], *other = uiml_transfer_create(&env, P, Q + 1);
 	const UimlTransferStats *two[2];
+	UimlPrior prior = {.w = data->prior};
 	UimlVerdict verdict;
 
 	(void) state;
@@ -384,7 +435,7 @@ test_arguments(void **state)
 	two[1] = fold[1];
 	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_OK);
 	data->prior[1] = NAN;
-	assert_int_equal(uiml_verdict(&env, two, 2, true, data->prior, &verdict), UIML_ENOTFINITE);
+	assert_int_equal(uiml_verdict(&env, two, 2, true, &prior, &verdict), UIML_ENOTFINITE);
 	uiml_transfer_cxy(fold[1])[0] = INFINITY;
 	assert_int_equal(uiml_verdict(&env, two, 2, true, NULL, &verdict), UIML_ENOTFINITE);
 	free_folds(&env, fold);
@@ -446,11 +497,14 @@ test_interrupted(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),       cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_scrambled),  cmocka_unit_test(test_constant),
-		cmocka_unit_test(test_arguments),  cmocka_unit_test(test_out_of_memory),
-		cmocka_unit_test(test_interrupted)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_prior_of_same_rows),
+									   cmocka_unit_test(test_rows),
+									   cmocka_unit_test(test_signal),
+									   cmocka_unit_test(test_scrambled),
+									   cmocka_unit_test(test_constant),
+									   cmocka_unit_test(test_arguments),
+									   cmocka_unit_test(test_out_of_memory),
+									   cmocka_unit_test(test_interrupted)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
