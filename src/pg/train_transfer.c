@@ -133,6 +133,25 @@ orders_arg(FunctionCallInfo fcinfo)
 
 /* --- the work ------------------------------------------------------------------------------------------- */
 
+/* Their trainings may be the first of a pair, which a training of one of its domains would not know of. */
+static void
+lock_domains(const List *orders)
+{
+	List *ids = NIL;
+	ListCell *cell;
+
+	foreach (cell, orders)
+	{
+		const UimlTransferOrder *order = lfirst(cell);
+
+		ids = list_append_unique_int(ids, order->source->domain_id);
+		ids = list_append_unique_int(ids, order->target->domain_id);
+	}
+	list_sort(ids, list_int_cmp);
+	foreach (cell, ids)
+		uiml_transfer_lock_domain(lfirst_int(cell), false);
+}
+
 void
 uiml_transfer_lock_orders(const List *orders)
 {
@@ -220,6 +239,7 @@ uiml_train_transfer(PG_FUNCTION_ARGS)
 
 	uiml_result_begin(fcinfo, RESULT_COLUMNS, &result);
 	orders = orders_arg(fcinfo);
+	lock_domains(orders);
 	uiml_transfer_lock_orders(orders);
 	uiml_transfer_snapshot_begin();
 	foreach (cell, orders)

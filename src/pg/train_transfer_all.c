@@ -128,11 +128,13 @@ note_ended(const UimlDomain *domain, int ended)
 void
 uiml_transfer_train_again(const UimlDomain *domain)
 {
-	List *pairs = known_pairs(domain);
+	List *pairs;
 	List *orders;
 	ListCell *cell;
 	int ended;
 
+	uiml_transfer_lock_domain(domain->domain_id, true);
+	pairs = known_pairs(domain);
 	if (pairs == NIL)
 		return;
 	orders = orders_of(pairs, &ended);
