@@ -6,40 +6,28 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('train');
-$node->init;
-$node->append_conf('postgresql.conf', "log_min_messages = warning\nclient_min_messages = warning\nrestart_after_crash = on\n");
-$node->start;
+use UimlShop;
+
+my $node = start_node('train');
+create_events($node, 'events', 1, 3000, 0);
 $node->safe_psql('postgres', <<'SQL');
-CREATE EXTENSION uiml;
--- 3,000 users and 600 items in six groups; hashes, so that every run sees the same rows.
 CREATE TABLE items (item_id bigint PRIMARY KEY, title text);
 INSERT INTO items SELECT i, 'topic' || chr(97 + i % 6) || ' item' FROM generate_series(0, 599) i;
-CREATE TABLE events (user_id bigint, item_id bigint REFERENCES items, created_at timestamptz);
-INSERT INTO events
-SELECT u, CASE WHEN h % 10 < 8 THEN (h / 16 % 100) * 6 + u % 6 ELSE h / 16 % 600 END,
-	'2024-01-01 00:00+00'::timestamptz + n * interval '1 day' + u * interval '1 second'
-FROM generate_series(1, 3000) u, generate_series(1, 60) n,
-	LATERAL (SELECT abs(hashint8extended(u * 100 + n, 1) % 100003) AS h) x;
+ALTER TABLE events ADD FOREIGN KEY (item_id) REFERENCES items;
 SQL
 
 sub state
 {
-	return $node->safe_psql('postgres', <<'SQL');
-SELECT (SELECT string_agg(version || ':' || active, ',' ORDER BY version) FROM uiml.version),
-	(SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'p', 'v')
-		AND relnamespace = 'public'::regnamespace),
-	(SELECT count(*) FROM shop_users), (SELECT count(*) FROM uiml.training_log)
-SQL
+	return state_of($node) . '|' . $node->safe_psql('postgres', 'SELECT count(*) FROM shop_users');
 }
 
 my $started = time;
 $node->safe_psql('postgres', q(SELECT FROM uiml_train('shop', 'events')));
 my $duration = time - $started;
 my $state = state();
-like($state, qr/^1:true\|/, 'the first version is active');
+like($state, qr/^shop1:true\|/, 'the first version is active');
 
 # Cancel at twenty moments spread over the training, by a timeout and by another session.
 my @late;
@@ -81,13 +69,7 @@ is(state(), $state, 'a failed training leaves nothing behind');
 # kill -9 of the backend that trains: the server restarts, the version before serves.
 for my $part (.3, .6, .9)
 {
-	my $psql = $node->background_psql('postgres', on_error_stop => 0);
-	my $pid = $psql->query('SELECT pg_backend_pid()');
-	$psql->query_until(qr/go/, "\\echo go\nSELECT FROM uiml_train('shop');\n");
-	usleep($duration * $part * 1e6);
-	kill 'KILL', $pid;
-	eval { $psql->quit };
-	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+	kill_during($node, q(SELECT FROM uiml_train('shop')), $duration * $part);
 	my $now = state();
 	if ((split /\|/, $now)[0] ne (split /\|/, $state)[0])
 	{
