@@ -38,6 +38,10 @@ CREATE AGGREGATE combine(uiml_vector_state) (SFUNC = interest_vector_combine, ST
 CREATE AGGREGATE combine(uiml_pass_state) (SFUNC = uiml_pass_combine, STYPE = uiml_pass_state);
 CREATE AGGREGATE combine(uiml_kmeans_state) (SFUNC = uiml_kmeans_combine, STYPE = uiml_kmeans_state);
 CREATE AGGREGATE combine(uiml_ward_state) (SFUNC = uiml_ward_combine, STYPE = uiml_ward_state, FINALFUNC = uiml_ward_final);
+CREATE AGGREGATE combine(uiml_transfer_state) (SFUNC = uiml_transfer_combine, STYPE = uiml_transfer_state, FINALFUNC = uiml_transfer_final);
+CREATE AGGREGATE combine(transfer_stats) (SFUNC = uiml_transfer_merge_accum, STYPE = transfer_stats, FINALFUNC = uiml_transfer_merge_final);
+CREATE AGGREGATE combine(uiml_logistic_state) (SFUNC = uiml_logistic_combine, STYPE = uiml_logistic_state);
+CREATE AGGREGATE transfer_state(interest_vector, interest_vector, float8, transfer_matrix, text) (SFUNC = uiml_transfer_accum, STYPE = uiml_transfer_state);
 CREATE AGGREGATE ward_state(interest_vector, float8, float8) (SFUNC = uiml_ward_accum, STYPE = uiml_ward_state);
 -- bytes in the machine's order, and as the core packs them: a user with an event of an item, and jobs of passes
 CREATE FUNCTION le(bytes bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
@@ -82,6 +86,23 @@ SELECT t::regtype, v FROM (VALUES
 		$$(SELECT uiml_kmeans_pass('[1,2]', 1, '{"[1,2]","[3,4]"}', 'cosine'))$$, $$(SELECT uiml_kmeans_pass('[1]', 1, '{"[1e18]"}', 'l2'))$$, $$(SELECT uiml_kmeans_pass(NULL, 1, '{"[1]"}', 'l2'))$$]),
 	('uiml_ward_state', ARRAY[$$(SELECT ward_state('[1,2]', 1, 1))$$, $$(SELECT ward_state('[1,2]', 1e308, 1))$$, $$(SELECT ward_state('[3e38,-3e38]', 1, 1))$$, $$(SELECT ward_state('[1]', 1, 'Infinity'))$$,
 		$$(SELECT ward_state('[1,2]', 1, 1) FROM generate_series(1, 600))$$, $$(SELECT ward_state(ARRAY[i, i % 7]::real[]::interest_vector, i, 1) FROM generate_series(1, 600) i)$$]),
+	('transfer_matrix', ARRAY[$$'[[1,0,0],[0,1,0],[0,0,1]]'$$, $$'[[1,2],[3,4],[5,6]]+[1,2]'$$, $$'[[0,0,0],[0,0,0],[0,0,0]]+[0,0,0]'$$, $$'[[1.7e308,-1.7e308,1e-320],[1,1,1],[1,1,1]]+[1e308,1e308,-1e308]'$$, $$'[[1]]'$$,
+		$$array_fill(1::float8, '{300,300}')::transfer_matrix$$]),
+	('transfer_stats', ARRAY[$$(SELECT uiml_transfer_stats(ARRAY[i, sin(i), cos(i)], ARRAY[i % 3, i % 5, cos(i * i)]) FROM generate_series(1, 50) i)$$, $$(SELECT uiml_transfer_stats('{1,2,3}'::float8[], '{1,2,3}'::float8[]))$$,
+		$$(SELECT uiml_transfer_stats(ARRAY[i, i, i]::float8[], ARRAY[1e150 * i, 0, -1e150 * i]::float8[]) FROM generate_series(1, 3) i)$$, $$(SELECT uiml_transfer_stats(ARRAY[i * 1e-300, 1e-300, 1e-300]::float8[], '{1,2,3}'::float8[], 1e150) FROM generate_series(1, 3) i)$$,
+		$$(SELECT s - s FROM (SELECT uiml_transfer_stats('{1,2,3}'::float8[], '{1,2,3}'::float8[]) s) t)$$, $$(SELECT uiml_transfer_stats('{1}'::float8[], '{1,2}'))$$,
+		$$(SELECT uiml_transfer_stats(array_fill(i::float8, '{200}'), array_fill(sin(i), '{200}')) FROM generate_series(1, 3) i)$$]),
+	('uiml_transfer_state', ARRAY[$$(SELECT transfer_state('[1,2,3]', '[1,2,3]', 0.5, NULL, 'squared'))$$, $$(SELECT transfer_state('[1,2,3]', '[1,2,3]', 0, NULL, 'squared'))$$,
+		$$(SELECT transfer_state('[1,2,3]', '[1,2,3]', 'Infinity', '[[1,1,1],[1,1,1],[1,1,1]]', 'cosine'))$$, $$(SELECT transfer_state('[3e38,-3e38,0]', '[3e38,3e38,3e38]', NULL, NULL, 'squared') FROM generate_series(1, 600))$$,
+		$$(SELECT transfer_state('[1,2,3]', '[1,2,3]', 0.5, NULL, 'cross_entropy'))$$, $$(SELECT transfer_state('[3e38,-3e38,3e38]', '[3e38,3e38,0]', 1e-300, NULL, 'cross_entropy') FROM generate_series(1, 50))$$,
+		$$(SELECT transfer_state('[1]', '[1,2]', 1e300, '[[1e308,-1e308]]', 'cross_entropy'))$$, $$(SELECT transfer_state('[1,2,3]', '[0,0,0]', NULL, NULL, 'cross_entropy'))$$]),
+	('uiml_logistic_state', ARRAY[$$(SELECT uiml_logistic_pass('[1,2,3]', '[1,2,3]', '[[1,0,0],[0,1,0],[0,0,1]]+[0,0,0]'))$$, $$(SELECT uiml_logistic_pass('[1,2,3]', '[0,0,0]', '[[1,0,0],[0,1,0],[0,0,1]]+[0,0,0]'))$$,
+		$$(SELECT uiml_logistic_pass('[3e38,-3e38,3e38]', '[3e38,3e38,0]', '[[1,0,0],[0,1,0],[0,0,1]]+[0,0,0]') FROM generate_series(1, 50))$$, $$(SELECT uiml_logistic_pass('[1]', '[1,2]', '[[1,0]]+[0,0]'))$$]),
+	('transfer_stats[]', ARRAY[$$(SELECT array_agg(s) FROM (SELECT uiml_transfer_stats(ARRAY[i, sin(i), cos(i)], ARRAY[i % 3, i % 5, cos(i * i)]) s FROM generate_series(1, 50) i GROUP BY i % 5) t)$$, $$'{}'$$, $$'{NULL}'$$,
+		$$(SELECT array_agg(s) FROM (SELECT uiml_transfer_stats('{1,2,3}'::float8[], '{1,2,3}'::float8[]) s FROM generate_series(1, 2) i GROUP BY i) t)$$,
+		$$(SELECT ARRAY[uiml_transfer_stats('{1}'::float8[], '{1}'), uiml_transfer_stats('{1,2}'::float8[], '{1}')])$$,
+		$$(SELECT ARRAY[[uiml_transfer_stats('{1}'::float8[], '{1}')], [uiml_transfer_stats('{2}'::float8[], '{1}')]])$$]),
+	('transfer_matrix[]', ARRAY[$$'{"[[1,0,0],[0,1,0],[0,0,1]]","[[1,0,0],[0,1,0],[0,0,1]]"}'$$, $$'{}'$$, $$'{NULL}'$$, $$'{"[[1]]","[[1,2]]"}'$$, $$'{{"[[1]]"},{"[[1e308]]"}}'$$]),
 	('interest_vector[]', ARRAY[$$'{"[1,2,3]","[3,2,1]"}'$$, $$'{}'$$, $$'{NULL}'$$, $$'{"[1,2,3]",NULL}'$$, $$'{"[1]","[1,2]"}'$$, $$'{{"[1,2,3]"},{"[3,2,1]"}}'$$, $$'[5:6]={"[1,2,3]","[0,0,0]"}'$$,
 		$$'{"[3e38,3e38,3e38]","[-3e38,-3e38,-3e38]"}'$$, $$'{"[1e-45,1e-45,1e-45]"}'$$, $$(SELECT array_agg(ARRAY[i, i % 7, 1]::real[]::interest_vector) FROM generate_series(1, 5000) i)$$,
 		$$ARRAY[array_fill(1::real, '{16000}')::interest_vector, array_fill(2::real, '{16000}')::interest_vector]$$]),
