@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -132,6 +133,8 @@ char *
 uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryContext context, size_t *size)
 {
 	Packer packer = {.served = served, .serving = serving};
+	const Oid types[] = {served->item_type,  TEXTOID, INT4OID, FLOAT4OID, INT4OID, served->vector_type,
+						 served->vector_type};
 	char *name = uiml_relation_name(serving->items_table);
 	char *buffer;
 	int settings;
@@ -143,7 +146,7 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 	uiml_served_each(serving,
 					 psprintf("SELECT item_id, title FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
 							  name, serving->version),
-					 measure_item, &packer);
+					 types, 2, measure_item, &packer);
 	if (packer.n_items != (size_t) serving->items)
 		refuse_items(serving, psprintf("There are %zu items, the version has " INT64_FORMAT ".",
 									   packer.n_items, serving->items));
@@ -160,7 +163,7 @@ uiml_items_pack(const UimlServed *served, const UimlServing *serving, MemoryCont
 					 psprintf("SELECT item_id, title, item_no, popularity, interest_id, out_vector, in_vector"
 							  " FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d ORDER BY item_no",
 							  name, serving->version),
-					 pack_item, &packer);
+					 types, lengthof(types), pack_item, &packer);
 	uiml_settings_end(settings);
 	env = uiml_env_pg(&pg, packer.row_context, NULL, NULL);
 	uiml_check(uiml_itemfile_finish(&env, &packer.writer), "packed items");

@@ -32,6 +32,7 @@ typedef struct Place
 	uint32 source_items;
 	uint32 target_items;
 	bool found;
+	bool put; /* his row of the side being read */
 } Place;
 
 typedef struct SharedReader
@@ -179,11 +180,11 @@ put_items(SharedReader *reader, TupleTableSlot *slot, size_t user)
 	}
 }
 
-/* Third and fourth scan. */
+/* Third and fourth scan: each user once. */
 static void
 put_row(SharedReader *reader, TupleTableSlot *slot, const uint64 hash[2])
 {
-	const Place *place = find_place(reader, hash);
+	Place *place = find_place(reader, hash);
 	size_t d = (size_t) reader->side->serving->dims;
 	UimlVectorView view;
 	double length;
@@ -192,6 +193,9 @@ put_row(SharedReader *reader, TupleTableSlot *slot, const uint64 hash[2])
 
 	if (place == NULL)
 		return;
+	if (place->put)
+		uiml_served_refuse(reader->side->serving, "row of a user");
+	place->put = true;
 	user = (size_t) (place - reader->place);
 	length = vector_of(reader, slot, &view);
 	to = reader->vectors + user * d;
@@ -233,6 +237,7 @@ static void
 scan_users(SharedReader *reader, const UimlSide *side, SharedRowFn row_fn)
 {
 	Scan scan = {reader, row_fn};
+	const Oid types[] = {side->served->user_type, side->served->vector_type, INT4ARRAYOID};
 	int level = uiml_settings_begin(side->served->user_type);
 
 	reader->side = side;
@@ -240,7 +245,7 @@ scan_users(SharedReader *reader, const UimlSide *side, SharedRowFn row_fn)
 					 psprintf("SELECT user_id, vector, items FROM ONLY %s WHERE version "
 							  "OPERATOR(pg_catalog.=) %d",
 							  uiml_relation_name(side->serving->users_table), side->serving->version),
-					 scan_row, &scan);
+					 types, lengthof(types), scan_row, &scan);
 	uiml_settings_end(level);
 }
 
@@ -283,6 +288,23 @@ users_bytes(const SharedReader *reader, size_t dims, size_t items)
 }
 
 /* --- the join ------------------------------------------------------------------------------------------- */
+
+/*
+ * The rows of the users who are laid out.  Between two scans the owner's code may have made others of them (a
+ * column can be renamed in a moment): whoever has none now would have what was in the memory before.
+ */
+static void
+scan_rows(SharedReader *reader, const UimlSide *side, float *vectors, UimlItemLists *lists)
+{
+	reader->vectors = vectors;
+	reader->lists = lists;
+	for (size_t i = 0; i < reader->n; i++)
+		reader->place[i].put = false;
+	scan_users(reader, side, put_row);
+	for (size_t i = 0; i < reader->n; i++)
+		if (!reader->place[i].put)
+			uiml_served_refuse(side->serving, "row of a user");
+}
 
 /* Lays out the users, in order of hash. */
 static void
@@ -327,12 +349,8 @@ read_part(SharedReader *reader, const UimlSide *source, const UimlSide *target, 
 	if (shared->hash == NULL)
 		uiml_check(UIML_ENOMEM, "overlapping users");
 	lay_out(reader, shared);
-	reader->vectors = shared->users.x;
-	reader->lists = &shared->users.source;
-	scan_users(reader, source, put_row);
-	reader->vectors = shared->users.y;
-	reader->lists = &shared->users.target;
-	scan_users(reader, target, put_row);
+	scan_rows(reader, source, shared->users.x, &shared->users.source);
+	scan_rows(reader, target, shared->users.y, &shared->users.target);
 	return true;
 }
 

@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -342,6 +343,7 @@ static void
 predict_users(FunctionCallInfo fcinfo, const UimlState *state, int k, UimlResult *result)
 {
 	const UimlServing *serving = state->serving;
+	const Oid types[] = {state->served->user_type, state->served->vector_type};
 	AllUsers *all = palloc0(sizeof(AllUsers));
 
 	prediction_open(&all->prediction, state, k, result);
@@ -354,7 +356,7 @@ predict_users(FunctionCallInfo fcinfo, const UimlState *state, int k, UimlResult
 		serving,
 		psprintf("SELECT user_id, interests FROM ONLY %s WHERE version OPERATOR(pg_catalog.=) %d",
 				 uiml_relation_name(serving->users_table), serving->version),
-		add_user, all);
+		types, lengthof(types), add_user, all);
 	predict_batch(all);
 	MemoryContextDelete(all->row_context);
 	MemoryContextDelete(all->batch_context);
@@ -396,6 +398,7 @@ PG_FUNCTION_INFO_V1(uiml_interests);
 Datum
 uiml_interests(PG_FUNCTION_ARGS)
 {
+	static const Oid types[] = {INT4OID, TEXTOID, TEXTARRAYOID, FLOAT4OID, INT4OID, TEXTARRAYOID};
 	UimlServing *serving;
 	UimlResult result;
 
@@ -410,6 +413,6 @@ uiml_interests(PG_FUNCTION_ARGS)
 		psprintf("SELECT interest_id, label, terms, share, items, typical FROM ONLY %s WHERE version"
 				 " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
 				 uiml_relation_name(serving->interests_table), serving->version),
-		put_interest, &result);
+		types, lengthof(types), put_interest, &result);
 	return (Datum) 0;
 }

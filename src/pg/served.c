@@ -185,12 +185,13 @@ uiml_served_items(UimlServed *served, const UimlServing *serving)
  * So the reading is done as the owner, after the caller's own right to SELECT was checked.
  */
 void
-uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx)
+uiml_served_each(const UimlServing *serving, const char *sql, const Oid *types, int n, UimlRowFn row_fn,
+				 void *ctx)
 {
 	UimlActing caller;
 
 	uiml_act_as(serving->owner, &caller);
-	uiml_sql_each(sql, NULL, true, row_fn, ctx);
+	uiml_sql_each_typed(sql, NULL, true, types, n, row_fn, ctx);
 	uiml_act_as_self(&caller);
 }
 
@@ -260,6 +261,7 @@ read_generalization(UimlServed *served, const UimlServing *serving)
 static void
 read_interests(UimlServed *served, const UimlServing *serving)
 {
+	static const Oid types[] = {INT4OID, INT4OID, TEXTOID, FLOAT4OID};
 	InterestsReader reader = {.served = served, .serving = serving};
 	MemoryContext old = MemoryContextSwitchTo(served->context);
 
@@ -271,7 +273,7 @@ read_interests(UimlServed *served, const UimlServing *serving)
 					 psprintf("SELECT interest_no, interest_id, label, share FROM ONLY %s WHERE version"
 							  " OPERATOR(pg_catalog.=) %d ORDER BY interest_no",
 							  uiml_relation_name(serving->interests_table), serving->version),
-					 read_interest, &reader);
+					 types, lengthof(types), read_interest, &reader);
 	if (reader.row != served->k || fabs(reader.total - 1) > 0.01)
 		uiml_served_refuse(serving, "shares of interests");
 	if (serving->has_generalization)
@@ -439,19 +441,26 @@ uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum v
 	return mass;
 }
 
-/* The array of what the user did: no NULL, one dimension at most, numbers of items. */
+/*
+ * The array of what the user did: no NULL, one dimension at most, numbers of items.  They ascend, so that no
+ * list is longer than there are items: a transfer asks for each one's users.
+ */
 static void
 copy_items(const UimlServing *serving, Datum value, UimlUserRow *row)
 {
 	ArrayType *array = DatumGetArrayTypePCopy(value);
+	int32 before = -1;
 
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != INT4OID)
 		uiml_served_refuse(serving, "list of a user's items");
 	row->n_items = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
 	row->items = (int32 *) ARR_DATA_PTR(array);
 	for (int i = 0; i < row->n_items; i++)
-		if (row->items[i] < 0 || row->items[i] >= serving->items)
+	{
+		if (row->items[i] <= before || row->items[i] >= serving->items)
 			uiml_served_refuse(serving, "list of a user's items");
+		before = row->items[i];
+	}
 }
 
 static void
@@ -489,10 +498,12 @@ user_plan(UimlServed *served, const UimlServing *serving, UimlUserPart part)
 	static const char *const columns[] = {"interests", "vector, items, texts", "vector"};
 	char *name = uiml_relation_name(serving->users_table);
 
-	if (served->users_name == NULL || strcmp(served->users_name, name) != 0)
+	if (served->users_name == NULL || strcmp(served->users_name, name) != 0 ||
+		served->plan_type != served->user_type)
 	{
 		free_user_plans(served);
 		served->users_name = MemoryContextStrdup(served->context, name);
+		served->plan_type = served->user_type;
 	}
 	if (served->user_plan[part] == NULL)
 		served->user_plan[part] = uiml_plan_prepare(
@@ -508,11 +519,13 @@ uiml_served_user(UimlServed *served, const UimlServing *serving, Datum key, Uiml
 				 UimlUserRow *row)
 {
 	UserReader reader = {.served = served, .serving = serving, .part = part, .row = row};
+	const Oid types[] = {FLOAT4OID, served->vector_type, INT4ARRAYOID, FLOAT4OID};
 	UimlActing caller;
 
 	memset(row, 0, sizeof(*row));
 	uiml_act_as(serving->owner, &caller);
-	uiml_plan_each(user_plan(served, serving, part), &key, NULL, read_user, &reader);
+	uiml_plan_each_typed(user_plan(served, serving, part), &key, NULL, types,
+						 part == UIML_USER_ITEMS ? lengthof(types) : 2, read_user, &reader);
 	uiml_act_as_self(&caller);
 }
 
@@ -548,6 +561,7 @@ uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum 
 					float *vector)
 {
 	VectorsReader reader = {.serving = serving, .found = found, .vector = vector};
+	const Oid types[] = {INT8OID, served->vector_type};
 	bool *null = palloc(sizeof(bool) * (Size) Max(n, 1));
 	int lower = 1;
 	UimlSqlParams params = {0};
@@ -567,12 +581,12 @@ uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum 
 													  served->user_type, length, by_value, align)),
 				   false);
 	uiml_act_as(serving->owner, &caller);
-	uiml_sql_each(
+	uiml_sql_each_typed(
 		psprintf("SELECT k.n, u.vector FROM pg_catalog.unnest($1) WITH ORDINALITY AS k (key, n) "
 				 "JOIN ONLY %s AS u ON u.user_id %s k.key WHERE u.version OPERATOR(pg_catalog.=) %d",
 				 uiml_relation_name(serving->users_table), uiml_equality_of(served->user_type),
 				 serving->version),
-		&params, true, read_vector, &reader);
+		&params, true, types, lengthof(types), read_vector, &reader);
 	uiml_act_as_self(&caller);
 	pfree(null);
 }

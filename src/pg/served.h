@@ -44,7 +44,8 @@ typedef struct UimlServed
 	/* private to served.c */
 	dlist_node node;
 	double *sigma;    /* dims; NULL until asked for */
-	char *users_name; /* that the plans were made for */
+	char *users_name; /* that the plans were made for, as the type of its key */
+	Oid plan_type;
 	UimlPlan *user_plan[UIML_USER_N_PARTS];
 	MemoryContext context;
 	uint64 transaction; /* that used it last */
@@ -108,8 +109,12 @@ extern const double *uiml_served_sigma(UimlServed *served, const UimlServing *se
  * uiml_served_each
  *		Runs a statement that reads tables of the version, which the caller may SELECT and which were checked,
  *		as their owner: row_fn too runs as the owner, and must not run code of the caller's.
+ *
+ * types: of all n columns, as in uiml_sql_each_typed.  What reads another table of the same owner can run
+ * code of his that alters this one after the check.
  */
-extern void uiml_served_each(const UimlServing *serving, const char *sql, UimlRowFn row_fn, void *ctx);
+extern void uiml_served_each(const UimlServing *serving, const char *sql, const Oid *types, int n,
+							 UimlRowFn row_fn, void *ctx);
 
 /* Copies a vector of masses out of a tuple, with the checks of uiml_served_user. */
 extern InterestVector *uiml_served_masses(const UimlServed *served, const UimlServing *serving, Datum value);

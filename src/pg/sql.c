@@ -237,11 +237,14 @@ uiml_plan_prepare(const char *sql, int n_params, const Oid *types)
 }
 
 void
-uiml_plan_each(UimlPlan *plan, const Datum *values, const char *nulls, UimlRowFn row_fn, void *ctx)
+uiml_plan_each_typed(UimlPlan *plan, const Datum *values, const char *nulls, const Oid *types, int n,
+					 UimlRowFn row_fn, void *ctx)
 {
 	RowReceiver receiver = row_receiver(row_fn, ctx);
 	SPIExecuteOptions options = {0};
 
+	receiver.types = types;
+	receiver.n_types = n;
 	options.read_only = true;
 	options.dest = &receiver.pub;
 	connect_spi();
@@ -259,6 +262,12 @@ uiml_plan_each(UimlPlan *plan, const Datum *values, const char *nulls, UimlRowFn
 		}
 	}
 	finish_spi(SPI_execute_plan_extended(plan->spi, &options), "saved plan");
+}
+
+void
+uiml_plan_each(UimlPlan *plan, const Datum *values, const char *nulls, UimlRowFn row_fn, void *ctx)
+{
+	uiml_plan_each_typed(plan, values, nulls, NULL, 0, row_fn, ctx);
 }
 
 void

@@ -71,6 +71,8 @@ typedef struct UimlPlan UimlPlan;
 extern UimlPlan *uiml_plan_prepare(const char *sql, int n_params, const Oid *types);
 extern void uiml_plan_each(UimlPlan *plan, const Datum *values, const char *nulls, UimlRowFn row_fn,
 						   void *ctx);
+extern void uiml_plan_each_typed(UimlPlan *plan, const Datum *values, const char *nulls, const Oid *types,
+								 int n, UimlRowFn row_fn, void *ctx);
 extern void uiml_plan_free(UimlPlan *plan);
 
 /* A qualified, quoted name of a relation; an error with its OID where it is gone. */

@@ -245,8 +245,10 @@ uiml_train_transfer(PG_FUNCTION_ARGS)
 	foreach (cell, orders)
 	{
 		const UimlTransferOrder *order = lfirst(cell);
-		UimlTransferRow *row = uiml_transfer_train(order);
+		UimlTransferRow *row = order->named ? uiml_transfer_train(order) : uiml_transfer_try(order);
 
+		if (row == NULL)
+			continue;
 		put_row(&result, order, row, "items", row->items_verdict, &row->items);
 		put_row(&result, order, row, "interests", interests_verdict(row), &row->interests);
 	}

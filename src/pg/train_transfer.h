@@ -46,6 +46,13 @@ extern UimlTransferRow *uiml_transfer_train(const UimlTransferOrder *order);
  */
 extern void uiml_transfer_train_again(const UimlDomain *domain);
 
+/*
+ * uiml_transfer_try
+ *		As uiml_transfer_train, in a subtransaction: a WARNING and NULL where it fails, by whose fault so ever, since
+ *		one domain that can't be read is no reason to train no other.  A cancel still cancels.
+ */
+extern UimlTransferRow *uiml_transfer_try(const UimlTransferOrder *order);
+
 /* Locks the pairs of all orders, a List of UimlTransferOrder *. */
 extern void uiml_transfer_lock_orders(const List *orders);
 

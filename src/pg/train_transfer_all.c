@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "pg/attempt.h"
 #include "pg/sql.h"
@@ -83,29 +84,44 @@ orders_of(List *pairs, int *ended)
 	return orders;
 }
 
+typedef struct Trial
+{
+	const UimlTransferOrder *order;
+	UimlTransferRow *row;
+} Trial;
+
 static void
 call_train(void *ctx)
 {
-	(void) uiml_transfer_train(ctx);
+	Trial *trial = ctx;
+
+	trial->row = uiml_transfer_train(trial->order);
 }
 
-static void
-train_order(UimlTransferOrder *order)
+UimlTransferRow *
+uiml_transfer_try(const UimlTransferOrder *order)
 {
-	ErrorData *error = uiml_attempt(call_train, order);
+	Trial trial = {.order = order};
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "uiml transfer trial", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ErrorData *error = uiml_attempt(call_train, &trial);
 
+	MemoryContextSwitchTo(old);
 	if (error == NULL)
-		return;
+		return trial.row;
 	uiml_blas_end();
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 	ereport(WARNING,
-			errmsg("the transfer from domain \"%s\" to domain \"%s\" was not trained again: %s",
+			errmsg("the transfer from domain \"%s\" to domain \"%s\" was not trained: %s",
 				   order->source->name, order->target->name, error->message),
 			error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
 			errhint("It doesn't serve until it is: SELECT * FROM uiml_train_transfer(%s, %s);",
 					quote_literal_cstr(order->source->name), quote_literal_cstr(order->target->name)));
-	FreeErrorData(error);
+	MemoryContextDelete(context);
+	uiml_budget_release();
+	return NULL;
 }
 
 /* Not by name: who has no rights on a domain need not know it. */
@@ -141,7 +157,7 @@ uiml_transfer_train_again(const UimlDomain *domain)
 	uiml_transfer_lock_orders(orders);
 	uiml_transfer_snapshot_begin();
 	foreach (cell, orders)
-		train_order(lfirst(cell));
+		(void) uiml_transfer_try(lfirst(cell));
 	uiml_transfer_snapshot_end();
 	note_ended(domain, ended);
 }
