@@ -79,13 +79,25 @@ extern UimlStatus uiml_interest_choose(const UimlEnv *env, const UimlInterestSam
 									   const UimlLogisticSpace *space, const double *initial,
 									   UimlInterestChoice *choice, UimlInterestEvidence *evidence);
 
+/* Users that strengths are fitted to at the most. */
+#define UIML_STRENGTH_USERS 4000
+
+/* How transferred shares and a history in the target are weighed. */
+typedef struct UimlInterestStrength
+{
+	double ratio;        /* of the transfer's alpha to the prior's */
+	double *history;     /* k x k: W_g of the history's masses, or NULL; the caller's to free */
+	double history_gain; /* nats per hidden item, of users it was not fitted to */
+} UimlInterestStrength;
+
 /*
  * uiml_interest_strength
  *		How much stronger than the prior the shares are beside a history: both are fitted to a part of each
- *		user's items, given the others.
+ *		user's items, given the others.  W_g is fitted on the first half of the folds and judged on the other.
  */
 extern UimlStatus uiml_interest_strength(const UimlEnv *env, const UimlOverlap *overlap,
 										 const UimlInterestTarget *target, const UimlInterestSample *sample,
-										 const UimlInterestChoice *choice, uint64_t seed, double *ratio);
+										 const UimlInterestChoice *choice, uint64_t seed,
+										 UimlInterestStrength *strength);
 
 #endif /* UIML_INTEREST_SAMPLE_H */

@@ -8,16 +8,20 @@
  *
  * Overlapping users are known by items, predictions weigh a history by decayed masses.  So what is told is a
  * ratio: alpha for the transfer over alpha for the prior, both fitted in the same way to the same items.
+ *
+ * Where a domain is sparse, two items tell of more interests than their own.  W_g (core/generalize.h) moves the
+ * history's part, with the transfer's as its base, where that helps users it was not fitted to; more users
+ * overlap than tune the target, and their few items are what the domain's own W_g sees little of.
  */
 #include "core/interest_sample.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "core/generalize.h"
 #include "core/minimise.h"
 #include "core/rng.h"
 
-#define MOST_USERS     2000
 #define SHARE_FLOOR    1e-12
 #define ALPHA_LOWEST   1e-1
 #define ALPHA_HIGHEST  1e4
@@ -29,9 +33,10 @@ typedef struct Split
 {
 	size_t n; /* users */
 	size_t k;
-	float *seen;   /* n x k: items by interest */
-	float *hidden; /* n x k: shares of the hidden items */
-	double *share; /* n x k: transferred */
+	float *seen;    /* n x k: items by interest */
+	float *hidden;  /* n x k: shares of the hidden items */
+	double *share;  /* n x k: transferred */
+	uint8_t *judge; /* n flags: who judges W_g */
 	const float *prior;
 	bool of_prior; /* which one alpha is fitted to */
 } Split;
@@ -130,7 +135,7 @@ fill_split(const UimlEnv *env, const UimlOverlap *overlap, const UimlInterestTar
 		   const UimlInterestSample *s, const UimlInterestChoice *choice, uint64_t seed, uint32_t *interest,
 		   double *average, Split *split)
 {
-	size_t step = (s->n + MOST_USERS - 1) / MOST_USERS;
+	size_t step = (s->n + UIML_STRENGTH_USERS - 1) / UIML_STRENGTH_USERS;
 
 	for (size_t g = 0; g < UIML_INTEREST_GROUPS; g++)
 	{
@@ -150,6 +155,7 @@ fill_split(const UimlEnv *env, const UimlOverlap *overlap, const UimlInterestTar
 				continue;
 			uiml_interest_mixed_shares(coef, s->p, s->k, s->x + i * s->p, choice->mixing, average,
 									   split->share + split->n * s->k);
+			split->judge[split->n] = i >= s->fold_start[UIML_FOLDS / 2];
 			split->n++;
 		}
 	}
@@ -167,34 +173,115 @@ longest_list(const UimlItemLists *lists, size_t n)
 	return longest;
 }
 
+/* What was seen, times a W_g. */
+static void
+move_history(Split *split, const double *w, double *room)
+{
+	for (size_t u = 0; u < split->n; u++)
+		uiml_generalize_mass(w, split->k, split->seen + u * split->k, room);
+}
+
+/* What history and transfer give to the shares (n x k each), under alpha. */
+static void
+predict_parts(const Split *split, double alpha, double *share, double *base)
+{
+	for (size_t u = 0; u < split->n; u++)
+	{
+		const float *seen = split->seen + u * split->k;
+		double total = alpha;
+
+		for (size_t t = 0; t < split->k; t++)
+			total += seen[t];
+		for (size_t t = 0; t < split->k; t++)
+		{
+			share[u * split->k + t] = seen[t] / total;
+			base[u * split->k + t] = alpha * split->share[u * split->k + t] / total;
+		}
+	}
+}
+
+/* W_g beside the transfer, which it is if it gains: then what was seen is moved, and alpha fitted anew. */
+static UimlStatus
+fit_history(const UimlEnv *env, Split *split, double *room, double *alpha, UimlInterestStrength *strength)
+{
+	size_t n = split->n;
+	size_t k = split->k;
+	UimlGeneralization result = {0};
+	double *parts;
+	UimlStatus status;
+
+	if (k > UIML_GENERALIZE_MAX_K)
+		return UIML_OK;
+	parts = uiml_alloc(env, n, 2 * k * sizeof(double));
+	strength->history = uiml_alloc(env, k * k, sizeof(double));
+	status = parts == NULL || strength->history == NULL ? UIML_ENOMEM : UIML_OK;
+	if (status == UIML_OK)
+	{
+		predict_parts(split, *alpha, parts, parts + n * k);
+		status = uiml_generalize(env, parts, parts + n * k, split->hidden, split->judge, n, k,
+								 strength->history, &result);
+	}
+	uiml_free(env, parts);
+	if (status == UIML_OK && result.used)
+	{
+		strength->history_gain = result.gain;
+		move_history(split, strength->history, room);
+		return fit_strength(env, split, false, alpha);
+	}
+	uiml_free(env, strength->history);
+	strength->history = NULL;
+	return status;
+}
+
+/* The prior beside histories as they are, the transfer beside them as predictions see them. */
+static UimlStatus
+fit_both(const UimlEnv *env, const UimlInterestTarget *target, Split *split, double *room,
+		 UimlInterestStrength *strength)
+{
+	double of_transfer, of_prior;
+	UimlStatus status;
+
+	if (split->n == 0)
+		return UIML_OK;
+	status = fit_strength(env, split, true, &of_prior);
+	if (status != UIML_OK)
+		return status;
+	if (target->generalization != NULL)
+		move_history(split, target->generalization, room);
+	status = fit_strength(env, split, false, &of_transfer);
+	if (status == UIML_OK)
+		status = fit_history(env, split, room, &of_transfer, strength);
+	if (status == UIML_OK)
+		strength->ratio = of_transfer / of_prior;
+	return status;
+}
+
 UimlStatus
 uiml_interest_strength(const UimlEnv *env, const UimlOverlap *overlap, const UimlInterestTarget *target,
 					   const UimlInterestSample *s, const UimlInterestChoice *choice, uint64_t seed,
-					   double *ratio)
+					   UimlInterestStrength *strength)
 {
-	size_t most = s->n < MOST_USERS ? s->n : MOST_USERS;
+	size_t most = s->n < UIML_STRENGTH_USERS ? s->n : UIML_STRENGTH_USERS;
 	Split split = {.k = s->k, .prior = s->prior};
 	uint32_t *interest = uiml_alloc(env, longest_list(&overlap->target, overlap->n), sizeof(uint32_t));
 	double *average = uiml_alloc(env, s->k, sizeof(double));
-	double of_transfer = 1;
-	double of_prior = 1;
 	UimlStatus status = UIML_ENOMEM;
 
+	*strength = (UimlInterestStrength){.ratio = 1};
 	split.seen = uiml_alloc(env, most, s->k * sizeof(float));
 	split.hidden = uiml_alloc(env, most, s->k * sizeof(float));
 	split.share = uiml_alloc(env, most, s->k * sizeof(double));
+	split.judge = uiml_alloc(env, most, 1);
 	if (interest != NULL && average != NULL && split.seen != NULL && split.hidden != NULL &&
-		split.share != NULL)
+		split.share != NULL && split.judge != NULL)
 		status = fill_split(env, overlap, target, s, choice, seed, interest, average, &split);
-	if (status == UIML_OK && split.n > 0)
-		status = fit_strength(env, &split, false, &of_transfer);
-	if (status == UIML_OK && split.n > 0)
-		status = fit_strength(env, &split, true, &of_prior);
-	*ratio = of_transfer / of_prior;
+	if (status == UIML_OK)
+		status = fit_both(env, target, &split, average, strength);
 	uiml_free(env, interest);
 	uiml_free(env, average);
 	uiml_free(env, split.seen);
 	uiml_free(env, split.hidden);
 	uiml_free(env, split.share);
+	uiml_free(env, split.judge);
 	return status;
 }

@@ -45,6 +45,7 @@ uiml_interest_transfer_free(const UimlEnv *env, UimlInterestTransfer *transfer)
 	uiml_free(env, (void *) transfer->coef);
 	uiml_free(env, (void *) transfer->b);
 	uiml_free(env, (void *) transfer->average);
+	uiml_free(env, (void *) transfer->history);
 	*transfer = (UimlInterestTransfer){0};
 }
 
@@ -135,17 +136,21 @@ fit_sample(const UimlEnv *env, const UimlOverlap *overlap, const UimlInterestTar
 {
 	UimlLogisticSpace space = {0};
 	UimlInterestChoice choice = {0};
+	UimlInterestStrength strength = {0};
 	UimlStatus status = measure_space(env, s, &space);
 
 	if (status == UIML_OK)
 		status = uiml_interest_choose(env, s, &space, initial, &choice, evidence);
 	if (status == UIML_OK)
-		status = uiml_interest_strength(env, overlap, target, s, &choice, seed, &evidence->alpha_ratio);
+		status = uiml_interest_strength(env, overlap, target, s, &choice, seed, &strength);
+	transfer->history = strength.history;
 	if (status == UIML_OK)
 		status = fit_all(env, s, &space, initial, &choice, transfer);
 	if (status == UIML_OK)
 	{
-		transfer->alpha = target->alpha * evidence->alpha_ratio;
+		evidence->alpha_ratio = strength.ratio;
+		evidence->history_gain = strength.history_gain;
+		transfer->alpha = target->alpha * strength.ratio;
 		transfer->used = evidence->gain > evidence->gain_se;
 	}
 	uiml_logistic_space_free(env, &space);
@@ -183,7 +188,7 @@ uiml_interest_transfer_memory(size_t n, size_t p, size_t k)
 {
 	double coefficients = (double) (p + 1) * (double) k * sizeof(double);
 	double bytes = (double) n * (double) (p + k + 4) * sizeof(float) /* rows */
-				   + 2000.0 * (double) k * 16                        /* what alpha is fitted to */
+				   + UIML_STRENGTH_USERS * (double) k * 40           /* what alpha and W_g are fitted to */
 				   + 4.0 * (double) p * (double) p * sizeof(double)  /* the space */
 				   + (2 * UIML_INTEREST_GROUPS + 30) * coefficients  /* fits of groups, L-BFGS */
 				   + 4e6;

@@ -4,8 +4,8 @@
  *
  * share = (1 - e) softmax(b + B' x) + e average: multinomial logistic regression, fitted by L-BFGS
  * (core/logistic.h), mixed with an average of the target domain.  lambda, e, the average and alpha, the
- * strength of these shares beside a history in the target, are chosen by cross-validation over users.  It is
- * used only where its gain over the target's prior exceeds one standard error.
+ * strength of these shares beside a history in the target, are chosen by cross-validation over users, and so is
+ * W_g, which says what else a history of few events makes likely.  All this is used only where its gain over the target's prior exceeds one standard error.
  */
 #ifndef UIML_INTEREST_TRANSFER_H
 #define UIML_INTEREST_TRANSFER_H
@@ -20,18 +20,22 @@ typedef struct UimlInterestTransfer
 	const float *coef;    /* p x k: B */
 	const float *b;       /* k */
 	const float *average; /* k: a distribution */
-	double mixing;        /* e, 0 .. 1 */
-	double alpha;         /* strength beside a history, in units of the target's masses, > 0 */
-	bool used;            /* the verdict */
+	const double
+		*history;  /* k x k: W_g (core/generalize.h) of the masses of a user whom this serves; NULL for
+							* the identity */
+	double mixing; /* e, 0 .. 1 */
+	double alpha;  /* strength beside a history, in units of the target's masses, > 0 */
+	bool used;     /* the verdict */
 } UimlInterestTransfer;
 
 /* What the fit needs to know of the target. */
 typedef struct UimlInterestTarget
 {
-	size_t k;                 /* interests, 1 .. UIML_LOGISTIC_MAX_CLASSES */
-	const uint32_t *interest; /* of each item, UINT32_MAX for none */
-	const float *prior;       /* k: a distribution */
-	double alpha;             /* strength of the prior beside a history, in units of masses, > 0 */
+	size_t k;                     /* interests, 1 .. UIML_LOGISTIC_MAX_CLASSES */
+	const uint32_t *interest;     /* of each item, UINT32_MAX for none */
+	const float *prior;           /* k: a distribution */
+	double alpha;                 /* strength of the prior beside a history, in units of masses, > 0 */
+	const double *generalization; /* k x k: the domain's own W_g, which masses meet first; NULL: none */
 } UimlInterestTarget;
 
 #define UIML_INTEREST_PENALTIES 8
@@ -46,14 +50,16 @@ typedef struct UimlInterestPoint
 /* What speaks for it, or against.  Losses are means over users of each one's nats per event. */
 typedef struct UimlInterestEvidence
 {
-	size_t users;       /* with an event in an interest */
-	double lambda;      /* per event */
-	bool biased;        /* drawn towards the initial B */
-	bool of_overlap;    /* the average is that of overlapping users, not the target's prior */
-	double prior_loss;  /* under the target's prior, users without history in the target */
-	double loss;        /* the same under the transfer: each fold's as the others would have chosen it */
-	double gain;        /* prior_loss - loss */
-	double gain_se;     /* over users */
+	size_t users;      /* with an event in an interest */
+	double lambda;     /* per event */
+	bool biased;       /* drawn towards the initial B */
+	bool of_overlap;   /* the average is that of overlapping users, not the target's prior */
+	double prior_loss; /* under the target's prior, users without history in the target */
+	double loss;       /* the same under the transfer: each fold's as the others would have chosen it */
+	double gain;       /* prior_loss - loss */
+	double gain_se;    /* over users */
+	double
+		history_gain;   /* nats per hidden item by W_g, on users it wasn't fitted to; 0 where there is none */
 	double alpha_ratio; /* of the transfer's strength to the prior's, both fitted on overlapping users */
 	double fold_gain[UIML_FOLDS]; /* NaN: nobody */
 	UimlInterestPoint path[UIML_INTEREST_PENALTIES];

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/blend.h"
+#include "core/generalize.h"
 #include "core/model_score.h"
 #include "core/sampled.h"
 #include "core/topk.h"
@@ -402,6 +403,8 @@ judge_interests(const Judging *g, Bench *b, size_t in_batch)
 	judge_rivals(g, b, expected, false, total, u);
 	uiml_model_generalize(model, b->mass, b->share);
 	judge_rivals(g, b, expected, true, total, u);
+	if (expected != NULL && expected->history != NULL)
+		uiml_generalize_mass(expected->history, k, b->mass, b->share);
 	uiml_blend(b->mass, expected != NULL ? expected->prior : model->prior, k,
 			   expected != NULL ? expected->alpha : model->alpha, b->share);
 	judge_shares(g->judgement, b->share, held, k, total, values_of(g, MODEL, u));
@@ -453,6 +456,7 @@ expect_batch(const UimlEnv *env, const Judging *g)
 
 		memcpy(of->popularity, model->popularity, model->n_items * sizeof(float));
 		memcpy(of->prior, model->prior, model->n_interests * sizeof(float));
+		of->history = NULL;
 		memset(of->rival, 0, params->n_rivals * model->n_interests * sizeof(float));
 		of->item_alpha = model->item_alpha;
 		of->alpha = model->alpha;

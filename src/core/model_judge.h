@@ -13,11 +13,12 @@
  */
 typedef struct UimlExpectation
 {
-	float *popularity; /* n_items */
-	double item_alpha; /* strength of popularity, as that of UimlModel */
-	float *prior;      /* n_interests: a distribution */
-	double alpha;      /* strength of the prior */
-	float *rival;      /* n_rivals x n_interests: what rivals put in place of the prior, 0 at first */
+	float *popularity;     /* n_items */
+	double item_alpha;     /* strength of popularity, as that of UimlModel */
+	float *prior;          /* n_interests: a distribution */
+	double alpha;          /* strength of the prior */
+	const double *history; /* n_interests squared: W_g of masses after the model's own; NULL at first: none */
+	float *rival;          /* n_rivals x n_interests: what rivals put in place of the prior, 0 at first */
 	double rival_alpha[UIML_MAX_RIVALS];
 	bool rival_generalized[UIML_MAX_RIVALS]; /* history is times W_g, as for the model; false at first */
 } UimlExpectation;

@@ -344,6 +344,7 @@ expect_interests(const Expecting *g, UimlExpectation *of)
 	for (size_t j = 0; j < interests->k; j++)
 		of->prior[j] = (float) g->shares[j];
 	of->alpha = interests->alpha;
+	of->history = interests->history;
 }
 
 /* A UimlExpectFn. */

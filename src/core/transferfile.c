@@ -21,7 +21,7 @@
 /* Where each field of the header starts. */
 #define AT_VERSION  8   /* uint32 */
 #define AT_ORDER    12  /* uint32: of the arrays; 0 little-endian, 1 big-endian */
-#define AT_USED     16  /* uint32: USED_ITEMS | USED_INTERESTS */
+#define AT_USED     16  /* uint32: USED_ITEMS | USED_INTERESTS | USED_HISTORY */
 #define AT_ZERO     20  /* uint32: 0 */
 #define AT_SIZE     24  /* uint64 */
 #define AT_NUMBERS  32  /* N_NUMBERS uint64 */
@@ -31,6 +31,7 @@
 
 #define USED_ITEMS     1
 #define USED_INTERESTS 2
+#define USED_HISTORY   4 /* only with USED_INTERESTS */
 
 /* Weights may miss a sum of 1 by rounding. */
 #define WEIGHT_TOLERANCE 1e-6
@@ -67,6 +68,7 @@ enum
 	PART_COEF,
 	PART_BIAS,
 	PART_AVERAGE,
+	PART_HISTORY,
 	PART_W,
 	PART_B,
 	PART_OVERLAP,
@@ -89,7 +91,8 @@ typedef struct Layout
 static size_t
 part_width(int part)
 {
-	return part == PART_ITEM_START || part == PART_CHOICE_START ? sizeof(uint64_t) : sizeof(uint32_t);
+	return part == PART_HISTORY || part == PART_ITEM_START || part == PART_CHOICE_START ? sizeof(uint64_t)
+																						: sizeof(uint32_t);
 }
 
 static bool
@@ -117,6 +120,8 @@ layout_compute(uint32_t used, const uint64_t *number, Layout *layout)
 		if (!multiply(p, k, &layout->count[PART_COEF]))
 			return false;
 	}
+	if ((used & USED_HISTORY) && !multiply(k, k, &layout->count[PART_HISTORY]))
+		return false;
 	if (used & USED_ITEMS)
 	{
 		layout->count[PART_B] = q;
@@ -191,7 +196,7 @@ header_get(const char *data, size_t size, Header *header)
 		header->number[n] = uiml_get_bytes(byte + AT_NUMBERS + 8 * n, 8);
 	for (int s = 0; s < N_SCALARS; s++)
 		header->scalar[s] = uiml_get_f64(byte + AT_SCALARS + 8 * s);
-	return header->order <= 1 && header->used >= 1 && header->used <= (USED_ITEMS | USED_INTERESTS);
+	return header->order <= 1 && header->used <= (USED_ITEMS | USED_INTERESTS | USED_HISTORY);
 }
 
 static bool
@@ -201,15 +206,15 @@ is_positive(double value)
 }
 
 static bool
-weights_are_sound(const double *weight)
+weights_are_sound(const double *weight, size_t n)
 {
 	double sum = 0;
 
-	for (int part = 0; part < UIML_N_ITEM_PARTS; part++)
+	for (size_t i = 0; i < n; i++)
 	{
-		if (!(weight[part] >= 0))
+		if (!(weight[i] >= 0))
 			return false;
-		sum += weight[part];
+		sum += weight[i];
 	}
 	return fabs(sum - 1) <= WEIGHT_TOLERANCE;
 }
@@ -221,7 +226,8 @@ header_is_sound(const Header *header)
 	const uint64_t *number = header->number;
 	const double *scalar = header->scalar;
 
-	if (number[NUMBER_P] < 1)
+	if (number[NUMBER_P] < 1 || (header->used & (USED_ITEMS | USED_INTERESTS)) == 0 ||
+		((header->used & USED_HISTORY) && !(header->used & USED_INTERESTS)))
 		return false;
 	if (header->used & USED_INTERESTS)
 	{
@@ -235,7 +241,7 @@ header_is_sound(const Header *header)
 		return number[NUMBER_Q] >= 1 && number[NUMBER_ITEMS] >= 1 && number[NUMBER_ITEMS] < UINT32_MAX &&
 			   number[NUMBER_USERS] < UINT32_MAX && number[NUMBER_SOURCE_ITEMS] < UINT32_MAX &&
 			   is_positive(scalar[SCALAR_TEMPERATURE]) && is_positive(scalar[SCALAR_STRENGTH]) &&
-			   weights_are_sound(scalar + SCALAR_WEIGHT);
+			   weights_are_sound(scalar + SCALAR_WEIGHT, UIML_N_ITEM_PARTS);
 	for (int n = NUMBER_ITEMS; n < N_NUMBERS; n++)
 		if (number[n] != 0)
 			return false;
@@ -259,14 +265,16 @@ view_set(const char *data, const Header *header, const Layout *layout, UimlTrans
 	for (int i = 0; i < N_PARTS; i++)
 		part[i] = data + layout->start[i];
 	if (header->used & USED_INTERESTS)
-		file->interests = (UimlInterestTransfer){.p = (size_t) number[NUMBER_P],
-												 .k = (size_t) number[NUMBER_K],
-												 .coef = part[PART_COEF],
-												 .b = part[PART_BIAS],
-												 .average = part[PART_AVERAGE],
-												 .mixing = scalar[SCALAR_MIXING],
-												 .alpha = scalar[SCALAR_ALPHA],
-												 .used = true};
+		file->interests =
+			(UimlInterestTransfer){.p = (size_t) number[NUMBER_P],
+								   .k = (size_t) number[NUMBER_K],
+								   .coef = part[PART_COEF],
+								   .b = part[PART_BIAS],
+								   .average = part[PART_AVERAGE],
+								   .history = header->used & USED_HISTORY ? part[PART_HISTORY] : NULL,
+								   .mixing = scalar[SCALAR_MIXING],
+								   .alpha = scalar[SCALAR_ALPHA],
+								   .used = true};
 	if (!(header->used & USED_ITEMS))
 		return;
 	file->items = (UimlItemTransfer){.p = (size_t) number[NUMBER_P],
@@ -327,6 +335,16 @@ none_negative(const float *x, size_t n)
 	return true;
 }
 
+/* Rows are distributions. */
+static bool
+history_is_sound(const double *w, size_t k)
+{
+	for (size_t i = 0; i < k; i++)
+		if (!weights_are_sound(w + i * k, k))
+			return false;
+	return true;
+}
+
 /* Floats are finite, and what is a share, a rarity or a length not negative. */
 static bool
 floats_are_sound(const char *data, const Layout *layout)
@@ -346,7 +364,9 @@ floats_are_sound(const char *data, const Layout *layout)
 		if (!uiml_vector_is_finite(part, n) || (!floats[i].negative && !none_negative(part, n)))
 			return false;
 	}
-	return true;
+	return layout->count[PART_HISTORY] == 0 ||
+		   history_is_sound((const double *) (const void *) (data + layout->start[PART_HISTORY]),
+							layout->count[PART_BIAS]);
 }
 
 /* ---------- packing ---------- */
@@ -364,7 +384,7 @@ header_of(const UimlItemTransfer *items, const UimlInterestTransfer *interests)
 
 	if (interests != NULL && interests->used)
 	{
-		header.used |= USED_INTERESTS;
+		header.used |= USED_INTERESTS | (interests->history != NULL ? USED_HISTORY : 0);
 		header.number[NUMBER_P] = interests->p;
 		header.number[NUMBER_K] = interests->k;
 		header.scalar[SCALAR_MIXING] = interests->mixing;
@@ -414,6 +434,7 @@ put_interests(char *data, const Layout *layout, const UimlInterestTransfer *inte
 	put_part(data, layout, PART_COEF, interests->coef);
 	put_part(data, layout, PART_BIAS, interests->b);
 	put_part(data, layout, PART_AVERAGE, interests->average);
+	put_part(data, layout, PART_HISTORY, interests->history);
 }
 
 /* A pool without users needs no offsets: those that the file has are 0. */
@@ -446,7 +467,7 @@ uiml_transferfile_pack(const UimlItemTransfer *items, const UimlInterestTransfer
 	if (!is_used(items, interests) || (uintptr_t) buffer % sizeof(uint64_t) != 0)
 		return UIML_EINVALID;
 	header = header_of(items, interests);
-	if (header.used == (USED_ITEMS | USED_INTERESTS) && items->p != interests->p)
+	if ((header.used & USED_ITEMS) && (header.used & USED_INTERESTS) && items->p != interests->p)
 		return UIML_EINVALID;
 	if (!header_is_sound(&header) || !layout_compute(header.used, header.number, &layout) ||
 		layout.size != size)

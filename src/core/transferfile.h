@@ -8,6 +8,7 @@
  *		coef		p x k float: from x to the interests of the target
  *		bias		k float
  *		average		k float
+ *		history		k x k double, where there is a W_g of histories
  *		w			p x q float: from x to the target's item space
  *		b			q float
  *		overlap		n_items float: popularity among overlapping users

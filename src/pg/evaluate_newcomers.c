@@ -313,7 +313,8 @@ fit_transfers(Newcomers *n, const UimlOverlap *overlap)
 	UimlInterestTarget interests = {.k = target->n_interests,
 									.interest = target->interest,
 									.prior = target->prior,
-									.alpha = target->alpha};
+									.alpha = target->alpha,
+									.generalization = target->generalization};
 	UimlItemEvidence of_items;
 	UimlInterestEvidence of_interests;
 	UimlStatus status;

@@ -139,6 +139,8 @@ prediction_put(Prediction *prediction, Datum user)
 
 	if (served->generalization != NULL)
 		uiml_generalize_mass(served->generalization, (size_t) served->k, prediction->mass, prediction->share);
+	if (prediction->basis == UIML_BASIS_TRANSFER)
+		uiml_transfers_generalize(&prediction->transfers, prediction->mass);
 
 	/* so late that nothing is left of any history */
 	if (isinf(alpha))

@@ -302,6 +302,7 @@ target_model(const UimlSide *target, const UimlItemFile *file)
 					   .interest = unconstify(uint32 *, file->interest),
 					   .sigma = unconstify(double *, uiml_served_sigma(target->served, target->serving)),
 					   .prior = target->served->prior,
+					   .generalization = target->served->generalization,
 					   .popularity = unconstify(float *, file->popularity),
 					   .alpha = target->serving->alpha,
 					   .item_alpha = target->serving->item_alpha,
@@ -336,8 +337,11 @@ fit_items(TransferTraining *training, const UimlModel *model)
 static void
 fit_interests(TransferTraining *training, const UimlModel *model)
 {
-	UimlInterestTarget target = {
-		.k = model->n_interests, .interest = model->interest, .prior = model->prior, .alpha = model->alpha};
+	UimlInterestTarget target = {.k = model->n_interests,
+								 .interest = model->interest,
+								 .prior = model->prior,
+								 .alpha = model->alpha,
+								 .generalization = model->generalization};
 	UimlTransferRow *row = &training->row;
 	UimlStatus status;
 

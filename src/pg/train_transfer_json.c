@@ -148,6 +148,7 @@ add_interests(StringInfo json, const UimlInterestTransfer *interests, const Uiml
 	add_member(json, "mixing", interests->mixing);
 	add_member(json, "alpha", interests->alpha);
 	add_member(json, "alpha_ratio", evidence->alpha_ratio);
+	add_member(json, "history_gain", evidence->history_gain);
 	add_numbers(json, "fold_gain", evidence->fold_gain, UIML_FOLDS);
 	add_name(json, "path");
 	for (int i = 0; i < UIML_INTEREST_PENALTIES; i++)

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "core/generalize.h"
 #include "pg/env.h"
 #include "pg/mapfile.h"
 #include "pg/sql.h"
@@ -455,6 +456,38 @@ uiml_transfers_interests(const UimlTransfers *transfers, float *share)
 	pfree(said);
 	pfree(sum);
 	return alpha / gain;
+}
+
+void
+uiml_transfers_generalize(const UimlTransfers *transfers, float *mass)
+{
+	int k = transfers->target->interests;
+	double *said = palloc(sizeof(double) * (Size) k);
+	double *sum = palloc0(sizeof(double) * (Size) k);
+	double *before = palloc(sizeof(double) * (Size) k);
+	double gain = 0;
+
+	for (int j = 0; j < k; j++)
+		before[j] = mass[j];
+	for (int i = 0; i < transfers->n; i++)
+	{
+		const UimlTransferSource *source = &transfers->source[i];
+		const double *w;
+
+		if (!source->known)
+			continue;
+		w = source->file->interests.history;
+		if (w != NULL)
+			uiml_generalize_apply(w, (size_t) k, before, said);
+		for (int j = 0; j < k; j++)
+			sum[j] += source->gain * (w != NULL ? said[j] : before[j]);
+		gain += source->gain;
+	}
+	for (int j = 0; j < k; j++)
+		mass[j] = (float) (sum[j] / gain);
+	pfree(said);
+	pfree(sum);
+	pfree(before);
 }
 
 double

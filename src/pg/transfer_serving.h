@@ -111,6 +111,12 @@ extern bool uiml_transfers_history(UimlTransfers *transfers, const UimlState *ta
 extern double uiml_transfers_interests(const UimlTransfers *transfers, float *share);
 
 /*
+ * uiml_transfers_generalize
+ *		mass (k of the target), what that user did in the target, as the transfers see it: times W_g, in place.
+ */
+extern void uiml_transfers_generalize(const UimlTransfers *transfers, float *mass);
+
+/*
  * uiml_transfers_items
  *		share (n_items of the target) of somebody whom one of the above found, summing to 1 over the items
  *		that out does not leave out and 0 for those it does.  Returns their strength, item_alpha.

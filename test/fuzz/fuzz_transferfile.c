@@ -35,6 +35,8 @@ read_all(const UimlTransferFile *file)
 	if (interests->used)
 		sum += read_floats(interests->coef, interests->p * interests->k) +
 			   read_floats(interests->b, interests->k) + read_floats(interests->average, interests->k);
+	for (size_t i = 0; interests->history != NULL && i < interests->k * interests->k; i++)
+		sum += interests->history[i] > 0;
 	if (!items->used)
 		return sum;
 	sum += read_floats(items->w, items->p * items->q) + read_floats(items->b, items->q) +
@@ -77,8 +79,15 @@ written_file(uint8_t mode, size_t *size)
 									   .choice_start = start,
 									   .choice = item},
 							  .used = (mode & 2) != 0};
-	UimlInterestTransfer interests = {
-		.p = 3, .k = 4, .coef = x, .b = x, .average = share, .alpha = 1, .used = (mode & 4) != 0};
+	static const double history[16] = {[0] = 1, [5] = 1, [10] = .5, [11] = .5, [15] = 1};
+	UimlInterestTransfer interests = {.p = 3,
+									  .k = 4,
+									  .coef = x,
+									  .b = x,
+									  .average = share,
+									  .history = mode & 128 ? history : NULL,
+									  .alpha = 1,
+									  .used = (mode & 4) != 0};
 	char *data;
 
 	if (!items.used)

@@ -21,7 +21,7 @@
 
 static uint32_t interest[ITEMS];
 static const float prior[KINDS] = {.25f, .25f, .25f, .25f};
-static const UimlInterestTarget target = {KINDS, interest, prior, 3};
+static const UimlInterestTarget target = {KINDS, interest, prior, 3, NULL};
 
 /*
  * Users of each kind lie about a direction of their own, and three quarters of what they do in the target is of
@@ -108,6 +108,41 @@ test_found(void **state)
 			assert_true(share[t] > 0 && (t == kind ? share[t] > .6 : share[t] < .25));
 		}
 		assert_true(fabs(sum - 1) < 1e-6);
+	}
+	uiml_interest_transfer_free(&env, &transfer);
+	uiml_overlap_free(&env, &overlap);
+	assert_int_equal(test_env_live(), 0);
+}
+
+/* Interests come in pairs, which the source doesn't tell: one item of either makes both likely. */
+static void
+test_history(void **state)
+{
+	UimlEnv env = test_env_counting();
+	UimlOverlap overlap = overlap_make(&env, 600, true, 2);
+	UimlInterestTransfer transfer;
+	UimlInterestEvidence evidence;
+	UimlRng rng;
+
+	(void) state;
+	uiml_rng_init(&rng, 3);
+	for (size_t u = 0; u < 600; u++)
+	{
+		size_t pair = 2 * uiml_rng_below(&rng, 2);
+
+		for (size_t e = 0; e < EACH; e++)
+			overlap.target.item[u * EACH + e] = (uint32_t) (KINDS * e + pair + uiml_rng_below(&rng, 2));
+	}
+	assert_int_equal(uiml_interest_transfer_fit(&env, &overlap, &target, NULL, 1, &transfer, &evidence),
+					 UIML_OK);
+	assert_non_null(transfer.history);
+	assert_true(evidence.history_gain > .05);
+	for (size_t i = 0; i < KINDS; i++)
+	{
+		const double *w = transfer.history + i * KINDS;
+
+		assert_true(fabs(w[0] + w[1] + w[2] + w[3] - 1) < 1e-9);
+		assert_true(w[i] > .3 && w[i ^ 1] > .3);
 	}
 	uiml_interest_transfer_free(&env, &transfer);
 	uiml_overlap_free(&env, &overlap);
@@ -273,7 +308,7 @@ test_tiny(void **state)
 {
 	UimlEnv env = uiml_env_malloc();
 	UimlOverlap overlap = overlap_make(&env, 2, false, 7);
-	UimlInterestTarget one = {1, interest, prior, 1};
+	UimlInterestTarget one = {1, interest, prior, 1, NULL};
 	float certain = 1;
 	UimlInterestTransfer transfer;
 	UimlInterestEvidence evidence;
@@ -363,11 +398,12 @@ test_interrupts(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_found),     cmocka_unit_test(test_refused),
-									   cmocka_unit_test(test_order),     cmocka_unit_test(test_initial),
-									   cmocka_unit_test(test_links),     cmocka_unit_test(test_errors),
-									   cmocka_unit_test(test_tiny),      cmocka_unit_test(test_out_of_memory),
-									   cmocka_unit_test(test_interrupts)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_found),         cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_history),       cmocka_unit_test(test_order),
+		cmocka_unit_test(test_initial),       cmocka_unit_test(test_links),
+		cmocka_unit_test(test_errors),        cmocka_unit_test(test_tiny),
+		cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_interrupts)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

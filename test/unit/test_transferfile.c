@@ -30,6 +30,7 @@ typedef struct Sample
 	float coef[P * K];
 	float bias[K];
 	float average[K];
+	double history[K * K];
 	float w[P * Q];
 	float b[Q];
 	float overlap[ITEMS];
@@ -61,6 +62,8 @@ sample_make(Sample *s)
 	fill(s->coef, P * K, -1);
 	fill(s->bias, K, 2);
 	fill(s->average, K, 0);
+	for (size_t i = 0; i < K * K; i++)
+		s->history[i] = i % K == i / K ? .625 : .125;
 	fill(s->w, P * Q, -.5f);
 	fill(s->b, Q, 3);
 	fill(s->overlap, ITEMS, .25f);
@@ -95,6 +98,7 @@ sample_make(Sample *s)
 										  .coef = s->coef,
 										  .b = s->bias,
 										  .average = s->average,
+										  .history = s->history,
 										  .mixing = .05,
 										  .alpha = 7.5,
 										  .used = true};
@@ -157,6 +161,7 @@ check_interests(const Sample *s, const UimlInterestTransfer *interests)
 	assert_memory_equal(interests->coef, s->coef, sizeof(s->coef));
 	assert_memory_equal(interests->b, s->bias, sizeof(s->bias));
 	assert_memory_equal(interests->average, s->average, sizeof(s->average));
+	assert_memory_equal(interests->history, s->history, sizeof(s->history));
 	assert_true(interests->mixing == .05 && interests->alpha == 7.5 && interests->used);
 }
 
@@ -212,6 +217,15 @@ only_what_is_used(void **state)
 	check_interests(&s, &file.interests);
 	assert_false(file.items.used);
 	assert_null(file.items.w);
+	free(data);
+
+	/* nor does the identity */
+	both = size;
+	s.interests.history = NULL;
+	data = pack_here(NULL, &s.interests, &size);
+	assert_true(size < both);
+	assert_int_equal(uiml_transferfile_open(data, size, true, &file), UIML_OK);
+	assert_true(file.interests.used && file.interests.history == NULL);
 	free(data);
 
 	s.items.used = s.interests.used = false;
@@ -321,6 +335,8 @@ view_is_safe(const char *data, size_t size, const UimlTransferFile *file)
 
 	return lies_within(data, size, interests->coef, interests->p * interests->k, 4) &&
 		   lies_within(data, size, interests->average, interests->k, 4) &&
+		   (interests->history == NULL ||
+			lies_within(data, size, interests->history, interests->k * interests->k, 8)) &&
 		   lies_within(data, size, items->w, items->p * items->q, 4) &&
 		   lies_within(data, size, items->overlap, items->n_items, 4) &&
 		   lies_within(data, size, items->pool.rarity, items->pool.n_source_items, 4) &&
