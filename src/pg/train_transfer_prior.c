@@ -155,6 +155,7 @@ static void
 read_items(const TransferTraining *training, const UimlSide *side, const UimlServing *earlier,
 		   UimlSharedRows *rows)
 {
+	const Oid types[] = {side->served->vector_type, side->served->vector_type, FLOAT4OID};
 	MemoryContext context = training->context;
 	ItemsReader reader = {side->serving, rows};
 	size_t most;
@@ -174,7 +175,7 @@ read_items(const TransferTraining *training, const UimlSide *side, const UimlSer
 							  uiml_relation_name(side->serving->items_table),
 							  uiml_relation_name(earlier->items_table),
 							  uiml_equality_of(side->served->item_type), most),
-					 read_item, &reader);
+					 types, lengthof(types), read_item, &reader);
 }
 
 /*
