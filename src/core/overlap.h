@@ -13,6 +13,9 @@
 
 #define UIML_FOLDS 10
 
+/* Of fewer users no transfer is made: what they seem to gain is chance. */
+#define UIML_OVERLAP_MIN_USERS 20
+
 /* A list of items for each of n users: those of user u are item[start[u]] .. item[start[u + 1] - 1]. */
 typedef struct UimlItemLists
 {

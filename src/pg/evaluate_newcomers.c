@@ -319,6 +319,9 @@ fit_transfers(Newcomers *n, const UimlOverlap *overlap)
 	UimlInterestEvidence of_interests;
 	UimlStatus status;
 
+	n->items.used = n->interests.used = false;
+	if (overlap->n < UIML_OVERLAP_MIN_USERS)
+		return;
 	uiml_phases_enter(&e->phases, "transfer of items");
 	check(n, uiml_item_transfer_fit(&e->env, overlap, target, NULL, NULL, e->seed, &n->items, &of_items),
 		  "transfer of items");
@@ -326,7 +329,7 @@ fit_transfers(Newcomers *n, const UimlOverlap *overlap)
 	status =
 		uiml_interest_transfer_fit(&e->env, overlap, &interests, NULL, e->seed, &n->interests, &of_interests);
 	if (status == UIML_EEMPTY)
-		n->interests = (UimlInterestTransfer){.used = false};
+		n->interests.used = false;
 	else
 		check(n, status, "transfer of interests");
 }

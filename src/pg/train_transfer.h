@@ -16,9 +16,6 @@
 #include "pg/phases.h"
 #include "pg/transfer_catalog.h"
 
-/* Overlapping users from which on a transfer is fitted. */
-#define UIML_TRANSFER_MIN_USERS 20
-
 /* What is to be trained. */
 typedef struct UimlTransferOrder
 {

@@ -471,7 +471,7 @@ note_few(const TransferTraining *training)
 	ereport(NOTICE,
 			(errmsg("no transfer from domain \"%s\" to domain \"%s\": they share " INT64_FORMAT " users",
 					training->order->source->name, training->order->target->name, training->row.users),
-			 errdetail("A transfer is fitted on at least %d users.", UIML_TRANSFER_MIN_USERS)));
+			 errdetail("A transfer is fitted on at least %d users.", UIML_OVERLAP_MIN_USERS)));
 }
 
 static void
@@ -492,7 +492,7 @@ train(TransferTraining *training)
 		training->row = *stored;
 		return;
 	}
-	if (training->row.users < UIML_TRANSFER_MIN_USERS)
+	if (training->row.users < UIML_OVERLAP_MIN_USERS)
 		note_few(training);
 	else
 		fit(training);
