@@ -147,7 +147,9 @@ read_item(TupleTableSlot *slot, void *ctx)
 	slot_getallattrs(slot);
 	copy_vector(reader, slot, 0, rows->p, reader->from + rows->n * rows->p);
 	copy_vector(reader, slot, 1, rows->q, reader->onto + rows->n * rows->q);
-	reader->weight[rows->n++] = DatumGetFloat4(slot->tts_values[2]);
+	reader->weight[rows->n] = DatumGetFloat4(slot->tts_values[2]);
+	if (!(reader->weight[rows->n++] <= 1))
+		uiml_served_refuse(reader->serving, "popularity of an item");
 }
 
 /* The items that a domain's active version shares with an earlier one, as the domain's owner. */
