@@ -63,7 +63,7 @@ $node->safe_psql('postgres', 'ALTER TABLE uiml.transfer_part DROP CONSTRAINT ref
 is(state_of($node), $state, 'and what is rolled back leaves nothing either');
 is($node->safe_psql('postgres', $tell), $told, 'newcomers are told the same');
 
-# kill -9 of the backend that trains, the transfer or its domain
+# kill -9 of the backend that trains the transfer
 for my $part (.3, .6, .9)
 {
 	kill_during($node, $train, $duration * $part);
