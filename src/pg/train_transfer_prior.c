@@ -159,7 +159,7 @@ read_items(const TransferTraining *training, const UimlSide *side, const UimlSer
 {
 	const Oid types[] = {side->served->vector_type, side->served->vector_type, FLOAT4OID};
 	MemoryContext context = training->context;
-	ItemsReader reader = {side->serving, rows};
+	ItemsReader reader = {.serving = side->serving, .rows = rows};
 	size_t most;
 
 	rows->p = (size_t) earlier->dims;
