@@ -102,16 +102,8 @@ read_users(Check *check)
 static double
 measure(Check *check, const UimlOverlap *overlap)
 {
-	const UimlServing *serving = check->target.serving;
-	const UimlItemFile *file = check->target.file;
-	UimlModel model = {.n_items = file->n_items,
-					   .dims = file->dims,
-					   .in = unconstify(float *, file->in),
-					   .out = unconstify(float *, file->out),
-					   .sigma = unconstify(double *, check->target.sigma),
-					   .popularity = unconstify(float *, file->popularity),
-					   .item_alpha = serving->item_alpha,
-					   .temperature = serving->temperature};
+	UimlSide target = {check->target.serving, check->target.served};
+	UimlModel model = uiml_side_model(&target, check->target.file);
 	UimlItemTransfer transfer;
 	UimlItemEvidence evidence;
 	UimlStatus status =

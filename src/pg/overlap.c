@@ -379,3 +379,23 @@ uiml_shared_free(const UimlEnv *env, UimlShared *shared)
 	uiml_free(env, shared->hash);
 	shared->hash = NULL;
 }
+
+UimlModel
+uiml_side_model(const UimlSide *side, const UimlItemFile *file)
+{
+	UimlModel model = {.n_items = file->n_items,
+					   .dims = file->dims,
+					   .n_interests = (size_t) side->served->k,
+					   .in = unconstify(float *, file->in),
+					   .out = unconstify(float *, file->out),
+					   .interest = unconstify(uint32 *, file->interest),
+					   .sigma = unconstify(double *, uiml_served_sigma(side->served, side->serving)),
+					   .prior = side->served->prior,
+					   .generalization = side->served->generalization,
+					   .popularity = unconstify(float *, file->popularity),
+					   .alpha = side->serving->alpha,
+					   .item_alpha = side->serving->item_alpha,
+					   .temperature = side->serving->temperature};
+
+	return model;
+}

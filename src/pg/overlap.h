@@ -15,6 +15,7 @@
 #include "core/overlap.h"
 #include "pg/budget.h"
 #include "pg/catalog.h"
+#include "pg/itemcache.h"
 #include "pg/served.h"
 
 /* One of the two versions, which the caller may predict from. */
@@ -50,5 +51,8 @@ typedef struct UimlParts
 extern bool uiml_shared_read(const UimlSide *source, const UimlSide *target, UimlParts *parts, size_t part,
 							 const UimlEnv *env, UimlShared *shared);
 extern void uiml_shared_free(const UimlEnv *env, UimlShared *shared);
+
+/* What fits of a transfer ask of a version's model, pointing into its opened items, which are only read. */
+extern UimlModel uiml_side_model(const UimlSide *side, const UimlItemFile *file);
 
 #endif /* UIML_PG_OVERLAP_H */

@@ -290,27 +290,6 @@ read_users(TransferTraining *training, const UimlTransferRow *stored)
 
 /* --- fits ----------------------------------------------------------------------------------------------- */
 
-/* What the fits ask of the target's model; the file is only read. */
-static UimlModel
-target_model(const UimlSide *target, const UimlItemFile *file)
-{
-	UimlModel model = {.n_items = file->n_items,
-					   .dims = file->dims,
-					   .n_interests = (size_t) target->served->k,
-					   .in = unconstify(float *, file->in),
-					   .out = unconstify(float *, file->out),
-					   .interest = unconstify(uint32 *, file->interest),
-					   .sigma = unconstify(double *, uiml_served_sigma(target->served, target->serving)),
-					   .prior = target->served->prior,
-					   .generalization = target->served->generalization,
-					   .popularity = unconstify(float *, file->popularity),
-					   .alpha = target->serving->alpha,
-					   .item_alpha = target->serving->item_alpha,
-					   .temperature = target->serving->temperature};
-
-	return model;
-}
-
 static void
 fit_items(TransferTraining *training, const UimlModel *model)
 {
@@ -362,7 +341,7 @@ static void
 fit(TransferTraining *training)
 {
 	const UimlItemFile *file = uiml_items_open(training->target.served, training->target.serving);
-	UimlModel model = target_model(&training->target, file);
+	UimlModel model = uiml_side_model(&training->target, file);
 
 	uiml_transfer_find_prior(training);
 	uiml_duplicates_warn(&training->env, &training->shared.users, training->order->source->name,
