@@ -16,11 +16,11 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/pg/*.c)))
 DEMO_DATA := $(if $(filter command,$(origin DATA)),$(DATA))
 override DATA = $(wildcard sql/upgrade/*.sql)
 DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
-CORE_LIBS = -llapacke -lopenblas -lutf8proc -lm
+CORE_LIBS = -llapacke -lopenblas -lutf8proc -ljansson -lm
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
 # OpenBLAS and LAPACKE are loaded by the first training (src/pg/blas_calls.c).
 # -Bsymbolic: functions of the library call each other directly.
-SHLIB_LINK = -lutf8proc -lm -ldl -lpthread -Wl,--version-script=src/pg/exports.map,-Bsymbolic
+SHLIB_LINK = -lutf8proc -ljansson -lm -ldl -lpthread -Wl,--version-script=src/pg/exports.map,-Bsymbolic
 # test/sql/pgvector.sql runs where pgvector is installed.
 LACKING = $(if $(wildcard $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/extension/vector.control),,pgvector)
 REGRESS = $(filter-out $(LACKING),$(sort $(basename $(notdir $(wildcard test/sql/*.sql)))))

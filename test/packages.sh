@@ -48,6 +48,7 @@ missing_packages()
 	compiles cblas.h && links -lopenblas || echo libopenblas-dev
 	compiles lapacke.h && links -llapacke || echo liblapacke-dev
 	compiles utf8proc.h && links -lutf8proc || echo libutf8proc-dev
+	compiles jansson.h && links -ljansson || echo libjansson-dev
 	pgxs=$("$pg_config" --pgxs 2>/dev/null)
 	[ -n "$pgxs" ] && [ -f "$pgxs" ] || echo "postgresql-server-dev-$(postgres_major)"
 	[ "$purpose" = build ] && return

@@ -1,0 +1,87 @@
+/*
+ * tokenizer.h
+ *	  Text to the token ids of a language model, as the tokenizers library of Hugging Face gives them.
+ *
+ * A tokenizer is compiled once, from tokenizer.json or vocab.txt, into a flat, immutable,
+ * position-independent run of bytes that is part of an encoder's (core/encoder.h) and mapped with it.  A text goes through
+ * added tokens (cut out before anything else), the normalizer, the pre-tokenizer, the model (WordPiece or
+ * Unigram), truncation and the tokens that the post-processor puts around it.
+ */
+#ifndef UIML_TOKENIZER_H
+#define UIML_TOKENIZER_H
+
+#include "core/fault.h"
+
+#define UIML_TOKENIZER_MAX_VOCABULARY ((size_t) 1 << 20)
+
+typedef enum UimlTokenizerModel
+{
+	UIML_WORDPIECE = 1,
+	UIML_UNIGRAM = 2
+} UimlTokenizerModel;
+
+/* --- compiling ------------------------------------------------------------------------------------------ */
+
+/*
+ * uiml_tokenizer_compile
+ *		The tokenizer that a tokenizer.json describes, as *length bytes from env.  Truncation and padding that
+ *		the file asks for are left out: they belong to whoever calls.
+ *
+ * UIML_OK; UIML_ECORRUPT with a fault, also for a kind of normalizer, pre-tokenizer, model or post-processor
+ * that isn't known here: a tokenizer is exact or refused; UIML_ENOMEM; UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_tokenizer_compile(const UimlEnv *env, const char *json, size_t json_length,
+										 void **bytes, size_t *length, UimlFault *fault);
+
+/* What vocab.txt of a BERT model doesn't say; the defaults of BertTokenizer are lower, true and lower. */
+typedef struct UimlWordPieceOptions
+{
+	bool lowercase;
+	bool chinese; /* spaces around Han characters */
+	bool strip_accents;
+} UimlWordPieceOptions;
+
+/* The same from vocab.txt, one token a line, its number the id; [UNK], [CLS] and [SEP] must be there. */
+extern UimlStatus uiml_tokenizer_compile_vocabulary(const UimlEnv *env, const char *text, size_t text_length,
+													const UimlWordPieceOptions *options, void **bytes,
+													size_t *length, UimlFault *fault);
+
+/* --- use ------------------------------------------------------------------------------------------------ */
+
+/* An opened tokenizer: points into its bytes, which must stay. */
+typedef struct UimlTokenizer
+{
+	UimlTokenizerModel model;
+	size_t vocabulary; /* ids are below it */
+	size_t prefix;     /* tokens that the post-processor puts before a text, */
+	size_t suffix;     /* and after it */
+	const unsigned char *bytes;
+	size_t length;
+	/* ... places of the parts, by tokenizer.c ... */
+} UimlTokenizer;
+
+/* Checks bytes of unknown origin, at any address: UIML_ECORRUPT, or a tokenizer that no text makes read outside. */
+extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, UimlTokenizer *tokenizer);
+
+/*
+ * uiml_tokenizer_run
+ *		The ids of a UTF-8 text, with those that go around it.
+ *
+ * ids: receives at most max_tokens (>= prefix + suffix) ids; of a longer text the first ones are kept, and
+ * what goes around them.  *n: how many they are.  *total (may be NULL): how many they would be without a
+ * limit (counted only as far as needed where it is NULL: a long text then costs what its beginning costs, unless
+ * the model can't be run on a beginning).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
+ * UIML_EINTERRUPTED.  Some microseconds for a title.
+ */
+extern UimlStatus uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const char *text,
+									 size_t length, size_t max_tokens, uint32_t *ids, size_t *n,
+									 size_t *total);
+
+/* The token of an id in UTF-8, not terminated; empty for one beyond the vocabulary. */
+extern const char *uiml_tokenizer_token(const UimlTokenizer *tokenizer, uint32_t id, size_t *length);
+
+/* The id of a token, or false. */
+extern bool uiml_tokenizer_find(const UimlTokenizer *tokenizer, const char *token, size_t length,
+								uint32_t *id);
+
+#endif /* UIML_TOKENIZER_H */
