@@ -22,7 +22,9 @@
 typedef enum UimlEncoderKind
 {
 	UIML_ENCODER_HASH = 1,
-	UIML_ENCODER_LSA = 2
+	UIML_ENCODER_LSA = 2,
+	UIML_ENCODER_BERT = 3,
+	UIML_ENCODER_STATIC = 4
 } UimlEncoderKind;
 
 typedef enum UimlWhitening

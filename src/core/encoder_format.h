@@ -11,6 +11,10 @@
  *		offset	with whitening: dims floats
  *
  * All numbers are little-endian, whatever machine wrote them: tables are dumped and restored elsewhere.
+ *
+ * This is the format of the kinds that are trained here; the header's fields up to dims, and its size,
+ * are those of every kind.  Language models (core/bert_format.h) are written as a stream, so they end in 64 bytes of
+ * which the last 8 are the checksum, and have zero in the header's.
  */
 #ifndef UIML_ENCODER_FORMAT_H
 #define UIML_ENCODER_FORMAT_H
@@ -22,6 +26,7 @@
 #define ENCODER_MAGIC       "uimlenco"
 #define ENCODER_VERSION     1
 #define ENCODER_HEADER_SIZE ((size_t) 128)
+#define ENCODER_END_SIZE    ((size_t) 64) /* of language models */
 
 /* Where each field of the header starts. */
 #define ENCODER_AT_VERSION   8   /* uint32 */
