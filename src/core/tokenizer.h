@@ -57,11 +57,39 @@ typedef struct UimlTokenizer
 	size_t suffix;     /* and after it */
 	const unsigned char *bytes;
 	size_t length;
-	/* ... places of the parts, by tokenizer.c ... */
+
+	/* The parts (core/tokenizer_format.h). */
+	const unsigned char *ends;
+	const unsigned char *strings;
+	size_t strings_size;
+	const unsigned char *slots;
+	size_t n_slots;
+	size_t longest;
+	uint32_t unknown; /* id + 1; 0: none */
+	const unsigned char *added;
+	size_t n_added;
+	size_t n_added_raw;
+	const unsigned char *patterns;
+	size_t patterns_size;
+	const unsigned char *steps;
+	size_t steps_size;
+	size_t n_normalizers;
+	size_t n_pre_tokenizers;
+	const unsigned char *around;
+	const unsigned char *model_bytes;
+	size_t model_size;
 } UimlTokenizer;
 
-/* Checks bytes of unknown origin, at any address: UIML_ECORRUPT, or a tokenizer that no text makes read outside. */
-extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, UimlTokenizer *tokenizer);
+/*
+ * uiml_tokenizer_open
+ *		Opens bytes of unknown origin, at any address: UIML_ECORRUPT, or a tokenizer that no text makes read
+ *		outside them.
+ *
+ * verify: also checks the contents of all parts, which reads all bytes: damage that would only make wrong ids
+ * is found as well.  Otherwise some microseconds.
+ */
+extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, bool verify,
+									  UimlTokenizer *tokenizer);
 
 /*
  * uiml_tokenizer_run
