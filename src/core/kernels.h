@@ -30,6 +30,39 @@
 #define UIML_NEAREST_POINTS 24
 #define UIML_PANEL_MAX      32
 
+/* Outputs of a panel of affine's weights. */
+#define UIML_AFFINE_PANEL 16
+
+typedef enum UimlActivation
+{
+	UIML_ACTIVATION_NONE,
+	UIML_ACTIVATION_GELU,      /* x (1 + erf(x / sqrt(2))) / 2 */
+	UIML_ACTIVATION_GELU_TANH, /* x (1 + tanh(sqrt(2 / pi) (x + .044715 x^3))) / 2 */
+	UIML_ACTIVATION_RELU
+} UimlActivation;
+
+/*
+ * y = activation(factor * (x W) + bias) + residual, where factor, bias and residual may be NULL.
+ *
+ * x is m x k, W k x n, y and residual m x n; rows lie ldx, ldy and ldr floats apart.  W lies in panels of
+ * UIML_AFFINE_PANEL outputs: element (input p, output j) is panels[(j / 16 * k + p) * 16 + j % 16], and outputs beyond
+ * n of the last panel are 0.  bias has n elements, factor one for each row.  y may be residual, row for row.
+ */
+typedef struct UimlAffine
+{
+	size_t m, k, n;
+	const float *x;
+	size_t ldx;
+	const float *panels;
+	const float *factor;
+	const float *bias;
+	const float *residual;
+	size_t ldr;
+	UimlActivation activation;
+	float *y;
+	size_t ldy;
+} UimlAffine;
+
 typedef struct UimlKernels
 {
 	const char *name;
@@ -125,6 +158,31 @@ typedef struct UimlKernels
 	/* offset - x'c for the centroids of one panel: scores (n x panel). */
 	void (*scores)(const float *x, size_t n, size_t d, const float *panel, const float *offset,
 				   float *scores);
+
+	/*
+	 * What a layer of a neural network consists of.  A row's result never depends on the other rows of a call: each
+	 * element is one sum in the order of the inputs.  So a text has the same vector alone and among others.
+	 *
+	 * affine: see UimlAffine; a call takes about 2 m k n / (30 to 200 times 1e9) seconds.  See uiml_affine (affine.h),
+	 * which cuts a large one.
+	 *
+	 * pack_outputs, pack_inputs: rows (n x d, ld apart) as panels of W: each row an output, or each row an input.
+	 * The first writes the rounded-up n times d floats, the second n times the rounded-up d.
+	 *
+	 * softmax: each of m rows of n > 0 finite elements, ld apart, becomes exp(scale (x - its largest)), scale >= 0;
+	 * share[i] = 1 / the sum of row i.
+	 *
+	 * layer_norm: each of m rows of d elements, ld apart, becomes (x - mean) / sqrt(variance + epsilon) * gain + shift.
+	 *
+	 * maximum: result, which may be a or b, has the larger of each two elements.
+	 */
+	void (*affine)(const UimlAffine *affine);
+	void (*pack_outputs)(const float *rows, size_t n, size_t d, size_t ld, float *panels);
+	void (*pack_inputs)(const float *rows, size_t n, size_t d, size_t ld, float *panels);
+	void (*softmax)(float *x, size_t m, size_t n, size_t ld, float scale, float *share);
+	void (*layer_norm)(float *x, size_t m, size_t d, size_t ld, const float *gain, const float *shift,
+					   float epsilon);
+	void (*maximum)(const float *a, const float *b, size_t dim, float *result);
 } UimlKernels;
 
 /* The fastest that this processor runs; about a nanosecond. */

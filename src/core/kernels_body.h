@@ -14,6 +14,10 @@
 #include "core/kernels_sparse.h"
 #include "core/kernels_vector.h"
 
+#include "core/kernels_neural.h"
+
+#include "core/kernels_affine.h"
+
 const UimlKernels TABLE = {
 	.name = TABLE_NAME,
 
@@ -50,4 +54,11 @@ const UimlKernels TABLE = {
 	.panel = PANEL,
 	.nearest = nearest,
 	.scores = scores,
+
+	.affine = affine,
+	.pack_outputs = pack_outputs,
+	.pack_inputs = pack_inputs,
+	.softmax = softmax,
+	.layer_norm = layer_norm,
+	.maximum = maximum,
 };

@@ -1,0 +1,87 @@
+/*
+ * attention.c
+ *	  Self-attention as two products with packed operands.
+ *
+ * The keys of a head are to its queries what weights are to the rows of a layer: packed into panels, they
+ * give the scores of a block of queries, whose softmax, again rows, is multiplied with the packed values.  A
+ * block has so few queries that its scores stay in the second cache.  Its softmax is left undivided: its
+ * product is divided instead, which is shorter.
+ */
+#include "core/attention.h"
+
+#include "core/affine.h"
+
+#define SCORES    ((size_t) 24576) /* of a block, but one tile of queries at least */
+#define MIN_BLOCK ((size_t) 12)
+#define MAX_BLOCK ((size_t) 96)
+#define ROUND(n)  (((n) + UIML_AFFINE_PANEL - 1) / UIML_AFFINE_PANEL * UIML_AFFINE_PANEL)
+
+/* The queries of one block. */
+static size_t
+block_rows(size_t tokens)
+{
+	size_t rows = SCORES / ROUND(tokens) / MIN_BLOCK * MIN_BLOCK;
+
+	return rows < MIN_BLOCK ? MIN_BLOCK : rows > MAX_BLOCK ? MAX_BLOCK : rows;
+}
+
+size_t
+uiml_attention_scratch(size_t tokens, size_t size)
+{
+	size_t rows = block_rows(tokens);
+
+	return UIML_AFFINE_PANEL_FLOATS(size, tokens) + UIML_AFFINE_PANEL_FLOATS(tokens, size) +
+		   rows * ROUND(tokens) + ROUND(rows);
+}
+
+/* One head, from its first column on. */
+static UimlStatus
+attend(const UimlEnv *env, const UimlAttention *attention, size_t column)
+{
+	const UimlKernels *kernels = uiml_kernels();
+	size_t tokens = attention->tokens, size = attention->size, rows = block_rows(tokens);
+	float *keys = attention->scratch;
+	float *values = keys + UIML_AFFINE_PANEL_FLOATS(size, tokens);
+	float *scores = values + UIML_AFFINE_PANEL_FLOATS(tokens, size);
+	float *share = scores + rows * ROUND(tokens);
+
+	kernels->pack_outputs(attention->k + column, tokens, size, attention->ld, keys);
+	kernels->pack_inputs(attention->v + column, tokens, size, attention->ld, values);
+	for (size_t i = 0; i < tokens; i += rows)
+	{
+		size_t m = tokens - i < rows ? tokens - i : rows;
+		UimlAffine score = {.m = m, .k = size, .n = ROUND(tokens)};
+		UimlAffine mix = {.m = m, .k = tokens, .n = size};
+
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		score.x = attention->q + i * attention->ld + column;
+		score.ldx = attention->ld;
+		score.panels = keys;
+		score.y = scores;
+		score.ldy = ROUND(tokens);
+		kernels->affine(&score);
+		kernels->softmax(scores, m, tokens, ROUND(tokens), attention->scale, share);
+		mix.x = scores;
+		mix.ldx = ROUND(tokens);
+		mix.panels = values;
+		mix.factor = share;
+		mix.y = attention->y + i * attention->ldy + column;
+		mix.ldy = attention->ldy;
+		kernels->affine(&mix);
+	}
+	return UIML_OK;
+}
+
+UimlStatus
+uiml_attention(const UimlEnv *env, const UimlAttention *attention)
+{
+	for (size_t head = 0; head < attention->heads; head++)
+	{
+		UimlStatus status = attend(env, attention, head * attention->size);
+
+		if (status != UIML_OK)
+			return status;
+	}
+	return UIML_OK;
+}
