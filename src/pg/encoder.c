@@ -177,8 +177,8 @@ encoder_fits(const void *view, const void *ctx)
 typedef struct PartReader
 {
 	const UimlEncoderRow *row;
-	char *bytes;
-	Size at;
+	UimlMapWriter *writer;
+	Size left;
 	int32 part;
 } PartReader;
 
@@ -192,36 +192,49 @@ read_part(TupleTableSlot *slot, void *ctx)
 	bytea *data = DatumGetByteaPP(value);
 	Size size = VARSIZE_ANY_EXHDR(data);
 
-	if (part != reader->part++ || size > (Size) reader->row->bytes - reader->at)
+	if (part != reader->part++ || size > reader->left)
 		encoder_corrupt(reader->row);
-	memcpy(reader->bytes + reader->at, VARDATA_ANY(data), size);
-	reader->at += size;
+	uiml_mapfile_write(reader->writer, VARDATA_ANY(data), size);
+	reader->left -= size;
 	if ((Pointer) data != DatumGetPointer(value))
 		pfree(data);
 }
 
-static char *
-encoder_build(const void *ctx, MemoryContext context, Size *size)
+static void
+take_int8(TupleTableSlot *slot, void *ctx)
+{
+	bool null;
+
+	*(int64 *) ctx = DatumGetInt64(slot_getattr(slot, 1, &null));
+}
+
+/* From the parts to the file, one of them in memory at a time. */
+static void
+encoder_build(const void *ctx, UimlMapWriter *writer)
 {
 	const EncoderWanted *wanted = ctx;
-	PartReader reader = {.row = wanted->row};
+	PartReader reader = {.row = wanted->row, .writer = writer, .left = (Size) wanted->row->bytes};
 	UimlSqlParams params = {0};
-	UimlEncoder encoder;
+	int64 stored = 0;
 
-	/* no encoder that was stored by us is larger */
-	if (wanted->row->bytes < 1 || wanted->row->bytes > PG_INT32_MAX)
-		encoder_corrupt(wanted->row);
-	reader.bytes = MemoryContextAllocHuge(context, (Size) wanted->row->bytes);
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(wanted->row->encoder_id), false);
+	/* before room is made for what the row says that there is */
+	uiml_sql_each("SELECT COALESCE(pg_catalog.sum(pg_catalog.octet_length(p.data)), 0)::pg_catalog.int8 "
+				  "FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1",
+				  &params, wanted->read_only, take_int8, &stored);
+	if (stored < 1 || stored != wanted->row->bytes)
+		encoder_corrupt(wanted->row);
+	uiml_mapfile_begin(writer, reader.left);
 	uiml_sql_each(
 		"SELECT p.part, p.data FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1 "
 		"ORDER BY p.part",
 		&params, wanted->read_only, read_part, &reader);
-	if (reader.at != (Size) wanted->row->bytes ||
-		!encoder_check(reader.bytes, reader.at, true, &encoder, ctx))
-		encoder_corrupt(wanted->row);
-	*size = reader.at;
-	return reader.bytes;
+}
+
+static void
+encoder_is_corrupt(const void *ctx)
+{
+	encoder_corrupt(((const EncoderWanted *) ctx)->row);
 }
 
 /* Files of encoders that were dropped or replaced: no role but the catalog's owner sees all there are. */
@@ -255,6 +268,7 @@ uiml_encoder_get(const char *name, bool read_only)
 									 .view_size = sizeof(UimlEncoder),
 									 .check = encoder_check,
 									 .build = encoder_build,
+									 .corrupt = encoder_is_corrupt,
 									 .fits = encoder_fits,
 									 .gone = encoder_gone};
 	EncoderWanted wanted = {.read_only = read_only};

@@ -40,12 +40,15 @@ items_check(const char *data, Size size, bool verify, void *view, const void *ct
 	return true;
 }
 
-static char *
-items_build(const void *ctx, MemoryContext context, Size *size)
+static void
+items_build(const void *ctx, UimlMapWriter *writer)
 {
 	const ItemsWanted *wanted = ctx;
+	Size size;
+	const char *bytes = uiml_items_pack(wanted->served, wanted->serving, CurrentMemoryContext, &size);
 
-	return uiml_items_pack(wanted->served, wanted->serving, context, size);
+	uiml_mapfile_begin(writer, size);
+	uiml_mapfile_write(writer, bytes, size);
 }
 
 static bool

@@ -31,6 +31,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/memutils.h"
@@ -195,37 +196,6 @@ mapping_map(Mapping *mapping, const char *path, bool verify, const void *ctx)
 	return true;
 }
 
-/* Writes all bytes of a new file; on failure errno tells why, or a cancel is pending. */
-static bool
-write_bytes(const char *path, const char *data, size_t size)
-{
-	int fd;
-
-	(void) unlink(path);
-	fd = OpenTransientFilePerm(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | PG_BINARY,
-							   pg_file_create_mode);
-	if (fd < 0)
-		return false;
-	while (size > 0 && !QueryCancelPending && !ProcDiePending)
-	{
-		ssize_t written = write(fd, data, Min(size, WRITE_CHUNK));
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-		{
-			int saved = written == 0 ? ENOSPC : errno;
-
-			CloseTransientFile(fd);
-			errno = saved;
-			return false;
-		}
-		data += written;
-		size -= (size_t) written;
-	}
-	return CloseTransientFile(fd) == 0 && size == 0;
-}
-
 /* The two directories; false with errno where they can't be made. */
 static bool
 make_directory(void)
@@ -271,30 +241,133 @@ sweep_directory(const UimlMapKind *kind)
 		FreeDir(directory);
 }
 
-/* Writes the bytes, verifies what was written, and gives the file its name; false where that failed. */
+/* ---------- building ---------- */
+
+struct UimlMapWriter
+{
+	int fd;      /* -1: into memory */
+	char *bytes; /* size of them, in context */
+	MemoryContext context;
+	Size size;
+	Size at;
+	int error; /* errno of the file's first failure, after which its bytes are dropped; 0: none */
+};
+
+void
+uiml_mapfile_begin(UimlMapWriter *writer, Size size)
+{
+	writer->size = size;
+	if (writer->fd < 0)
+		writer->bytes = MemoryContextAllocHuge(writer->context, size);
+}
+
+/* One piece of at most WRITE_CHUNK bytes. */
+static Size
+write_piece(UimlMapWriter *writer, const char *bytes, Size size)
+{
+	ssize_t written = write(writer->fd, bytes, size);
+
+	if (written > 0)
+		return (Size) written;
+	if (written == 0 || errno != EINTR)
+		writer->error = written == 0 ? ENOSPC : errno;
+	return 0;
+}
+
+void
+uiml_mapfile_write(UimlMapWriter *writer, const void *bytes, Size size)
+{
+	const char *piece = bytes;
+
+	if (size > writer->size - writer->at)
+		elog(ERROR, "more bytes than were announced");
+	writer->at += size;
+	if (writer->fd < 0)
+		memcpy(writer->bytes + (writer->at - size), bytes, size);
+	while (writer->fd >= 0 && size > 0 && writer->error == 0)
+	{
+		Size written = write_piece(writer, piece, Min(size, WRITE_CHUNK));
+
+		CHECK_FOR_INTERRUPTS();
+		piece += written;
+		size -= written;
+	}
+}
+
+/* Runs build in a context of its own. */
+static void
+run_build(const Mapping *mapping, const void *ctx, UimlMapWriter *writer)
+{
+	MemoryContext context = AllocSetContextCreate(mapping->context, "uiml build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	mapping->kind->build(ctx, writer);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	if (writer->at != writer->size)
+		elog(ERROR, "fewer bytes than were announced");
+}
+
+/* At an error and at a termination. */
+static void
+remove_file(int code, Datum path)
+{
+	(void) code;
+	(void) unlink(DatumGetCString(path));
+}
+
+/* Builds into a new file; what build raises leaves none.  False with errno where it can't be written. */
 static bool
-mapping_publish(Mapping *mapping, const char *data, size_t size, const void *ctx)
+write_file(const Mapping *mapping, const char *path, const void *ctx, Size *size)
+{
+	UimlMapWriter writer = {0};
+
+	(void) unlink(path);
+	writer.fd = OpenTransientFilePerm(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | PG_BINARY,
+									  pg_file_create_mode);
+	if (writer.fd < 0)
+		return false;
+	PG_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(path));
+	{
+		run_build(mapping, ctx, &writer);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(path));
+	*size = writer.size;
+	if (CloseTransientFile(writer.fd) != 0 && writer.error == 0)
+		writer.error = errno;
+	errno = writer.error;
+	return writer.error == 0;
+}
+
+/*
+ * Builds the file, verifies what was written, and gives it its name; false where that failed, or what was built is
+ * not what it should be.
+ */
+static bool
+mapping_publish(Mapping *mapping, const void *ctx)
 {
 	char temporary[MAXPGPATH];
 	char path[MAXPGPATH];
+	Size size = 0;
+	bool written;
 
 	file_path(temporary, mapping, true);
 	file_path(path, mapping, false);
-	if (make_directory() && write_bytes(temporary, data, size) && mapping_map(mapping, temporary, true, ctx))
+	written = make_directory() && write_file(mapping, temporary, ctx, &size);
+	if (written && mapping_map(mapping, temporary, true, ctx))
 	{
 		if (rename(temporary, path) == 0)
 			return true;
+		written = false;
 		munmap(mapping->address, mapping->size);
 		mapping->address = NULL;
 	}
-	if (!QueryCancelPending && !ProcDiePending)
+	if (!written)
 		ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path),
-					  errdetail("The backend uses a copy of its own, of %zu bytes.", size)));
+					  size > 0 ? errdetail("The backend uses a copy of its own, of %zu bytes.", size) : 0));
 	(void) unlink(temporary);
 	return false;
 }
-
-/* ---------- building ---------- */
 
 /*
  * Builds the bytes, publishes the file and maps it; keeps a private copy, and returns false, where the file
@@ -303,19 +376,17 @@ mapping_publish(Mapping *mapping, const char *data, size_t size, const void *ctx
 static bool
 mapping_build(Mapping *mapping, const void *ctx)
 {
-	MemoryContext copy = AllocSetContextCreate(mapping->context, "uiml copy", ALLOCSET_DEFAULT_SIZES);
-	Size size;
-	char *data = mapping->kind->build(ctx, copy, &size);
+	UimlMapWriter writer = {.fd = -1, .context = mapping->context};
 
-	if (mapping_publish(mapping, data, size, ctx))
-	{
-		MemoryContextDelete(copy);
+	if (mapping_publish(mapping, ctx))
 		return true;
-	}
 	CHECK_FOR_INTERRUPTS();
-	if (!mapping->kind->check(data, size, false, mapping->view, ctx))
-		elog(ERROR, "%s do not fit the catalog", mapping->kind->noun);
-	return false;
+	run_build(mapping, ctx, &writer);
+	if (mapping->kind->check(writer.bytes, writer.size, true, mapping->view, ctx))
+		return false;
+	if (mapping->kind->corrupt != NULL)
+		mapping->kind->corrupt(ctx);
+	elog(ERROR, "%s do not fit the catalog", mapping->kind->noun);
 }
 
 /*

@@ -117,21 +117,22 @@ file_check(const char *data, Size size, bool verify, void *view, const void *ctx
 	return uiml_transferfile_open(data, size, verify, view) == UIML_OK && file_fits(view, ctx);
 }
 
-static char *
-file_build(const void *ctx, MemoryContext context, Size *size)
+static void
+file_build(const void *ctx, UimlMapWriter *writer)
 {
 	const TransferWanted *wanted = ctx;
-	char *bytes = uiml_transfer_bytes(&wanted->source->row, true, context);
+	char *bytes = uiml_transfer_bytes(&wanted->source->row, true, CurrentMemoryContext);
+	Size size = (Size) wanted->source->row.bytes;
 	UimlTransferFile file;
 
-	*size = (Size) wanted->source->row.bytes;
-	if ((UIML_TRANSFERFILE_FOREIGN && uiml_transferfile_swap(bytes, *size) != UIML_OK) ||
-		!file_check(bytes, *size, true, &file, ctx))
+	if ((UIML_TRANSFERFILE_FOREIGN && uiml_transferfile_swap(bytes, size) != UIML_OK) ||
+		!file_check(bytes, size, true, &file, ctx))
 		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("the transfer from domain \"%s\" to \"%s\" has invalid stored data",
 					   wanted->source->serving.domain, wanted->target->domain),
 				errhint("Train it again with uiml_train_transfer."));
-	return bytes;
+	uiml_mapfile_begin(writer, size);
+	uiml_mapfile_write(writer, bytes, size);
 }
 
 /* Files of transfers that were dropped or replaced. */
