@@ -4,8 +4,7 @@
  *
  * The sample becomes the matrix of TF-IDF rows of length 1, in place.  Its right singular vectors V come from
  * core/svd.h.  Mean and covariance of the rows t V (hash: of the hashed rows) give the whitening
- * W = E (L + e)^-1/2, with E and L the eigenvectors and eigenvalues of the covariance, and e = mean(L) for
- * relaxed, 0 for full.  E alone would turn all vectors alike, so leaving out its transpose changes no cosine.
+ * (core/whitening.h).
  */
 #include <math.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "core/kernels.h"
 #include "core/linalg.h"
 #include "core/svd.h"
+#include "core/whitening.h"
 
 #define BLOCK_ROWS 256  /* of vectors for a covariance, of the matrix for a product */
 #define CHECK_ROWS 4096 /* between two questions for an interrupt */
@@ -170,32 +170,6 @@ covariance_of_rows(UimlEncoderTrainer *trainer, const uint32_t *id_of, float *x,
 	return UIML_OK;
 }
 
-/* W = E (L + e)^-1/2 of the covariance, which is destroyed; directions that are only noise are left out. */
-static UimlStatus
-whitening_of(UimlEncoderTrainer *trainer, double *cov, double *vectors)
-{
-	size_t dims = trainer->dims;
-	double *value = uiml_alloc(&trainer->env, dims, sizeof(double));
-	double mean = 0;
-	UimlStatus status = UIML_ENOMEM;
-
-	if (value != NULL)
-		status = uiml_eigh_f64(&trainer->env, dims, cov, value, vectors);
-	for (size_t j = 0; status == UIML_OK && j < dims; j++)
-		mean += fmax(value[j], 0) / (double) dims;
-	for (size_t j = 0; status == UIML_OK && j < dims; j++)
-	{
-		bool noise = value[j] <= 1e-7 * fmax(value[0], 1e-30);
-		double damp = trainer->params.whitening == UIML_WHITENING_RELAXED ? mean : 0;
-		double factor = noise ? 0 : sqrt(fmax(mean, 1e-30)) / sqrt(value[j] + damp);
-
-		for (size_t i = 0; i < dims; i++)
-			trainer->whiten[i * dims + j] = (float) (vectors[i * dims + j] * factor);
-	}
-	uiml_free(&trainer->env, value);
-	return status;
-}
-
 /* The id of each row: count the other way round. */
 static void
 invert_numbers(const UimlEncoderTrainer *trainer, uint32_t *id_of)
@@ -231,7 +205,8 @@ learn_whitening(UimlEncoderTrainer *trainer)
 		if (status == UIML_OK)
 			status = covariance_of_rows(trainer, id_of, x, block, product, cov);
 		if (status == UIML_OK)
-			status = whitening_of(trainer, cov, product);
+			status =
+				uiml_whitening_solve(env, trainer->params.whitening, dims, cov, product, trainer->whiten);
 	}
 	uiml_free(env, cov);
 	uiml_free(env, product);
@@ -306,19 +281,17 @@ write_rotated(const UimlEncoderTrainer *trainer, unsigned char *to)
 }
 
 /* -m W */
-static void
+static UimlStatus
 write_offset(const UimlEncoderTrainer *trainer, unsigned char *to)
 {
-	size_t dims = trainer->dims;
+	float *offset = uiml_alloc(&trainer->env, trainer->dims, sizeof(float));
 
-	for (size_t j = 0; j < dims; j++)
-	{
-		double sum = 0;
-
-		for (size_t i = 0; i < dims; i++)
-			sum -= trainer->mean[i] * trainer->whiten[i * dims + j];
-		encoder_store_float(to + j * sizeof(float), (float) sum);
-	}
+	if (offset == NULL)
+		return UIML_ENOMEM;
+	uiml_whitening_offset(trainer->dims, trainer->mean, trainer->whiten, offset);
+	write_floats(to, offset, trainer->dims);
+	uiml_free(&trainer->env, offset);
+	return UIML_OK;
 }
 
 static UimlStatus
@@ -346,8 +319,8 @@ write_encoder(const UimlEncoderTrainer *trainer, void **bytes, size_t *length)
 		status = write_rotated(trainer, to + at.matrix);
 	else if (trainer->params.kind == UIML_ENCODER_LSA)
 		write_floats(to + at.matrix, trainer->v, trainer->n_features * trainer->dims);
-	if (whiten)
-		write_offset(trainer, to + at.offset);
+	if (status == UIML_OK && whiten)
+		status = write_offset(trainer, to + at.offset);
 	if (status != UIML_OK)
 	{
 		uiml_free(&trainer->env, to);
