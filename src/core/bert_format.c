@@ -71,7 +71,7 @@ shape_is_known(const UimlBertShape *shape)
 static bool
 place_projection(size_t *at, size_t inputs, size_t outputs, UimlBertPlace *place)
 {
-	size_t padded = uiml_panel_outputs(outputs);
+	size_t padded = UIML_AFFINE_PANEL_FLOATS(1, outputs);
 
 	return uiml_part_place(at, padded, inputs * sizeof(float), &place->weight) &&
 		   uiml_part_place(at, padded, sizeof(float), &place->bias);

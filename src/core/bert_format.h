@@ -21,6 +21,7 @@
 #ifndef UIML_BERT_FORMAT_H
 #define UIML_BERT_FORMAT_H
 
+#include "core/affine.h"
 #include "core/uiml.h"
 
 #define UIML_BERT_MAX_HIDDEN     ((size_t) 4096)
@@ -28,16 +29,6 @@
 #define UIML_BERT_MAX_FFN        ((size_t) 65536)
 #define UIML_BERT_MAX_POSITIONS  ((size_t) 65536)
 #define UIML_BERT_MAX_VOCABULARY ((size_t) 1 << 20)
-
-#define UIML_PANEL ((size_t) 16) /* outputs */
-
-typedef enum UimlActivation
-{
-	UIML_ACTIVATION_GELU = 1, /* x Phi(x), by erf */
-	UIML_ACTIVATION_GELU_TANH =
-		2, /* its approximation by tanh: x / 2 (1 + tanh(sqrt(2 / pi) (x + .044715 x^3))) */
-	UIML_ACTIVATION_RELU = 3
-} UimlActivation;
 
 typedef enum UimlPooling
 {
@@ -55,16 +46,16 @@ extern bool uiml_pooling_named(const char *name, UimlPooling *pooling);
 /* The numbers of the header. */
 typedef struct UimlBertShape
 {
-	size_t vocabulary; /* 1 .. UIML_BERT_MAX_VOCABULARY: rows of words */
-	size_t hidden;     /* 1 .. UIML_BERT_MAX_HIDDEN; dims of a vector */
-	size_t layers;     /* 1 .. UIML_BERT_MAX_LAYERS */
-	size_t heads;      /* divides hidden */
-	size_t ffn;        /* 1 .. UIML_BERT_MAX_FFN: width of the feed-forward network */
-	size_t positions;  /* 1 .. UIML_BERT_MAX_POSITIONS */
-	size_t max_tokens; /* 1 .. positions: what is kept of a text, special tokens included */
-	size_t tokenizer;  /* its bytes, at least 1 */
-	float eps;         /* of LayerNorm: added to the variance; normal, at most 1 */
-	UimlActivation activation;
+	size_t vocabulary;         /* 1 .. UIML_BERT_MAX_VOCABULARY: rows of words */
+	size_t hidden;             /* 1 .. UIML_BERT_MAX_HIDDEN; dims of a vector */
+	size_t layers;             /* 1 .. UIML_BERT_MAX_LAYERS */
+	size_t heads;              /* divides hidden */
+	size_t ffn;                /* 1 .. UIML_BERT_MAX_FFN: width of the feed-forward network */
+	size_t positions;          /* 1 .. UIML_BERT_MAX_POSITIONS */
+	size_t max_tokens;         /* 1 .. positions: what is kept of a text, special tokens included */
+	size_t tokenizer;          /* its bytes, at least 1 */
+	float eps;                 /* of LayerNorm: added to the variance; normal, at most 1 */
+	UimlActivation activation; /* not UIML_ACTIVATION_NONE */
 	UimlPooling pooling;
 	bool normalize; /* vectors have length 1 */
 } UimlBertShape;
@@ -95,13 +86,6 @@ typedef struct UimlBertLayout
 	size_t end;
 	size_t size; /* of all */
 } UimlBertLayout;
-
-/* n rounded up to whole panels. */
-static inline size_t
-uiml_panel_outputs(size_t n)
-{
-	return (n + UIML_PANEL - 1) / UIML_PANEL * UIML_PANEL;
-}
 
 /* False where a number of shape is out of its range, or the sum overflows size_t. */
 extern bool uiml_bert_layout(const UimlBertShape *shape, UimlBertLayout *layout);
