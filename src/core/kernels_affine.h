@@ -1,37 +1,83 @@
 /*
  * kernels_affine.h
- *	  Products of a few rows with packed weights: the layers of a neural network.
+ *	  Products of rows with packed weights: the layers of a neural network.
+ *
+ * A tile of TILE_ROWS rows and TILE_VECTORS vectors of outputs stays in registers while the inputs go by.  The
+ * weights of a tile, one slice of AFFINE_SLICE inputs of a panel, stay in the first cache while the rows of a
+ * block, which lie in the second, pass by; sums of one slice are taken up again for the next.  So each element
+ * is one chain of multiply-adds in the order of the inputs, whatever the sizes: results of a row are the same
+ * in any company.  Where there are few rows, tiles are of more outputs instead: it takes eight chains to hide
+ * the latency of multiply-add.
  */
 #define AFFINE_PANEL UIML_AFFINE_PANEL
-#if LANES == 16
-#define TILE_ROWS 12
-#else
-#define TILE_ROWS 6
-#endif
-#define TILE_VECTORS 2
-#define AFFINE_ROWS  96
-#define AFFINE_SLICE 256
 
-/* Rows x vectors sums, over one slice of inputs. */
-INLINE void
-affine_tile(const size_t rows, const size_t vectors, const float *x, size_t ldx, const float *panel, size_t k,
-			size_t count, bool resume, float *sums, size_t width)
+#if LANES == 16
+#define TILE_ROWS    12 /* 24 sums, 2 loads, 1 element: within 32 registers */
+#define TILE_VECTORS 2
+#elif defined(__aarch64__)
+#define TILE_ROWS    6 /* 24 sums, 4 loads, 1 element: within 32 registers */
+#define TILE_VECTORS 4
+#else
+#define TILE_ROWS    6 /* 12 sums, 2 loads, 1 element: within 16 registers */
+#define TILE_VECTORS 2
+#endif
+#ifndef AFFINE_ROWS
+#define AFFINE_ROWS 192 /* of a block, at most */
+#endif
+#ifndef AFFINE_ELEMENTS
+#define AFFINE_ELEMENTS 65536 /* of x in a block */
+#endif
+#ifndef AFFINE_SLICE
+#define AFFINE_SLICE 256
+#endif
+#define FEW_ROWS    3
+#define MAX_VECTORS 8
+
+/* One slice of inputs of a few rows and a few vectors of outputs. */
+typedef struct Tile
 {
-	Lanes s[TILE_ROWS][8];
+	const float *x;
+	size_t ldx;
+	const float *panel; /* of the first output, at the first input */
+	size_t stride;      /* from panel to panel */
+	size_t count;       /* inputs */
+	float *sums;        /* rows of all vectors of outputs */
+	bool resume;        /* sums has those of the inputs before */
+} Tile;
+
+/* Where vector v of a tile's outputs begins. */
+#define TILE_AT(v, stride) ((v) *LANES / AFFINE_PANEL * (stride) + (v) *LANES % AFFINE_PANEL)
+
+/* rows <= TILE_ROWS and vectors <= MAX_VECTORS are constants where this is inlined. */
+INLINE void
+tile_add(const Tile *tile, const size_t rows, const size_t vectors)
+{
+	const float *x = tile->x, *panel = tile->panel;
+	size_t ldx = tile->ldx, stride = tile->stride, count = tile->count;
+	float *sums = tile->sums;
+	Lanes s[TILE_ROWS][MAX_VECTORS];
 
 #pragma GCC unroll 12
 	for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)
-			s[r][v] = resume ? (Lanes) LOAD(sums + r * width + v * LANES) : (Lanes){0};
+			s[r][v] = (Lanes){0};
+	if (tile->resume)
+	{
+#pragma GCC unroll 12
+		for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 8
+			for (size_t v = 0; v < vectors; v++)
+				s[r][v] = LOAD(sums + (r * vectors + v) * LANES);
+	}
+#pragma GCC unroll 4
 	for (size_t p = 0; p < count; p++)
 	{
-		Lanes w[8];
+		Lanes w[MAX_VECTORS];
 
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)
-			w[v] = LOAD(panel + p * AFFINE_PANEL + v * LANES / AFFINE_PANEL * AFFINE_PANEL * k +
-						v * LANES % AFFINE_PANEL);
+			w[v] = LOAD(panel + p * AFFINE_PANEL + TILE_AT(v, stride));
 #pragma GCC unroll 12
 		for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -42,42 +88,201 @@ affine_tile(const size_t rows, const size_t vectors, const float *x, size_t ldx,
 	for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)
-			*(LooseLanes *) (sums + r * width + v * LANES) = s[r][v];
+			*(LooseLanes *) (sums + (r * vectors + v) * LANES) = s[r][v];
+}
+
+/* A tile of 1 .. TILE_ROWS rows. */
+INLINE void
+tile_add_rows(const Tile *tile, size_t rows, const size_t vectors)
+{
+	switch (rows)
+	{
+#if TILE_ROWS == 12
+		case 12:
+			tile_add(tile, 12, vectors);
+			break;
+		case 11:
+			tile_add(tile, 11, vectors);
+			break;
+		case 10:
+			tile_add(tile, 10, vectors);
+			break;
+		case 9:
+			tile_add(tile, 9, vectors);
+			break;
+		case 8:
+			tile_add(tile, 8, vectors);
+			break;
+		case 7:
+			tile_add(tile, 7, vectors);
+			break;
+#endif
+		case 6:
+			tile_add(tile, 6, vectors);
+			break;
+		case 5:
+			tile_add(tile, 5, vectors);
+			break;
+		case 4:
+			tile_add(tile, 4, vectors);
+			break;
+		case 3:
+			tile_add(tile, 3, vectors);
+			break;
+		case 2:
+			tile_add(tile, 2, vectors);
+			break;
+		default:
+			tile_add(tile, 1, vectors);
+	}
+}
+
+INLINE Lanes
+lanes_activate(UimlActivation activation, Lanes x)
+{
+	switch (activation)
+	{
+		case UIML_ACTIVATION_GELU:
+			return lanes_gelu(x);
+		case UIML_ACTIVATION_GELU_TANH:
+			return lanes_gelu_tanh(x);
+		case UIML_ACTIVATION_RELU:
+			return LANES_MAX(x, (Lanes){0});
+		default:
+			return x;
+	}
+}
+
+/* So many sums of a row, from output j on, become elements of y.  activation is a constant. */
+INLINE void
+finish_row(const UimlAffine *a, const UimlActivation activation, size_t i, size_t j, size_t outputs,
+		   const float *sums)
+{
+	const float *bias = a->bias != NULL ? a->bias + j : NULL;
+	const float *residual = a->residual != NULL ? a->residual + i * a->ldr + j : NULL;
+	float *y = a->y + i * a->ldy + j;
+	size_t c = 0;
+
+	for (; outputs - c >= LANES; c += LANES)
+	{
+		Lanes s = LOAD(sums + c);
+
+		if (a->factor != NULL)
+			s *= a->factor[i];
+		if (bias != NULL)
+			s += LOAD(bias + c);
+		s = lanes_activate(activation, s);
+		if (residual != NULL)
+			s += LOAD(residual + c);
+		*(LooseLanes *) (y + c) = s;
+	}
+	for (; c < outputs; c++)
+	{
+		Lanes s = {0};
+
+		s[0] = sums[c];
+		if (a->factor != NULL)
+			s[0] *= a->factor[i];
+		if (bias != NULL)
+			s[0] += bias[c];
+		s = lanes_activate(activation, s);
+		y[c] = residual != NULL ? s[0] + residual[c] : s[0];
+	}
+}
+
+INLINE void
+finish(const UimlAffine *a, size_t i, size_t rows, size_t j, size_t outputs, const float *sums, size_t width)
+{
+	for (size_t r = 0; r < rows; r++, sums += width)
+		switch (a->activation)
+		{
+			case UIML_ACTIVATION_GELU:
+				finish_row(a, UIML_ACTIVATION_GELU, i + r, j, outputs, sums);
+				break;
+			case UIML_ACTIVATION_GELU_TANH:
+				finish_row(a, UIML_ACTIVATION_GELU_TANH, i + r, j, outputs, sums);
+				break;
+			case UIML_ACTIVATION_RELU:
+				finish_row(a, UIML_ACTIVATION_RELU, i + r, j, outputs, sums);
+				break;
+			default:
+				finish_row(a, UIML_ACTIVATION_NONE, i + r, j, outputs, sums);
+		}
+}
+
+/* Rows i .. i + rows of so many vectors of outputs from j on.  most is the rows of a tile, a constant, too. */
+INLINE void
+affine_outputs(const UimlAffine *a, size_t i, size_t rows, size_t j, const size_t vectors, const size_t most)
+{
+	float sums[AFFINE_ROWS * TILE_VECTORS * LANES] __attribute__((aligned(64)));
+	size_t width = vectors * LANES, groups = (rows + most - 1) / most;
+	size_t slice = a->k / ((a->k + AFFINE_SLICE - 1) / AFFINE_SLICE) + 1;
+	Tile tile = {.ldx = a->ldx, .stride = a->k * AFFINE_PANEL};
+
+	if (most == 1)
+		slice = a->k;
+	for (size_t p = 0; p < a->k; p += slice)
+	{
+		size_t r = 0;
+
+		tile.panel = a->panels + j / AFFINE_PANEL * tile.stride + p * AFFINE_PANEL + j % AFFINE_PANEL;
+		tile.count = a->k - p < slice ? a->k - p : slice;
+		tile.resume = p > 0;
+		for (size_t g = 0; g < groups; g++)
+		{
+			size_t n = (rows - r + groups - g - 1) / (groups - g);
+
+			tile.x = a->x + (i + r) * a->ldx + p;
+			tile.sums = sums + r * width;
+			if (most == 1)
+				tile_add(&tile, 1, vectors);
+			else
+				tile_add_rows(&tile, n, vectors);
+			r += n;
+		}
+	}
+	finish(a, i, rows, j, a->n - j < width ? a->n - j : width, sums, width);
+}
+
+static __attribute__((noinline)) void
+affine_1(const UimlAffine *a, size_t i)
+{
+	size_t j = 0, n = (a->n + AFFINE_PANEL - 1) / AFFINE_PANEL * AFFINE_PANEL;
+
+	for (; n - j >= MAX_VECTORS * LANES; j += MAX_VECTORS * LANES)
+		affine_outputs(a, i, 1, j, MAX_VECTORS, 1);
+	for (; j < n; j += LANES)
+		affine_outputs(a, i, 1, j, 1, 1);
+}
+
+static __attribute__((noinline)) void
+affine_rows(const UimlAffine *a, size_t i, size_t rows)
+{
+	size_t j = 0, n = (a->n + AFFINE_PANEL - 1) / AFFINE_PANEL * AFFINE_PANEL;
+
+	for (; n - j >= TILE_VECTORS * LANES; j += TILE_VECTORS * LANES)
+		affine_outputs(a, i, rows, j, TILE_VECTORS, TILE_ROWS);
+#if TILE_VECTORS * LANES > AFFINE_PANEL
+	if (j < n)
+		affine_outputs(a, i, rows, j, AFFINE_PANEL / LANES, TILE_ROWS);
+#endif
 }
 
 static void
 affine(const UimlAffine *a)
 {
-	for (size_t i = 0; i < a->m; i++)
-		for (size_t j = 0; j < a->n; j += AFFINE_PANEL)
-		{
-			float sums[AFFINE_PANEL];
-			size_t c;
+	size_t rows = AFFINE_ELEMENTS / a->k / TILE_ROWS * TILE_ROWS;
 
-			for (size_t v = 0; v < AFFINE_PANEL; v += LANES)
-			{
-				affine_tile(1, 1, a->x + i * a->ldx, a->ldx, a->panels + j * a->k + v, a->k, a->k, false,
-							sums + v, AFFINE_PANEL);
-			}
-			for (c = 0; c < AFFINE_PANEL && j + c < a->n; c++)
-			{
-				float y = sums[c];
+	rows = rows > AFFINE_ROWS ? AFFINE_ROWS : rows < 4 * TILE_ROWS ? 4 * TILE_ROWS : rows;
+	for (size_t i = 0; i < a->m; i += rows)
+	{
+		size_t m = a->m - i < rows ? a->m - i : rows;
 
-				if (a->factor)
-					y *= a->factor[i];
-				if (a->bias)
-					y += a->bias[j + c];
-				if (a->activation == UIML_ACTIVATION_GELU)
-					y = lanes_gelu((Lanes){0} + y)[0];
-				else if (a->activation == UIML_ACTIVATION_GELU_TANH)
-					y = lanes_gelu_tanh((Lanes){0} + y)[0];
-				else if (a->activation == UIML_ACTIVATION_RELU)
-					y = y > 0 ? y : 0;
-				if (a->residual)
-					y += a->residual[i * a->ldr + j + c];
-				a->y[i * a->ldy + j + c] = y;
-			}
-		}
+		if (m == 1)
+			affine_1(a, i);
+		else
+			affine_rows(a, i, m);
+	}
 }
 
 static void
