@@ -4,7 +4,7 @@
  *
  * Internal to the files tokenizer*.c, normalizer*.c, pretokenizer*.c, wordpiece.c and unigram*.c.  Each kind
  * of part is a constant of one of the three types below, in a file of its own, and one line in the table of
- * its type (tokenizer_table.c).  A part is compiled from its JSON object into some bytes, which are checked
+ * its type (tokenizer_parts.c).  A part is compiled from its JSON object into some bytes, which are checked
  * when a tokenizer is opened, and run on texts.
  *
  *		text -> added tokens | between them: normalizer, normalizer, ... -> added tokens that are looked for in
@@ -120,6 +120,9 @@ extern UimlStatus uiml_steps_append(const UimlEnv *env, UimlSteps *steps, uint32
 extern bool uiml_steps_last(const UimlSteps *steps, UimlStep *step);
 extern void uiml_steps_drop(UimlSteps *steps);
 
+/* The step at *at < size of steps of unknown origin, and *at behind it; false where there is no whole one. */
+extern bool uiml_steps_next(const unsigned char *steps, size_t size, size_t *at, UimlStep *step);
+
 /* Numbers of kinds: part of the format, never reused. */
 #define UIML_NORMALIZER_BERT        1
 #define UIML_NORMALIZER_REPLACE     2
@@ -219,7 +222,7 @@ typedef struct UimlModel
 	UimlStatus (*run)(UimlTokenizing *run, const char *piece, size_t length);
 } UimlModel;
 
-/* --- the tables (tokenizer_table.c) --------------------------------------------------------------------- */
+/* --- the tables (tokenizer_parts.c) --------------------------------------------------------------------- */
 
 /* The part of a kind's number, or of a type's name; NULL where there is none. */
 extern const UimlNormalizer *uiml_normalizer_of(uint32_t kind);
@@ -265,9 +268,12 @@ extern const UimlModel uiml_model_unigram;
 
 /* --- Unicode (tokenizer_unicode.c) ---------------------------------------------------------------------- */
 
+/* False: not UTF-8.  Some gigabytes of ASCII a second. */
+extern bool uiml_utf8_valid(const char *text, size_t length);
+
 /*
  * The next code point of valid UTF-8, *at < length; moves *at behind it.  What isn't UTF-8 (damaged bytes) gives
- * U+FFFD, and never reads beyond length.
+ * any code point up to U+10FFFF, but nothing is read beyond length.
  */
 extern uint32_t uiml_utf8_next(const char *text, size_t length, size_t *at);
 
@@ -285,7 +291,15 @@ extern bool uiml_unicode_nonspacing(uint32_t code);  /* is_mark_nonspacing */
 /* \w of the crate regex: Alphabetic, M, Nd, Pc, Join_Control. */
 extern bool uiml_unicode_word(uint32_t code);
 
-/* char::to_lowercase of Rust, at most 3 code points; returns how many. */
-extern size_t uiml_unicode_lower(uint32_t code, uint32_t *lower);
+/* char::to_lowercase of Rust, at most 2 code points; returns how many. */
+extern size_t uiml_unicode_lower(uint32_t code, uint32_t lower[2]);
+
+/* Of the crate unicode-normalization-alignments: Unicode 9.0. */
+#define UIML_UNICODE_DECOMPOSED 18
+extern int uiml_unicode_combining_class(uint32_t code);
+
+/* The full decomposition, before reordering; returns how many code points it has, 1 to 18. */
+extern size_t uiml_unicode_decompose(uint32_t code, bool compatibility,
+									 uint32_t decomposed[UIML_UNICODE_DECOMPOSED]);
 
 #endif /* UIML_TOKENIZER_PARTS_H */
