@@ -241,7 +241,8 @@ affine_outputs(const UimlAffine *a, size_t i, size_t rows, size_t j, const size_
 			r += n;
 		}
 	}
-	finish(a, i, rows, j, a->n - j < width ? a->n - j : width, sums, width);
+	if (j < a->n)
+		finish(a, i, rows, j, a->n - j < width ? a->n - j : width, sums, width);
 }
 
 static __attribute__((noinline)) void
