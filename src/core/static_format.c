@@ -5,7 +5,6 @@
 #include "core/encoder_format.h"
 #include "core/parts.h"
 #include "core/static_format.h"
-#include "core/tokenizer.h"
 
 /* Where the fields of this kind are in the header. */
 #define AT_FLAGS      24 /* uint32: FLAG_... */
@@ -93,4 +92,10 @@ uiml_static_get_header(const void *data, size_t length, UimlStaticShape *shape, 
 		layout->size != length)
 		return UIML_ECORRUPT;
 	return UIML_OK;
+}
+
+uint32_t
+uiml_static_left_out(const UimlTokenizer *tokenizer)
+{
+	return tokenizer->model == UIML_WORDPIECE ? tokenizer->unknown : 0;
 }

@@ -15,7 +15,7 @@
 #ifndef UIML_STATIC_FORMAT_H
 #define UIML_STATIC_FORMAT_H
 
-#include "core/uiml.h"
+#include "core/tokenizer.h"
 
 #define UIML_STATIC_MAX_ROWS ((size_t) 1 << 20)
 
@@ -58,5 +58,12 @@ extern void uiml_static_put_header(const UimlStaticShape *shape, const UimlStati
  */
 extern UimlStatus uiml_static_get_header(const void *bytes, size_t length, UimlStaticShape *shape,
 										 UimlStaticLayout *layout);
+
+/*
+ * uiml_static_left_out
+ *		Id + 1 of the token for what the tokenizer doesn't know where it doesn't count, else 0: as in
+ *		Model2Vec it is left out of texts that WordPiece splits, but not of those that Unigram does.
+ */
+extern uint32_t uiml_static_left_out(const UimlTokenizer *tokenizer);
 
 #endif /* UIML_STATIC_FORMAT_H */
