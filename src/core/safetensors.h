@@ -13,7 +13,7 @@
 
 #define UIML_TENSOR_DIMS         8
 #define UIML_SAFETENSORS_TENSORS 16384
-#define UIML_SAFETENSORS_HEADER  ((size_t) 16 * 1024 * 1024)
+#define UIML_SAFETENSORS_HEADER  ((size_t) 4 * 1024 * 1024)
 
 typedef enum UimlTensorType
 {
@@ -59,10 +59,15 @@ extern void uiml_safetensors_close(const UimlEnv *env, UimlSafetensors *file);
 /* The tensor of a name, or NULL. */
 extern const UimlTensor *uiml_safetensors_find(const UimlSafetensors *file, const char *name);
 
+/* "F32", static; and whether it is one of F64, F32, F16, BF16. */
+extern const char *uiml_tensor_type_name(UimlTensorType type);
+extern bool uiml_tensor_is_real(const UimlTensor *tensor);
+
 /*
  * Elements first .. first + count - 1 of a tensor, converted.  As floats: UIML_ENOTFINITE for NaN, infinity and
  * F64 values beyond float, with a fault.  As integers: UIML_ECORRUPT where the type is a real one or a
- * value is outside int32.
+ * value is outside int32.  UIML_EINVALID for elements beyond the tensor; what reading returns.  Some hundred
+ * megabytes a second: ask for interrupts every megabyte.
  */
 extern UimlStatus uiml_tensor_floats(const UimlSafetensors *file, const UimlTensor *tensor, size_t first,
 									 size_t count, float *x, UimlFault *fault);
