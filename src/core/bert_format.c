@@ -118,12 +118,7 @@ uiml_bert_layout(const UimlBertShape *shape, UimlBertLayout *layout)
 void
 uiml_bert_put_header(const UimlBertShape *shape, const UimlBertLayout *layout, unsigned char *header)
 {
-	memset(header, 0, ENCODER_HEADER_SIZE);
-	memcpy(header, ENCODER_MAGIC, 8);
-	encoder_store32(header + ENCODER_AT_VERSION, ENCODER_VERSION);
-	encoder_store32(header + ENCODER_AT_KIND, UIML_ENCODER_BERT);
-	encoder_store32(header + ENCODER_AT_DIMS, (uint32_t) shape->hidden);
-	encoder_store64(header + ENCODER_AT_SIZE, layout->size);
+	uiml_encoder_put_header(header, UIML_ENCODER_BERT, UIML_WHITENING_NONE, shape->hidden, layout->size);
 	encoder_store32(header + AT_VOCABULARY, (uint32_t) shape->vocabulary);
 	encoder_store32(header + AT_LAYERS, (uint32_t) shape->layers);
 	encoder_store32(header + AT_HEADS, (uint32_t) shape->heads);

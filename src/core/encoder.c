@@ -1,303 +1,115 @@
 /*
  * encoder.c
- *	  Opening encoders, and from a text to its vector.
- *
- * A text's features, each of weight kind * (1 + ln count) * idf, are scaled to length 1, t.
- *
- *		lsa		x = t V W - m W		V: right singular vectors, m: mean of t V, W: whitening
- *		hash	x = y W - m W		y: t hashed into dims, scaled to length 1; m: mean of y
- *
- * and x is scaled to length 1.  The matrix of lsa holds V W, so that whitening costs nothing at a look-up.
- *
- * Defaults were chosen by neighbours: of 12,928 Chinese headlines, the share of the ten nearest that are in
- * the same of 15 categories; of 3,018 films by title and genres, the mean cosine of the users of a film and
- * of its ten nearest (test/bench/text; scikit-learn: TF-IDF of character n-grams of 1 to 3 and truncated
- * SVD).
- *
- *		encoder        dims  whitening   headlines   films
- *		built-in hash   256  none            .187    .110
- *		hash            256  none            .244    .111
- *		hash            256  relaxed         .242    .096
- *		hash           1024  none            .296    .113
- *		lsa              64  none            .305    .111
- *		lsa             128  none            .302    .109
- *		lsa             128  relaxed         .298    .095
- *		lsa             128  full            .294    .085
- *		lsa             256  none            .297    .106
- *		scikit-learn     64  none            .268    .108
- *		scikit-learn    128  none            .279    .110
- *		random                               .077    .046
- *
- * Whitening, which helps vectors of language models, costs here: the small directions of these spaces are
- * noise.  The numbers of features (32,768 for lsa), weights of their kinds and the powers of idf were chosen
- * the same way: runs of 2 to 4 characters gave films .110, of 3 to 5 .107, and leaving out numbers (years)
- * .095; idf in hash .20 of headlines where none gave .24.
+ *	  The door to encoders of any architecture: what is common to them, and the table of those there are.
  */
 #include <float.h>
 #include <math.h>
 
-#include "core/checksum.h"
-#include "core/encoder_format.h"
-#include "core/features.h"
-#include "core/kernels.h"
-#include "core/parts.h"
+#include "core/encoder_architecture.h"
 
-/* Nothing counts features there, so their ids need not be few. */
-#define BUILTIN_BITS 32
+static const UimlArchitecture *const architectures[] = {
+	&uiml_architecture_hash,
+	&uiml_architecture_lsa,
+};
 
-/* Rows that are added up at a time. */
-#define BATCH_ROWS 256
+#define N_ARCHITECTURES (sizeof(architectures) / sizeof(architectures[0]))
 
-/* ---------- the format ---------- */
-
-bool
-uiml_encoder_layout(UimlEncoderKind kind, UimlWhitening whitening, size_t dims, size_t n_rows, size_t n_slots,
-					EncoderLayout *layout)
+static const UimlArchitecture *
+architecture_of(uint32_t kind)
 {
-	size_t at = ENCODER_HEADER_SIZE;
-
-	if (dims < 1 || dims > UIML_ENCODER_MAX_DIMS || n_rows >= UINT32_MAX || n_slots > UINT32_MAX ||
-		(n_slots & (n_slots - 1)) != 0 || n_slots < n_rows)
-		return false;
-	if (kind == UIML_ENCODER_LSA)
-		layout->matrix_rows = n_rows;
-	else
-		layout->matrix_rows = whitening != UIML_WHITENING_NONE ? dims : 0;
-	if (!uiml_part_place(&at, n_slots, 2 * sizeof(uint32_t), &layout->slots) ||
-		!uiml_part_place(&at, n_rows, sizeof(float), &layout->idf) ||
-		!uiml_part_place(&at, layout->matrix_rows, dims * sizeof(float), &layout->matrix) ||
-		!uiml_part_place(&at, whitening != UIML_WHITENING_NONE ? dims : 0, sizeof(float), &layout->offset))
-		return false;
-	layout->size = at;
-	return true;
+	for (size_t i = 0; i < N_ARCHITECTURES; i++)
+	{
+		if ((uint32_t) architectures[i]->kind == kind)
+			return architectures[i];
+	}
+	return NULL;
 }
 
-uint64_t
-uiml_encoder_checksum(const unsigned char *bytes, size_t length)
+const char *
+uiml_encoder_kind_name(UimlEncoderKind kind)
 {
-	uint64_t state = uiml_checksum(0, bytes, ENCODER_AT_CHECKSUM);
+	const UimlArchitecture *architecture = architecture_of(kind);
 
-	return uiml_checksum(state, bytes + ENCODER_HEADER_SIZE, length - ENCODER_HEADER_SIZE);
+	return architecture != NULL ? architecture->name : NULL;
 }
 
-/* What the header says of itself, before anything is computed from its numbers. */
-static bool
-header_is_known(const unsigned char *bytes, size_t length)
-{
-	static const unsigned char reserved[ENCODER_AT_CHECKSUM - ENCODER_AT_RESERVED];
-	uint32_t kind;
-	uint32_t bits;
+/* ---------- the header ---------- */
 
-	if (length < ENCODER_HEADER_SIZE || memcmp(bytes, ENCODER_MAGIC, 8) != 0 ||
-		encoder_load32(bytes + ENCODER_AT_VERSION) != ENCODER_VERSION ||
-		encoder_load32(bytes + ENCODER_AT_FLAGS) != 0 ||
-		memcmp(bytes + ENCODER_AT_RESERVED, reserved, sizeof(reserved)) != 0 ||
-		encoder_load64(bytes + ENCODER_AT_SIZE) != length)
-		return false;
-	kind = encoder_load32(bytes + ENCODER_AT_KIND);
-	bits = encoder_load32(bytes + ENCODER_AT_BITS);
-	return (kind == UIML_ENCODER_HASH || kind == UIML_ENCODER_LSA) && bits >= 1 && bits <= 32 &&
-		   encoder_load32(bytes + ENCODER_AT_WHITENING) <= UIML_WHITENING_FULL &&
-		   encoder_load64(bytes + ENCODER_AT_ROWS) <= SIZE_MAX &&
-		   encoder_load64(bytes + ENCODER_AT_SLOTS) <= SIZE_MAX;
+void
+uiml_encoder_put_header(unsigned char *header, UimlEncoderKind kind, UimlWhitening whitening, size_t dims,
+						size_t size)
+{
+	memset(header, 0, ENCODER_HEADER_SIZE);
+	memcpy(header, ENCODER_MAGIC, 8);
+	encoder_store32(header + ENCODER_AT_VERSION, ENCODER_VERSION);
+	encoder_store32(header + ENCODER_AT_KIND, kind);
+	encoder_store32(header + ENCODER_AT_WHITENING, whitening);
+	encoder_store32(header + ENCODER_AT_DIMS, (uint32_t) dims);
+	encoder_store64(header + ENCODER_AT_SIZE, size);
 }
 
 UimlStatus
 uiml_encoder_open(const void *data, size_t length, bool verify, UimlEncoder *encoder)
 {
 	const unsigned char *bytes = data;
-	EncoderLayout layout;
+	const UimlArchitecture *architecture;
 
-	if (!header_is_known(bytes, length))
+	if (length < ENCODER_HEADER_SIZE || length % 8 != 0 || memcmp(bytes, ENCODER_MAGIC, 8) != 0 ||
+		encoder_load32(bytes + ENCODER_AT_VERSION) != ENCODER_VERSION ||
+		encoder_load64(bytes + ENCODER_AT_SIZE) != length ||
+		encoder_load32(bytes + ENCODER_AT_WHITENING) > UIML_WHITENING_FULL)
 		return UIML_ECORRUPT;
-	*encoder = (UimlEncoder){.kind = encoder_load32(bytes + ENCODER_AT_KIND),
+	architecture = architecture_of(encoder_load32(bytes + ENCODER_AT_KIND));
+	if (architecture == NULL)
+		return UIML_ECORRUPT;
+	*encoder = (UimlEncoder){.architecture = architecture,
+							 .kind = architecture->kind,
 							 .whitening = encoder_load32(bytes + ENCODER_AT_WHITENING),
 							 .dims = encoder_load32(bytes + ENCODER_AT_DIMS),
-							 .texts = (size_t) encoder_load64(bytes + ENCODER_AT_TEXTS),
-							 .features = (size_t) encoder_load64(bytes + ENCODER_AT_ROWS),
 							 .bytes = bytes,
-							 .length = length,
-							 .bits = (int) encoder_load32(bytes + ENCODER_AT_BITS),
-							 .n_slots = (size_t) encoder_load64(bytes + ENCODER_AT_SLOTS)};
-	if (!uiml_encoder_layout(encoder->kind, encoder->whitening, encoder->dims, encoder->features,
-							 encoder->n_slots, &layout) ||
-		layout.size != length)
-		return UIML_ECORRUPT;
-	if (verify && uiml_encoder_checksum(bytes, length) != encoder_load64(bytes + ENCODER_AT_CHECKSUM))
-		return UIML_ECORRUPT;
-	encoder->slots = bytes + layout.slots;
-	encoder->idf = bytes + layout.idf;
-	encoder->matrix = layout.matrix_rows > 0 ? bytes + layout.matrix : NULL;
-	encoder->offset = encoder->whitening != UIML_WHITENING_NONE ? bytes + layout.offset : NULL;
-	return UIML_OK;
+							 .length = length};
+	return encoder->dims > 0 ? architecture->open(encoder, verify) : UIML_ECORRUPT;
+}
+
+/* ---------- use ---------- */
+
+const UimlTokenizer *
+uiml_encoder_tokenizer(const UimlEncoder *encoder)
+{
+	return encoder->has_tokenizer ? &encoder->tokenizer : NULL;
 }
 
 UimlStatus
-uiml_encoder_builtin(size_t dims, UimlEncoder *encoder)
+uiml_encoder_embed_all(const UimlEnv *env, const UimlEncoder *encoder, const UimlText *texts, size_t n,
+					   float *x)
 {
-	if (dims < 1 || dims > UIML_ENCODER_MAX_DIMS)
-		return UIML_EINVALID;
-	*encoder = (UimlEncoder){.kind = UIML_ENCODER_HASH, .dims = dims, .bits = BUILTIN_BITS, .unknown = 1};
-	return UIML_OK;
-}
-
-/* ---------- embedding ---------- */
-
-/* The row of a feature, or SIZE_MAX.  However damaged the slots are, the search ends. */
-static size_t
-row_of(const UimlEncoder *encoder, uint32_t id)
-{
-	size_t at = (size_t) uiml_mix(id);
-
-	for (size_t probe = 0; probe < encoder->n_slots; probe++, at++)
-	{
-		const unsigned char *slot = encoder->slots + 8 * (at & (encoder->n_slots - 1));
-		uint32_t row = encoder_load32(slot + 4);
-
-		if (row == 0 || row > encoder->features)
-			return SIZE_MAX;
-		if (encoder_load32(slot) == id)
-			return row - 1;
-	}
-	return SIZE_MAX;
-}
-
-/* x += sum of value[i] * row col[i] of a matrix of little-endian floats, at any address. */
-static void
-add_rows(float *x, size_t dims, const unsigned char *matrix, const uint32_t *col, const float *value,
-		 size_t n)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < dims; j++)
-			x[j] += value[i] * encoder_load_float(matrix + (col[i] * dims + j) * sizeof(float));
-#else
-	const void *panel = matrix;
-
-	uiml_kernels()->gather_rows(col, value, n, panel, dims, dims, x);
-#endif
-}
-
-/* Rows of the matrix on their way to x. */
-typedef struct RowBatch
-{
-	size_t n;
-	uint32_t col[BATCH_ROWS];
-	float value[BATCH_ROWS];
-} RowBatch;
-
-static void
-batch_add(const UimlEncoder *encoder, RowBatch *batch, size_t row, float value, float *x)
-{
-	batch->col[batch->n] = (uint32_t) row;
-	batch->value[batch->n] = value;
-	if (++batch->n < BATCH_ROWS)
-		return;
-	add_rows(x, encoder->dims, encoder->matrix, batch->col, batch->value, batch->n);
-	batch->n = 0;
-}
-
-/*
- * Adds the features to x, in the dimensions before the whitening of hash; *length receives the squared length
- * of t.  Slots may be damaged so that each search goes through all of them.
- */
-static UimlStatus
-add_features(const UimlEnv *env, const UimlEncoder *encoder, const UimlFeatures *features, float *x,
-			 double *length)
-{
-	double squares = 0;
-	RowBatch batch;
-
-	batch.n = 0;
-	for (size_t i = 0; i < features->n_slots; i++)
-	{
-		const UimlFeature *feature = &features->slot[i];
-		size_t row;
-		float value;
-
-		if (feature->count == 0)
-			continue;
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		row = row_of(encoder, feature->id);
-		value = feature->weight *
-				(row != SIZE_MAX ? encoder_load_float(encoder->idf + row * sizeof(float)) : encoder->unknown);
-		squares += (double) value * value;
-		if (encoder->kind == UIML_ENCODER_HASH)
-			encoder_hash_add(x, encoder->dims, feature->id, value);
-		else if (row != SIZE_MAX)
-			batch_add(encoder, &batch, row, value, x);
-	}
-	if (batch.n > 0)
-		add_rows(x, encoder->dims, encoder->matrix, batch.col, batch.value, batch.n);
-	*length = squares;
-	return UIML_OK;
-}
-
-static void
-scale(float *x, size_t dims, double factor)
-{
-	for (size_t j = 0; j < dims; j++)
-		x[j] = (float) (x[j] * factor);
-}
-
-/* To length 1; all zero where the length is zero, or not finite since the bytes were damaged. */
-static void
-make_unit(float *x, size_t dims)
-{
-	double squares = 0;
-
-	for (size_t j = 0; j < dims; j++)
-		squares += (double) x[j] * x[j];
-	if (squares > 0 && squares <= DBL_MAX)
-		scale(x, dims, 1 / sqrt(squares));
-	else
-		memset(x, 0, dims * sizeof(float));
-}
-
-/* x W of a hashed text. */
-static void
-whiten_hashed(const UimlEncoder *encoder, float *x)
-{
-	float y[UIML_ENCODER_MAX_DIMS];
-	uint32_t number[UIML_ENCODER_MAX_DIMS];
-
-	make_unit(x, encoder->dims);
-	for (size_t i = 0; i < encoder->dims; i++)
-	{
-		y[i] = x[i];
-		number[i] = (uint32_t) i;
-		x[i] = 0;
-	}
-	add_rows(x, encoder->dims, encoder->matrix, number, y, encoder->dims);
+	return n > 0 ? encoder->architecture->embed(env, encoder, texts, n, x) : UIML_OK;
 }
 
 UimlStatus
 uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *text, size_t length, float *x)
 {
-	UimlFeatures features;
-	UimlStatus status;
-	double squares = 0;
+	UimlText one = {.text = text, .length = length};
 
-	memset(x, 0, encoder->dims * sizeof(float));
-	uiml_features_init(&features, env, encoder->bits);
-	status = uiml_features_of(&features, text, length);
-	if (status == UIML_OK)
-		status = add_features(env, encoder, &features, x, &squares);
-	uiml_features_free(&features);
+	return uiml_encoder_embed_all(env, encoder, &one, 1, x);
+}
+
+void
+uiml_unit(float *x, size_t dims)
+{
+	double squares = 0;
+	double factor;
+
+	for (size_t j = 0; j < dims; j++)
+		squares += (double) x[j] * x[j];
 	if (!(squares > 0 && squares <= DBL_MAX))
 	{
-		memset(x, 0, encoder->dims * sizeof(float));
-		return status;
+		memset(x, 0, dims * sizeof(float));
+		return;
 	}
-	if (encoder->kind == UIML_ENCODER_LSA)
-		scale(x, encoder->dims, 1 / sqrt(squares));
-	else if (encoder->matrix != NULL)
-		whiten_hashed(encoder, x);
-	for (size_t j = 0; encoder->offset != NULL && j < encoder->dims; j++)
-		x[j] += encoder_load_float(encoder->offset + j * sizeof(float));
-	make_unit(x, encoder->dims);
-	return UIML_OK;
+	factor = 1 / sqrt(squares);
+	for (size_t j = 0; j < dims; j++)
+		x[j] = (float) (x[j] * factor);
 }
 
 static const char *const whitening_names[] = {

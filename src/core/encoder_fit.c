@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/encoder_format.h"
+#include "core/encoder_features.h"
 #include "core/encoder_train.h"
 #include "core/kernels.h"
 #include "core/linalg.h"
@@ -221,16 +221,11 @@ learn_whitening(UimlEncoderTrainer *trainer)
 static void
 write_header(const UimlEncoderTrainer *trainer, size_t n_slots, size_t size, unsigned char *bytes)
 {
-	memcpy(bytes, ENCODER_MAGIC, 8);
-	encoder_store32(bytes + ENCODER_AT_VERSION, ENCODER_VERSION);
-	encoder_store32(bytes + ENCODER_AT_KIND, trainer->params.kind);
-	encoder_store32(bytes + ENCODER_AT_WHITENING, trainer->params.whitening);
-	encoder_store32(bytes + ENCODER_AT_DIMS, (uint32_t) trainer->dims);
+	uiml_encoder_put_header(bytes, trainer->params.kind, trainer->params.whitening, trainer->dims, size);
 	encoder_store32(bytes + ENCODER_AT_BITS, (uint32_t) trainer->bits);
 	encoder_store64(bytes + ENCODER_AT_TEXTS, trainer->n_texts);
 	encoder_store64(bytes + ENCODER_AT_ROWS, trainer->n_features);
 	encoder_store64(bytes + ENCODER_AT_SLOTS, n_slots);
-	encoder_store64(bytes + ENCODER_AT_SIZE, size);
 	encoder_store64(bytes + ENCODER_AT_CHECKSUM, uiml_encoder_checksum(bytes, size));
 }
 

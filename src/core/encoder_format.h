@@ -1,20 +1,16 @@
 /*
  * encoder_format.h
- *	  The bytes of an encoder.
+ *	  What the bytes of all encoders have in common.
  *
- * Internal to the files encoder*.c.  A header of 128 bytes, then up to four parts, each at a multiple of 64
- * that follows from the header's numbers, so that there are no offsets that could lie:
+ * Internal to the architectures of encoders and to who makes their bytes.  A header of 128 bytes, then parts,
+ * each at a multiple of 64 that follows from the header's numbers, so that there are no offsets that could
+ * lie.  Numbers of the header that are not named here, and the parts, are the architecture's.
  *
- *		slots	n_slots x (uint32 id, uint32 row + 1): open addressing by uiml_mix(id); 0 is a free slot
- *		idf		n_rows floats
- *		matrix	lsa: n_rows x dims floats; hash with whitening: dims x dims; else none
- *		offset	with whitening: dims floats
+ * Encoders that are trained here have their checksum in the header.  Language models are written as a stream
+ * (core/encoder_write.h), so they end in 64 bytes of which the last 8 are the checksum, and have zero in the
+ * header's place.
  *
  * All numbers are little-endian, whatever machine wrote them: tables are dumped and restored elsewhere.
- *
- * This is the format of the kinds that are trained here; the header's fields up to dims, and its size,
- * are those of every kind.  Language models (core/bert_format.h) are written as a stream, so they end in 64 bytes of
- * which the last 8 are the checksum, and have zero in the header's.
  */
 #ifndef UIML_ENCODER_FORMAT_H
 #define UIML_ENCODER_FORMAT_H
@@ -33,31 +29,14 @@
 #define ENCODER_AT_KIND      12  /* uint32 */
 #define ENCODER_AT_WHITENING 16  /* uint32 */
 #define ENCODER_AT_DIMS      20  /* uint32 */
-#define ENCODER_AT_BITS      24  /* uint32 */
-#define ENCODER_AT_FLAGS     28  /* uint32: 0 */
-#define ENCODER_AT_TEXTS     32  /* uint64 */
-#define ENCODER_AT_ROWS      40  /* uint64 */
-#define ENCODER_AT_SLOTS     48  /* uint64 */
+#define ENCODER_AT_OWN       24  /* 32 bytes of the architecture's */
 #define ENCODER_AT_SIZE      56  /* uint64 */
-#define ENCODER_AT_RESERVED  64  /* 56 zero bytes */
+#define ENCODER_AT_OWN_TOO   64  /* 56 bytes of the architecture's */
 #define ENCODER_AT_CHECKSUM  120 /* uint64: of all the other bytes */
 
-typedef struct EncoderLayout
-{
-	size_t slots;
-	size_t idf;
-	size_t matrix;
-	size_t matrix_rows;
-	size_t offset;
-	size_t size;
-} EncoderLayout;
-
-/* False where a number is out of range or the sum overflows. */
-extern bool uiml_encoder_layout(UimlEncoderKind kind, UimlWhitening whitening, size_t dims, size_t n_rows,
-								size_t n_slots, EncoderLayout *layout);
-
-/* Of the whole encoder but for the checksum itself. */
-extern uint64_t uiml_encoder_checksum(const unsigned char *bytes, size_t length);
+/* The fields that all architectures have, but for the checksum, which needs all bytes; others are 0. */
+extern void uiml_encoder_put_header(unsigned char *header, UimlEncoderKind kind, UimlWhitening whitening,
+									size_t dims, size_t size);
 
 static inline uint32_t
 encoder_load32(const unsigned char *at)
@@ -118,21 +97,6 @@ encoder_store_float(unsigned char *at, float value)
 
 	memcpy(&bits, &value, sizeof(bits));
 	encoder_store32(at, bits);
-}
-
-/*
- * What a feature adds to the hashed dimensions: two of them, so that two features rarely meet in both, with a
- * sign each, so that those that meet cancel on average (Weinberger et al. 2009).
- */
-static inline void
-encoder_hash_add(float *x, size_t dims, uint32_t id, float value)
-{
-	uint64_t hash = (id + UINT64_C(1)) * UINT64_C(0x9E3779B97F4A7C15);
-
-	hash = (hash ^ hash >> 32) * UINT64_C(0xD6E8FEB86659FD93);
-	hash ^= hash >> 32;
-	x[((hash & 0xFFFFFF) * dims) >> 24] += hash >> 62 & 1 ? value : -value;
-	x[((hash >> 24 & 0xFFFFFF) * dims) >> 24] += hash >> 63 ? value : -value;
 }
 
 #endif /* UIML_ENCODER_FORMAT_H */

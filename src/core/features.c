@@ -2,7 +2,7 @@
  * features.c
  *	  Text into hashed features.
  *
- * Runs of characters overlap and outnumber words, so they weigh less: see the table in encoder.c.
+ * Runs of characters overlap and outnumber words, so they weigh less: see the table in encoder_features.c.
  */
 #include <math.h>
 #include <string.h>

@@ -48,12 +48,7 @@ uiml_static_layout(const UimlStaticShape *shape, UimlStaticLayout *layout)
 void
 uiml_static_put_header(const UimlStaticShape *shape, const UimlStaticLayout *layout, unsigned char *header)
 {
-	memset(header, 0, ENCODER_HEADER_SIZE);
-	memcpy(header, ENCODER_MAGIC, 8);
-	encoder_store32(header + ENCODER_AT_VERSION, ENCODER_VERSION);
-	encoder_store32(header + ENCODER_AT_KIND, UIML_ENCODER_STATIC);
-	encoder_store32(header + ENCODER_AT_DIMS, (uint32_t) shape->dims);
-	encoder_store64(header + ENCODER_AT_SIZE, layout->size);
+	uiml_encoder_put_header(header, UIML_ENCODER_STATIC, UIML_WHITENING_NONE, shape->dims, layout->size);
 	encoder_store32(header + AT_FLAGS, (shape->mapping ? FLAG_MAPPING : 0) |
 										   (shape->weights ? FLAG_WEIGHTS : 0) |
 										   (shape->normalize ? FLAG_NORMALIZE : 0));

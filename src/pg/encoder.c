@@ -32,12 +32,6 @@ PG_FUNCTION_INFO_V1(uiml_embed);
 
 #define FILE_SUFFIX ".encoder"
 
-const char *
-uiml_encoder_kind_name(UimlEncoderKind kind)
-{
-	return kind == UIML_ENCODER_LSA ? "lsa" : "hash";
-}
-
 /* --- names ---------------------------------------------------------------------------------------------- */
 
 static void

@@ -51,6 +51,4 @@ extern void uiml_encoder_put(const UimlDomain *domain, const char *name, const v
 /* The errors of a name that uiml_encoder_put refuses, before the work. */
 extern void uiml_encoder_check_name(const UimlDomain *domain, const char *name);
 
-extern const char *uiml_encoder_kind_name(UimlEncoderKind kind);
-
 #endif /* UIML_PG_ENCODER_H */
