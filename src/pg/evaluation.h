@@ -14,6 +14,7 @@
 #include "pg/passes.h"
 #include "pg/phases.h"
 #include "pg/source.h"
+#include "pg/textvectors.h"
 
 typedef struct UimlEvaluation
 {
@@ -41,6 +42,7 @@ typedef struct UimlEvaluation
 	UimlSource *source;
 	size_t pairs;
 	UimlSplitKeys keys;
+	UimlTextMemory texts; /* that an encoder was asked for in the runs before */
 
 	/* the run */
 	MemoryContext run_context; /* "uiml trial", below context */

@@ -40,18 +40,28 @@ chooses_half_life(const UimlEvaluation *e)
 	return e->source->has_time && e->domain->half_life == 0;
 }
 
-/* Text vectors, where the run's features want them, beside what it needs otherwise. */
+/*
+ * Text vectors, where the run's features want them, beside what it needs otherwise.  The domain's table of
+ * texts is read and not written: an evaluation stores nothing, works on a standby, and nobody waits for it.
+ * What an encoder is asked for is remembered for the next run.
+ */
 static void
 take_texts(UimlEvaluation *e, double reserved)
 {
+	UimlTextTask task = {.seed = e->train_seed,
+						 .reserved = reserved,
+						 .memory = &e->texts,
+						 .env = &e->env,
+						 .budget = &e->budget,
+						 .context = e->run_context};
 	UimlTextSpace *space;
 
 	if (!uiml_text_space_wanted(e->domain, e->source))
 		return;
 	uiml_phases_enter(&e->phases, "text vectors");
 	uiml_blas_begin();
-	space =
-		uiml_text_space(e->domain, e->source, e->train_seed, reserved, &e->env, &e->budget, e->run_context);
+	e->texts.context = e->context;
+	space = uiml_text_space(e->domain, e->source, &task);
 	uiml_blas_end();
 	uiml_text_space_params(e->domain, space, &e->params);
 }

@@ -38,8 +38,8 @@ extern void uiml_phases_enter(UimlPhases *phases, const char *name);
 
 /*
  * uiml_phases_progress
- *		A UimlProgressFn with a UimlPhases as ctx.  Tells phase, share done and time left by an INFO line once
- *		a second, from the third second on, unless client_min_messages is above notice; it never raises an
+ *		A UimlProgressFn with a UimlPhases as ctx.  Tells phase, share done and time left, or for the encoding
+ *		of texts how many are done and how fast, by an INFO line once a second, from the third second on, unless client_min_messages is above notice; it never raises an
  *		error, so the core may call it with work in hand.
  */
 extern void uiml_phases_progress(void *ctx, const char *phase, double done, double total);

@@ -291,6 +291,69 @@ uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix)
 	return get_relname_relid(name, schema);
 }
 
+/*
+ * Texts
+ */
+
+static char *
+texts_name(const UimlDomain *domain)
+{
+	return psprintf("%s_texts", domain->name);
+}
+
+static bool
+has_column(Oid table, const char *column, Oid type)
+{
+	return get_atttype(table, get_attnum(table, column)) == type;
+}
+
+static Oid
+relation_owner(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid owner = HeapTupleIsValid(tuple) ? ((Form_pg_class) GETSTRUCT(tuple))->relowner : InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* The table that has the name, if we could have made it for this owner. */
+static Oid
+find_texts(const UimlDomain *domain, Oid schema)
+{
+	Oid table = get_relname_relid(texts_name(domain), schema);
+
+	if (!OidIsValid(table) || get_rel_relkind(table) != RELKIND_RELATION ||
+		relation_owner(table) != domain->owner || !has_column(table, "text_hash", UUIDOID) ||
+		!has_column(table, "encoder", INT8OID) || !has_column(table, "vector", uiml_vector_type()))
+		return InvalidOid;
+	return table;
+}
+
+Oid
+uiml_storage_texts(const UimlDomain *domain, bool create)
+{
+	Oid parent = uiml_storage_parent(domain, UIML_ITEMS);
+	Oid schema = create ? get_rel_namespace(open_parent(domain, UIML_ITEMS)) : get_rel_namespace(parent);
+	Oid table = find_texts(domain, schema);
+	char *relation;
+
+	if (OidIsValid(table) || !create)
+		return table;
+	check_free(domain, schema, texts_name(domain));
+	relation = qualified(schema, texts_name(domain));
+	uiml_sql_run(psprintf("CREATE TABLE %s (text_hash uuid NOT NULL, encoder bigint NOT NULL, "
+						  "vector %s NOT NULL, PRIMARY KEY (text_hash, encoder))",
+						  relation, uiml_key_type_sql(uiml_vector_type())),
+				 NULL);
+	comment_on("TABLE", relation,
+			   psprintf("Vectors of texts of domain %s by its encoder, so that no text is encoded twice; "
+						"made by uiml_train",
+						domain->name));
+	return find_texts(domain, schema);
+}
+
 static void
 add_grantee(TupleTableSlot *slot, void *ctx)
 {
@@ -402,6 +465,10 @@ uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant)
 void
 uiml_storage_drop(const UimlDomain *domain)
 {
+	Oid texts = uiml_storage_texts(domain, false);
+
+	if (OidIsValid(texts))
+		uiml_sql_run(psprintf("DROP TABLE %s", uiml_relation_name(texts)), NULL);
 	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
 	{
 		Oid view = find_view(domain, which);

@@ -19,6 +19,8 @@
  * how many items the texts that he wrote without an item count for.  share is the
  * domain's prior. Views shop_items, shop_interests and shop_users show the active version.  Partition
  * shop_items_v3 belongs to version 3.
+ *
+ * Where a language model is the domain's encoder there is also shop_texts, of no version: see pg/textcache.h.
  */
 #ifndef UIML_PG_STORAGE_H
 #define UIML_PG_STORAGE_H
@@ -60,6 +62,13 @@ extern Oid uiml_storage_new_partition(const UimlDomain *domain, UimlTable which,
  * workers as max_parallel_workers_per_gather says.
  */
 extern Oid uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix);
+
+/*
+ * uiml_storage_texts
+ *		Table <domain>_texts of the vectors of texts (pg/textcache.h); InvalidOid where there is none of the
+ *		owner's and of our columns, unless it is to be made.  DUPLICATE_TABLE where its name is taken.
+ */
+extern Oid uiml_storage_texts(const UimlDomain *domain, bool create);
 
 /* Indexes, CHECK (version = n), grants, ANALYZE and ATTACH: blocks no reader. */
 extern void uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, int32 version);

@@ -2,8 +2,8 @@
  * textspace.c
  *	  The texts of a domain as vectors.
  *
- * The texts are read once to train an encoder, where none is named, and once to embed them; they are never
- * held.  Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once
+ * The texts are read once to train an encoder, where none is named, and for their vectors as textvectors.c
+ * does.  Vectors are floats of a row per item and text, so dimensions are halved until they fit, and once
  * more, reading the texts again, where an encoder of so many finds no room for enough features.
  *
  * NDCG@100 of 450 cold items of movielens-1m, by dimensions and whitening ("test/bench/cold 2 variants", two
@@ -29,9 +29,10 @@
 #include "utils/memutils.h"
 
 #include "core/place.h"
+#include "core/whitening.h"
 #include "pg/encoder.h"
-#include "pg/env.h"
 #include "pg/textspace.h"
+#include "pg/textvectors.h"
 #include "pg/trainargs.h"
 #include "pg/utf8.h"
 
@@ -40,6 +41,11 @@
 
 /* Of the space and interests where the domain doesn't say, for an estimate. */
 #define ASSUMED_DIMS 64
+
+#define INTERRUPT_EVERY 4096
+
+/* What a language model works with, a batch of long texts. */
+#define WORK_BYTES (16.0 * 1024 * 1024)
 
 /* Share of maintenance_work_mem that the vectors, and the training of an encoder, may take. */
 #define VECTOR_SHARE  4
@@ -55,9 +61,9 @@ typedef struct TextWork
 	double reserved; /* bytes that a fit will need */
 	UimlEncoderTrainer *trainer;
 	const UimlEncoder *encoder;
+	int64 digest; /* of a named encoder whose vectors are kept, else 0 */
 	UimlTextSpace *space;
 	MemoryContext row_context; /* emptied after each text */
-	size_t embedded;           /* items with a vector */
 } TextWork;
 
 bool
@@ -71,20 +77,68 @@ uiml_text_space_wanted(const UimlDomain *domain, const UimlSource *source)
 
 /* --- the encoder ---------------------------------------------------------------------------------------- */
 
+/* The whitening that the domain asks for, else the one given. */
 static UimlWhitening
-whitening_of(const UimlDomain *domain, UimlFeatureKind features)
+whitening_of(const UimlDomain *domain, UimlWhitening whitening)
 {
 	char *name = uiml_domain_option_text(domain, "whitening");
-	UimlWhitening whitening = features == UIML_FEATURES_TEXT ? UIML_WHITENING_RELAXED : UIML_WHITENING_NONE;
 
 	if (name != NULL)
 		(void) uiml_whitening_named(name, &whitening);
 	return whitening;
 }
 
+/* --- named encoders ------------------------------------------------------------------------------------- */
+
+/* The name in the domain's options; NULL: one is trained. */
+static char *
+encoder_name(const UimlDomain *domain)
+{
+	return uiml_domain_option_text(domain, "encoder");
+}
+
+/*
+ * The encoder of that name as the domain's owner finds it, whoever trains: so nobody who may train puts his
+ * own in its place, and nobody needs a right of his own to the owner's choice.  digest receives what its
+ * vectors are kept by, 0 where they are not.
+ */
+static const UimlEncoder *
+named_encoder(const UimlDomain *domain, const char *name, int64 *digest)
+{
+	const UimlEncoder *encoder;
+	UimlActing saved;
+
+	uiml_act_as_owner(domain, &saved);
+	encoder = uiml_encoder_get(name, false);
+	*digest = uiml_text_vectors_kept(encoder) ? uiml_encoder_row(name, false)->digest : 0;
+	uiml_act_as_self(&saved);
+	return encoder;
+}
+
+/* Its dimensions, without opening it. */
+static size_t
+named_dims(const UimlDomain *domain, const char *name)
+{
+	UimlActing saved;
+	size_t dims;
+
+	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
+		return UIML_ENCODER_BUILTIN_DIMS;
+	uiml_act_as_owner(domain, &saved);
+	dims = (size_t) uiml_encoder_row(name, false)->dims;
+	uiml_act_as_self(&saved);
+	return dims;
+}
+
+/* --- memory --------------------------------------------------------------------------------------------- */
+
 static size_t
 dims_of(const UimlDomain *domain, UimlFeatureKind features)
 {
+	char *name = encoder_name(domain);
+
+	if (name != NULL)
+		return named_dims(domain, name);
 	if (features != UIML_FEATURES_TEXT)
 		return UIML_HYBRID_DIMS;
 	return domain->dims > 0 ? (size_t) domain->dims : TEXT_DIMS;
@@ -104,12 +158,15 @@ vector_bytes(UimlFeatureKind features, size_t n, size_t dims)
 }
 
 /*
- * What stays of an encoder: some features * dims.  The singular vectors of its training take three times that
- * and more, and all of it at most a share of the limit.
+ * Beside the vectors: what stays of an encoder that is trained, some features * dims; the singular vectors of
+ * its training take three times that and more, and all of it at most a share of the limit.  Of a named one,
+ * which is mapped, what it works with, and the hashes of texts.
  */
 static double
-encoder_bytes(size_t limit)
+encoder_bytes(const UimlDomain *domain, const UimlSource *source, size_t limit)
 {
+	if (encoder_name(domain) != NULL)
+		return WORK_BYTES + uiml_text_vectors_memory(n_rows(source));
 	return (double) (limit / ENCODER_SHARE / 4);
 }
 
@@ -122,11 +179,11 @@ place_bytes(const UimlDomain *domain, const UimlSource *source, size_t text_dims
 	return (double) uiml_place_memory(0, source->texts.n, text_dims, dims, ASSUMED_DIMS);
 }
 
-/* Halving ends here: fewer are never taken unless they are wanted. */
+/* Halving ends here: fewer are never taken unless they are wanted, and a named encoder has what it has. */
 static size_t
-fewest_dims(size_t wanted)
+fewest_dims(const UimlDomain *domain, size_t wanted)
 {
-	return Min(wanted, FEWEST_DIMS);
+	return encoder_name(domain) != NULL ? wanted : Min(wanted, FEWEST_DIMS);
 }
 
 /*
@@ -139,7 +196,7 @@ dims_within(const UimlDomain *domain, const UimlSource *source, size_t wanted, s
 	UimlFeatureKind features = uiml_source_features(domain);
 	double share = (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
 
-	for (size_t fewest = fewest_dims(wanted); wanted >= fewest; wanted /= 2)
+	for (size_t fewest = fewest_dims(domain, wanted); wanted >= fewest; wanted /= 2)
 	{
 		double vectors = vector_bytes(features, n_rows(source), wanted);
 
@@ -151,11 +208,11 @@ dims_within(const UimlDomain *domain, const UimlSource *source, size_t wanted, s
 
 /* How many dimensions there is memory for, beside what the fit and the encoder will need. */
 static size_t
-affordable_dims(const TextWork *work, size_t wanted, bool trains)
+affordable_dims(const TextWork *work, size_t wanted)
 {
 	size_t limit = work->budget->limit;
 	double free = (double) limit - (double) uiml_budget_used(work->budget) - work->reserved -
-				  (trains ? encoder_bytes(limit) : 0);
+				  encoder_bytes(work->domain, work->source, limit);
 
 	return dims_within(work->domain, work->source, wanted, limit, free);
 }
@@ -171,8 +228,9 @@ uiml_text_space_memory(const UimlDomain *domain, const UimlSource *source, size_
 	if (!uiml_text_space_wanted(domain, source))
 		return 0;
 	dims = dims_within(domain, source, wanted, limit, (double) limit);
-	dims = Max(dims, fewest_dims(wanted));
-	return vector_bytes(features, n, dims) + encoder_bytes(limit) + place_bytes(domain, source, dims);
+	dims = Max(dims, fewest_dims(domain, wanted));
+	return vector_bytes(features, n, dims) + encoder_bytes(domain, source, limit) +
+		   place_bytes(domain, source, dims);
 }
 
 /* Vectors of so many dimensions don't fit: an error, or where features are 'auto' a notice. */
@@ -182,9 +240,9 @@ report_memory(const TextWork *work, size_t dims)
 	const UimlDomain *domain = work->domain;
 	size_t n = n_rows(work->source);
 	double limit = (double) work->budget->limit;
-	double needed = (double) uiml_budget_used(work->budget) + work->reserved +
-					place_bytes(domain, work->source, dims) + encoder_bytes(work->budget->limit) +
-					vector_bytes(work->features, n, dims);
+	double needed =
+		(double) uiml_budget_used(work->budget) + work->reserved + place_bytes(domain, work->source, dims) +
+		encoder_bytes(domain, work->source, work->budget->limit) + vector_bytes(work->features, n, dims);
 
 	needed = Max(needed, vector_bytes(work->features, n, dims) * VECTOR_SHARE);
 	if (strcmp(domain->features, "auto") != 0)
@@ -229,7 +287,8 @@ train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 	/* Its singular vectors are no phase of the training's own. */
 	quiet.progress = NULL;
 	params.dims = dims;
-	params.whitening = whitening_of(work->domain, work->features);
+	params.whitening = whitening_of(
+		work->domain, work->features == UIML_FEATURES_TEXT ? UIML_WHITENING_RELAXED : UIML_WHITENING_NONE);
 	params.seed = seed;
 	params.max_bytes = Min(limit / ENCODER_SHARE, limit - Min(used, limit - 1));
 	work->trainer = uiml_encoder_train_begin(&quiet, &params);
@@ -250,121 +309,143 @@ train_encoder(TextWork *work, size_t dims, uint64 seed, UimlEncoder *encoder)
 
 /* --- vectors -------------------------------------------------------------------------------------------- */
 
+/*
+ * Whitens the vectors of a named encoder as the domain asks for, learning from each distinct text of items
+ * once.  An encoder that was trained here has it in its bytes.
+ */
 static void
-embed(TextWork *work, size_t row, const char *text, size_t length)
+whiten(TextWork *work, const UimlTextVectors *vectors)
 {
-	MemoryContext old = MemoryContextSwitchTo(work->row_context);
-	size_t utf8_length;
-	const char *utf8 = uiml_utf8_from_server(text, length, &utf8_length);
-
-	MemoryContextSwitchTo(old);
-	uiml_check(uiml_encoder_embed(work->env, work->encoder, utf8, utf8_length,
-								  work->space->x + row * work->space->dims),
-			   "text vectors");
-	MemoryContextReset(work->row_context);
-}
-
-static void
-embed_item(void *ctx, uint32 item, const char *title, const char *text)
-{
-	TextWork *work = ctx;
-
-	(void) title;
-	embed(work, item, text, strlen(text));
-	work->embedded++;
-}
-
-static void
-embed_all(TextWork *work)
-{
-	const UimlSource *source = work->source;
 	UimlTextSpace *space = work->space;
+	UimlWhitening whitening = whitening_of(work->domain, UIML_WHITENING_NONE);
+	size_t dims = space->dims;
+	float *w;
+	float *offset;
+	UimlStatus status;
+
+	if (whitening == UIML_WHITENING_NONE)
+		return;
+	w = MemoryContextAllocHuge(CurrentMemoryContext, dims * dims * sizeof(float));
+	offset = palloc(dims * sizeof(float));
+	status = uiml_whitening_learn(work->env, whitening, space->x, dims, vectors->item, vectors->n_items, w,
+								  offset);
+	if (status == UIML_OK)
+	{
+		uiml_check(uiml_whitening_apply(work->env, w, offset, dims, space->x, n_rows(work->source)),
+				   "whitening");
+		space->whitening = whitening;
+		space->whitened_by = vectors->n_items;
+	}
+	else if (status != UIML_EEMPTY)
+		uiml_check(status, "whitening");
+	pfree(offset);
+	pfree(w);
+}
+
+/* What a row of zeros is to a model, a language model may give any length to. */
+static void
+make_unit(const TextWork *work)
+{
+	for (size_t i = 0; i < n_rows(work->source); i++)
+	{
+		if (i % INTERRUPT_EVERY == 0)
+			CHECK_FOR_INTERRUPTS();
+		(void) uiml_unit_row(work->space->x + i * work->space->dims, work->space->dims);
+	}
+}
+
+/* False where no item has a text. */
+static bool
+embed_all(TextWork *work, bool named, const UimlTextTask *task)
+{
+	UimlTextSpace *space = work->space;
+	UimlTextVectors vectors = {.domain = work->domain,
+							   .source = work->source,
+							   .encoder = work->encoder,
+							   .env = work->env,
+							   .budget = work->budget,
+							   .digest = work->digest,
+							   .keep = task->keep,
+							   .distinct = named && whitening_of(work->domain, UIML_WHITENING_NONE) !=
+														UIML_WHITENING_NONE,
+							   .memory = task->memory};
 
 	space->dims = work->encoder->dims;
 	space->whitening = work->encoder->whitening;
-	space->x = MemoryContextAllocExtended(CurrentMemoryContext, n_rows(source) * space->dims * sizeof(float),
-										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	uiml_source_texts(work->domain, source, embed_item, work);
-	for (size_t t = 0; t < source->texts.n; t++)
+	space->x =
+		MemoryContextAllocExtended(CurrentMemoryContext, n_rows(work->source) * space->dims * sizeof(float),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	vectors.x = space->x;
+	uiml_text_vectors(&vectors);
+	if (named)
 	{
-		text *written = DatumGetTextPP(source->texts.key[t]);
-
-		CHECK_FOR_INTERRUPTS();
-		embed(work, source->items.n + t, VARDATA_ANY(written), VARSIZE_ANY_EXHDR(written));
+		make_unit(work);
+		whiten(work, &vectors);
 	}
+	space->kept = work->digest != 0;
+	space->n_distinct = vectors.n_distinct;
+	space->n_encoded = vectors.n_encoded;
+	if (vectors.item != NULL)
+		pfree(vectors.item);
+	return vectors.embedded > 0;
 }
 
-/*
- * The encoder of a name in the domain's options: a bare one is the owner's, whoever trains, so that nobody
- * who may train puts his own in its place.
- */
-static const UimlEncoder *
-named_encoder(const UimlDomain *domain, const char *name)
-{
-	if (strchr(name, '.') == NULL && strcmp(name, UIML_ENCODER_BUILTIN) != 0)
-		name = psprintf("%s.%s", GetUserNameFromId(domain->owner, false), name);
-	return uiml_encoder_get(name, false);
-}
+/* --- the space ------------------------------------------------------------------------------------------ */
 
 /* The encoder that is named, or that is trained; false where vectors don't fit or texts have no words. */
 static bool
-find_encoder(TextWork *work, uint64 seed, UimlEncoder *trained)
+find_encoder(TextWork *work, const char *name, uint64 seed, UimlEncoder *trained)
 {
 	const UimlDomain *domain = work->domain;
-	char *name = uiml_domain_option_text(domain, "encoder");
-	size_t wanted, affordable;
+	size_t wanted = dims_of(domain, work->features);
+	size_t affordable = affordable_dims(work, wanted);
 	UimlStatus status = UIML_ELIMIT;
 
-	if (name != NULL)
-		work->encoder = named_encoder(domain, name);
-	else
+	if (name == NULL)
 		uiml_encoder_check_name(domain, domain->name);
-	work->space->encoder = name != NULL ? name : pstrdup(domain->name);
-	wanted = name != NULL ? work->encoder->dims : dims_of(domain, work->features);
-	affordable = affordable_dims(work, wanted, name == NULL);
-	if (name != NULL ? affordable < wanted : affordable == 0)
+	work->space->encoder = pstrdup(name != NULL ? name : domain->name);
+	if (affordable > 0 && name != NULL)
 	{
-		report_memory(work, name != NULL ? wanted : fewest_dims(wanted));
-		return false;
-	}
-	if (name != NULL)
+		work->encoder = named_encoder(domain, name, &work->digest);
 		return true;
+	}
 	work->encoder = trained;
-	for (; status == UIML_ELIMIT && affordable >= fewest_dims(wanted); affordable /= 2)
+	for (; status == UIML_ELIMIT && affordable >= fewest_dims(domain, wanted) && affordable > 0;
+		 affordable /= 2)
 		status = train_encoder(work, affordable, seed, trained);
 	if (status == UIML_ELIMIT)
-		report_memory(work, fewest_dims(wanted));
+		report_memory(work, fewest_dims(domain, wanted));
 	return status == UIML_OK;
 }
 
 UimlTextSpace *
-uiml_text_space(const UimlDomain *domain, const UimlSource *source, uint64 seed, double reserved,
-				const UimlEnv *env, UimlBudget *budget, MemoryContext context)
+uiml_text_space(const UimlDomain *domain, const UimlSource *source, const UimlTextTask *task)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(task->context);
+	char *name = encoder_name(domain);
 	UimlTextSpace *space = palloc0(sizeof(UimlTextSpace));
 	TextWork work = {.domain = domain,
 					 .source = source,
 					 .features = uiml_source_features(domain),
-					 .env = env,
-					 .budget = budget,
-					 .reserved = reserved,
+					 .env = task->env,
+					 .budget = task->budget,
+					 .reserved = task->reserved,
 					 .space = space};
 	UimlEncoder trained;
+	bool found;
 
-	work.row_context = AllocSetContextCreate(context, "uiml text", ALLOCSET_DEFAULT_SIZES);
-	if (find_encoder(&work, seed, &trained))
-		embed_all(&work);
+	work.row_context = AllocSetContextCreate(task->context, "uiml text", ALLOCSET_DEFAULT_SIZES);
+	found = find_encoder(&work, name, task->seed, &trained) && embed_all(&work, name != NULL, task);
 	MemoryContextDelete(work.row_context);
 	MemoryContextSwitchTo(old);
-	if (work.embedded == 0 && work.features == UIML_FEATURES_TEXT)
+	if (!found && work.features == UIML_FEATURES_TEXT)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("no item of domain \"%s\" has a text", domain->name),
 			 errhint("Name other columns of texts with uiml_alter_domain(%s, ...), or use other features.",
 					 quote_literal_cstr(domain->name))));
-	return work.embedded > 0 ? space : NULL;
+	return found ? space : NULL;
 }
 
 void

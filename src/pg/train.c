@@ -199,6 +199,13 @@ add_texts(const Training *training, StringInfo json)
 {
 	add_string(json, "encoder", training->texts->encoder);
 	add_string(json, "whitening", uiml_whitening_name(training->texts->whitening));
+	if (training->texts->whitened_by > 0)
+		add_number(json, "whitened_by", (double) training->texts->whitened_by);
+	if (training->texts->kept)
+	{
+		add_number(json, "distinct_texts", (double) training->texts->n_distinct);
+		add_number(json, "encoded_texts", (double) training->texts->n_encoded);
+	}
 	add_number(json, "text_dims", (double) training->texts->dims);
 	add_number(json, "text_weight", training->model.text_weight);
 	add_number(json, "placed", (double) count_placed(training));

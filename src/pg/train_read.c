@@ -283,14 +283,18 @@ void
 uiml_training_texts(Training *training)
 {
 	const UimlSource *source = training->source;
-	double reserved = training->needed - (double) uiml_budget_used(&training->budget);
+	UimlTextTask task = {.seed = training->seed,
+						 .reserved = training->needed - (double) uiml_budget_used(&training->budget),
+						 .keep = true,
+						 .env = &training->env,
+						 .budget = &training->budget,
+						 .context = training->context};
 
 	if (!uiml_text_space_wanted(training->domain, source))
 		return;
 	uiml_phases_enter(&training->phases, "text vectors");
 	uiml_blas_begin();
-	training->texts = uiml_text_space(training->domain, source, training->seed, reserved, &training->env,
-									  &training->budget, training->context);
+	training->texts = uiml_text_space(training->domain, source, &task);
 	uiml_blas_end();
 	uiml_text_space_params(training->domain, training->texts, &training->params.model);
 }

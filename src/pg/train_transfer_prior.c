@@ -41,7 +41,10 @@ take_text(TupleTableSlot *slot, void *ctx)
 		*(char **) ctx = TextDatumGetCString(value);
 }
 
-/* The encoder whose space the version's items lie in; NULL where it is one of behaviour. */
+/*
+ * The encoder whose space the version's items lie in; NULL where it is one of behaviour, or was whitened after
+ * the domain's own texts.
+ */
 static char *
 encoder_of(const UimlServing *serving)
 {
@@ -51,7 +54,8 @@ encoder_of(const UimlServing *serving)
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
 	uiml_sql_each("SELECT v.settings OPERATOR(pg_catalog.->>) 'encoder' FROM uiml.version v "
 				  "WHERE v.version_id OPERATOR(pg_catalog.=) $1 "
-				  "AND v.settings OPERATOR(pg_catalog.->>) 'features' OPERATOR(pg_catalog.=) 'text'",
+				  "AND v.settings OPERATOR(pg_catalog.->>) 'features' OPERATOR(pg_catalog.=) 'text' "
+				  "AND NOT v.settings OPERATOR(pg_catalog.?) 'whitened_by'",
 				  &params, true, take_text, &encoder);
 	return encoder;
 }
