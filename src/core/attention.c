@@ -31,7 +31,7 @@ uiml_attention_scratch(size_t tokens, size_t size)
 	size_t rows = block_rows(tokens);
 
 	return UIML_AFFINE_PANEL_FLOATS(size, tokens) + UIML_AFFINE_PANEL_FLOATS(tokens, size) +
-		   rows * ROUND(tokens) + ROUND(rows);
+		   rows * uiml_affine_stride(tokens) + ROUND(rows);
 }
 
 /* One head, from its first column on. */
@@ -39,11 +39,12 @@ static UimlStatus
 attend(const UimlEnv *env, const UimlAttention *attention, size_t column)
 {
 	const UimlKernels *kernels = uiml_kernels();
-	size_t tokens = attention->tokens, size = attention->size, rows = block_rows(tokens);
+	size_t tokens = attention->tokens, size = attention->size;
+	size_t rows = block_rows(tokens), stride = uiml_affine_stride(tokens);
 	float *keys = attention->scratch;
 	float *values = keys + UIML_AFFINE_PANEL_FLOATS(size, tokens);
 	float *scores = values + UIML_AFFINE_PANEL_FLOATS(tokens, size);
-	float *share = scores + rows * ROUND(tokens);
+	float *share = scores + rows * stride;
 
 	kernels->pack_outputs(attention->k + column, tokens, size, attention->ld, keys);
 	kernels->pack_inputs(attention->v + column, tokens, size, attention->ld, values);
@@ -59,11 +60,11 @@ attend(const UimlEnv *env, const UimlAttention *attention, size_t column)
 		score.ldx = attention->ld;
 		score.panels = keys;
 		score.y = scores;
-		score.ldy = ROUND(tokens);
+		score.ldy = stride;
 		kernels->affine(&score);
-		kernels->softmax(scores, m, tokens, ROUND(tokens), attention->scale, share);
+		kernels->softmax(scores, m, tokens, stride, attention->scale, share);
 		mix.x = scores;
-		mix.ldx = ROUND(tokens);
+		mix.ldx = stride;
 		mix.panels = values;
 		mix.factor = share;
 		mix.y = attention->y + i * attention->ldy + column;

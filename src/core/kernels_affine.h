@@ -30,7 +30,9 @@
 #ifndef AFFINE_SLICE
 #define AFFINE_SLICE 256
 #endif
-#define FEW_ROWS    3
+#ifndef PREFETCH_HINT
+#define PREFETCH_HINT 3
+#endif
 #define MAX_VECTORS 8
 
 /* One slice of inputs of a few rows and a few vectors of outputs. */
@@ -42,7 +44,10 @@ typedef struct Tile
 	size_t stride;      /* from panel to panel */
 	size_t count;       /* inputs */
 	float *sums;        /* rows of all vectors of outputs */
+	size_t width;       /* from row to row of them */
 	bool resume;        /* sums has those of the inputs before */
+	const float *ahead; /* weights that are needed next, */
+	size_t step;        /* and how far to go in them with each input */
 } Tile;
 
 /* Where vector v of a tile's outputs begins. */
@@ -55,6 +60,8 @@ tile_add(const Tile *tile, const size_t rows, const size_t vectors)
 	const float *x = tile->x, *panel = tile->panel;
 	size_t ldx = tile->ldx, stride = tile->stride, count = tile->count;
 	float *sums = tile->sums;
+	size_t width = tile->width, step = tile->step;
+	const float *ahead = tile->ahead;
 	Lanes s[TILE_ROWS][MAX_VECTORS];
 
 #pragma GCC unroll 12
@@ -68,13 +75,17 @@ tile_add(const Tile *tile, const size_t rows, const size_t vectors)
 		for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 8
 			for (size_t v = 0; v < vectors; v++)
-				s[r][v] = LOAD(sums + (r * vectors + v) * LANES);
+				s[r][v] = LOAD(sums + r * width + v * LANES);
 	}
 #pragma GCC unroll 4
 	for (size_t p = 0; p < count; p++)
 	{
 		Lanes w[MAX_VECTORS];
 
+#pragma GCC unroll 8
+		for (size_t v = 0; v < vectors; v += AFFINE_PANEL / LANES)
+			__builtin_prefetch(ahead + TILE_AT(v, stride), 0, PREFETCH_HINT);
+		ahead += step;
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)
 			w[v] = LOAD(panel + p * AFFINE_PANEL + TILE_AT(v, stride));
@@ -88,7 +99,7 @@ tile_add(const Tile *tile, const size_t rows, const size_t vectors)
 	for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)
-			*(LooseLanes *) (sums + (r * vectors + v) * LANES) = s[r][v];
+			*(LooseLanes *) (sums + r * width + v * LANES) = s[r][v];
 }
 
 /* A tile of 1 .. TILE_ROWS rows. */
@@ -217,23 +228,37 @@ affine_outputs(const UimlAffine *a, size_t i, size_t rows, size_t j, const size_
 	float sums[AFFINE_ROWS * TILE_VECTORS * LANES] __attribute__((aligned(64)));
 	size_t width = vectors * LANES, groups = (rows + most - 1) / most;
 	size_t slice = a->k / ((a->k + AFFINE_SLICE - 1) / AFFINE_SLICE) + 1;
-	Tile tile = {.ldx = a->ldx, .stride = a->k * AFFINE_PANEL};
+	Tile tile = {.ldx = a->ldx, .stride = a->k * AFFINE_PANEL, .width = width};
+	bool plain = a->factor == NULL && a->bias == NULL && a->residual == NULL &&
+				 a->activation == UIML_ACTIVATION_NONE && j + width <= a->n;
+	float *results = sums;
+
+	if (plain)
+	{
+		tile.width = a->ldy;
+		results = a->y + i * a->ldy + j;
+	}
+	tile.step = (AFFINE_PANEL - 1) / groups + 1;
 
 	if (most == 1)
 		slice = a->k;
 	for (size_t p = 0; p < a->k; p += slice)
 	{
 		size_t r = 0;
+		const float *next;
 
 		tile.panel = a->panels + j / AFFINE_PANEL * tile.stride + p * AFFINE_PANEL + j % AFFINE_PANEL;
 		tile.count = a->k - p < slice ? a->k - p : slice;
 		tile.resume = p > 0;
+		next = tile.panel + tile.count * AFFINE_PANEL +
+			   (p + tile.count < a->k ? 0 : tile.stride * (vectors * LANES / AFFINE_PANEL - 1));
 		for (size_t g = 0; g < groups; g++)
 		{
 			size_t n = (rows - r + groups - g - 1) / (groups - g);
 
 			tile.x = a->x + (i + r) * a->ldx + p;
-			tile.sums = sums + r * width;
+			tile.sums = results + r * tile.width;
+			tile.ahead = next + tile.count * AFFINE_PANEL * g / groups;
 			if (most == 1)
 				tile_add(&tile, 1, vectors);
 			else
@@ -241,7 +266,7 @@ affine_outputs(const UimlAffine *a, size_t i, size_t rows, size_t j, const size_
 			r += n;
 		}
 	}
-	if (j < a->n)
+	if (!plain && j < a->n)
 		finish(a, i, rows, j, a->n - j < width ? a->n - j : width, sums, width);
 }
 
