@@ -163,11 +163,19 @@ CREATE TABLE uiml.encoder (
 	kind text NOT NULL,
 	dims integer NOT NULL,
 	whitening text NOT NULL,
-	texts bigint NOT NULL,
-	features bigint NOT NULL,
+	texts bigint, -- that trained it, and the features it knows; NULL: a language model
+	features bigint,
 	bytes bigint NOT NULL,
 	digest bigint NOT NULL, -- of the bytes
 	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	architecture text, -- of a language model, as what follows; NULL: of none
+	max_tokens integer, -- NULL: texts are not cut
+	vocabulary integer,
+	pooling text,
+	normalized boolean, -- vectors have length 1
+	parameters bigint,
+	sha256 text, -- of the weights file, in hexadecimal
+	licence text,
 	UNIQUE (name, owner),
 	UNIQUE (encoder_id, owner),
 	FOREIGN KEY (domain_id, owner) REFERENCES uiml.domain (domain_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
@@ -188,6 +196,17 @@ CREATE TABLE uiml.encoder_part (
 ALTER TABLE uiml.encoder_part ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE uiml.encoder_part IS 'The bytes of encoders, in parts';
 SELECT pg_catalog.pg_extension_config_dump('uiml.encoder_part', '');
+
+CREATE TABLE uiml.encoder_grant (
+	encoder_id bigint NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	grantee pg_catalog.regrole NOT NULL, -- 0, printed as -, is PUBLIC
+	PRIMARY KEY (encoder_id, grantee),
+	FOREIGN KEY (encoder_id, owner) REFERENCES uiml.encoder (encoder_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+COMMENT ON TABLE uiml.encoder_grant IS
+	'Who besides the owner may use an encoder that belongs to no domain';
+SELECT pg_catalog.pg_extension_config_dump('uiml.encoder_grant', '');
 
 CREATE SEQUENCE uiml.transfer_id_seq AS bigint;
 SELECT pg_catalog.pg_extension_config_dump('uiml.transfer_id_seq', '');
@@ -251,7 +270,7 @@ SELECT pg_catalog.pg_extension_config_dump('uiml.transfer_part', '');
 -- those only who may use both, and written by nobody: uiml's functions insert, too, as the owner of the tables.
 
 GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log, uiml.encoder,
-	uiml.encoder_part, uiml.transfer, uiml.transfer_part
+	uiml.encoder_part, uiml.encoder_grant, uiml.transfer, uiml.transfer_part
 	TO PUBLIC;
 GRANT
 	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
@@ -268,8 +287,11 @@ GRANT
 	ON uiml.version TO PUBLIC;
 GRANT INSERT ON uiml.evaluation TO PUBLIC;
 GRANT INSERT (domain_id, owner, version, trained_by, started_at, elapsed, phases, memory) ON uiml.training_log TO PUBLIC;
-GRANT INSERT (domain_id, owner, name, kind, dims, whitening, texts, features, bytes, digest) ON uiml.encoder TO PUBLIC;
-GRANT INSERT ON uiml.encoder_part TO PUBLIC;
+GRANT
+	INSERT (domain_id, owner, name, kind, dims, whitening, texts, features, bytes, digest, architecture, max_tokens, vocabulary,
+		pooling, normalized, parameters, sha256, licence)
+	ON uiml.encoder TO PUBLIC;
+GRANT INSERT ON uiml.encoder_part, uiml.encoder_grant TO PUBLIC;
 
 ALTER TABLE uiml.domain ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.grants ENABLE ROW LEVEL SECURITY;
@@ -278,6 +300,7 @@ ALTER TABLE uiml.evaluation ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.training_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.encoder ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.encoder_part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.encoder_grant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.transfer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.transfer_part ENABLE ROW LEVEL SECURITY;
 
@@ -289,6 +312,7 @@ CREATE POLICY owner ON uiml.evaluation USING (pg_catalog.pg_has_role(owner, 'USA
 CREATE POLICY owner ON uiml.training_log USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 CREATE POLICY owner ON uiml.encoder USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 CREATE POLICY owner ON uiml.encoder_part USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owner ON uiml.encoder_grant USING (pg_catalog.pg_has_role(owner, 'USAGE'));
 
 CREATE FUNCTION uiml_is_grantee(domain_id integer)
 	RETURNS boolean
@@ -297,6 +321,13 @@ CREATE FUNCTION uiml_is_grantee(domain_id integer)
 COMMENT ON FUNCTION uiml_is_grantee(integer) IS
 	'Whether the domain of that id was granted to you, to a role whose privileges you have, or to everybody';
 
+CREATE FUNCTION uiml_is_encoder_grantee(encoder_id bigint)
+	RETURNS boolean
+	AS 'MODULE_PATHNAME', 'uiml_is_encoder_grantee'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION uiml_is_encoder_grantee(bigint) IS
+	'Whether the encoder of that id was granted to you, to a role whose privileges you have, or to everybody';
+
 CREATE POLICY grantee ON uiml.grants FOR SELECT
 	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
 CREATE POLICY grantee ON uiml.domain FOR SELECT USING (uiml_is_grantee(domain_id));
@@ -304,7 +335,10 @@ CREATE POLICY grantee ON uiml.version FOR SELECT USING (uiml_is_grantee(domain_i
 CREATE POLICY grantee ON uiml.training_log FOR SELECT USING (uiml_is_grantee(domain_id));
 CREATE POLICY grantee ON uiml.evaluation FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) evaluation.version_id));
-CREATE POLICY grantee ON uiml.encoder FOR SELECT USING (uiml_is_grantee(domain_id));
+CREATE POLICY grantee ON uiml.encoder_grant FOR SELECT
+	USING (grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR pg_catalog.pg_has_role(grantee, 'USAGE'));
+CREATE POLICY grantee ON uiml.encoder FOR SELECT
+	USING (uiml_is_grantee(domain_id) OR uiml_is_encoder_grantee(encoder_id));
 CREATE POLICY grantee ON uiml.encoder_part FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) encoder_part.encoder_id));
 CREATE POLICY user_of_both ON uiml.transfer FOR SELECT

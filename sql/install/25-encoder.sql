@@ -13,27 +13,42 @@ CREATE FUNCTION uiml_train_encoder(
 COMMENT ON FUNCTION uiml_train_encoder(text, text, integer, text, text, bigint) IS
 	'Trains an encoder on the texts of a domain''s items (all of the items table, else the distinct texts of its events) and stores it under name (NULL: the domain''s name), replacing the one that the domain has of that name. kind lsa: TF-IDF and truncated singular vectors, 64 dims; hash: hashed features, 256 dims. dims 1 to 1024. whitening none, relaxed or full. Whoever may predict from the domain may use the encoder';
 
+CREATE FUNCTION uiml_grant_encoder(encoder text, role name)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'uiml_grant_encoder'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION uiml_grant_encoder(text, name) IS
+	'Lets a role (public: everybody) use an encoder of yours that belongs to no domain';
+
+CREATE FUNCTION uiml_revoke_encoder(encoder text, role name)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'uiml_revoke_encoder'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION uiml_revoke_encoder(text, name) IS
+	'Takes back what uiml_grant_encoder gave to a role';
+
 CREATE FUNCTION uiml_embed(text text, encoder text DEFAULT 'hash')
 	RETURNS interest_vector
 	AS 'MODULE_PATHNAME', 'uiml_embed'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION uiml_embed(text, text) IS
-	'The vector of a text, of length 1; all zero for a text without a word the encoder knows. encoder: hash (built in, 256 dims, any language), or a name or ''owner.name'' from uiml.encoders';
+	'The vector of a text; of length 1, or all zero for a text without a word the encoder knows, unless a language model was loaded otherwise. encoder: hash (built in, 256 dims, any language), or a name or ''owner.name'' from uiml.encoders';
 
 CREATE FUNCTION uiml_drop_encoder(name text)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'uiml_drop_encoder'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION uiml_drop_encoder(text) IS
-	'Drops an encoder; its owner may, and who has the privilege own on its domain. Dropping the domain drops it, too';
+	'Drops an encoder that is the option encoder of no domain; its owner may, and who has the privilege own on its domain. Dropping the domain drops it, too';
 
 -- As uiml.domains (30-domain.sql), the view repeats the policies of its table.
 CREATE VIEW uiml.encoders WITH (security_barrier) AS
 	SELECT e.name AS encoder, e.owner, d.name AS domain, e.kind, e.dims, e.whitening, e.texts, e.features,
-		pg_catalog.pg_size_pretty(e.bytes) AS size, e.created_at
+		pg_catalog.pg_size_pretty(e.bytes) AS size, e.created_at, e.architecture, e.max_tokens, e.vocabulary, e.pooling,
+		e.normalized, e.parameters, e.sha256, e.licence
 	FROM uiml.encoder e LEFT JOIN uiml.domain d ON d.domain_id OPERATOR(pg_catalog.=) e.domain_id
 	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
-		OR uiml_is_grantee(e.domain_id);
+		OR uiml_is_grantee(e.domain_id) OR uiml_is_encoder_grantee(e.encoder_id);
 COMMENT ON VIEW uiml.encoders IS
-	'The encoders the caller may use besides the built-in hash: those of his own domains and of domains that were granted to him';
+	'The encoders the caller may use besides the built-in hash: his own, and those that were granted to him or whose domain was';
 GRANT SELECT ON uiml.encoders TO PUBLIC;

@@ -223,6 +223,9 @@ extern void uiml_version_forget(const UimlDomain *domain, int64 version_id);
 /* Deletes a role's grant, InvalidOid: of PUBLIC; the number of rows, 0 where there was none. */
 extern uint64 uiml_grant_delete(const UimlDomain *domain, Oid grantee);
 
+/* The role of a name that something is granted to: 'public' is everybody, as in GRANT, InvalidOid. */
+extern Oid uiml_grantee_oid(const char *role);
+
 /* Registers a domain (its storage exists already) and returns its id.  Call as the owner-to-be. */
 extern int32 uiml_domain_insert(const UimlDomain *domain);
 
@@ -240,13 +243,13 @@ extern Oid uiml_catalog_owner(void);
 extern bool uiml_catalog_has(const char *sql, int64 id);
 
 /*
- * uiml_catalog_delete
- *		Deletes rows as the owner of the catalog; returns how many.
+ * uiml_catalog_write
+ *		Deletes or changes rows as the owner of the catalog; returns how many.
  *
  * DELETE can't be granted by column as INSERT and UPDATE are, and whoever has it on a table may LOCK it
- * against everybody.  The statement names what the caller's rights were checked for.
+ * against everybody; nor is UPDATE of what nobody may change by hand.  The statement names what the caller's rights were checked for.
  */
-extern uint64 uiml_catalog_delete(const char *sql, const UimlSqlParams *params);
+extern uint64 uiml_catalog_write(const char *sql, const UimlSqlParams *params);
 
 /* Parts 'owner.shop' into owner (NULL for a bare name; palloc'd) and the bare name. */
 extern const char *uiml_name_split(const char *name, char **owner);

@@ -211,15 +211,15 @@ uiml_catalog_has(const char *sql, int64 id)
 }
 
 uint64
-uiml_catalog_delete(const char *sql, const UimlSqlParams *params)
+uiml_catalog_write(const char *sql, const UimlSqlParams *params)
 {
 	UimlActing saved;
-	uint64 deleted;
+	uint64 changed;
 
 	uiml_act_as(uiml_catalog_owner(), &saved);
-	deleted = uiml_sql_run(sql, params);
+	changed = uiml_sql_run(sql, params);
 	uiml_act_as_self(&saved);
-	return deleted;
+	return changed;
 }
 
 void
@@ -228,7 +228,7 @@ uiml_domain_delete(const UimlDomain *domain)
 	UimlSqlParams params = {0};
 
 	param_int4(&params, domain->domain_id);
-	(void) uiml_catalog_delete("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
+	(void) uiml_catalog_write("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
 }
 
 int32
@@ -373,9 +373,9 @@ uiml_version_forget(const UimlDomain *domain, int64 version_id)
 
 	param_int8(&params, version_id);
 	param_int4(&params, domain->domain_id);
-	(void) uiml_catalog_delete("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
-							   "AND domain_id OPERATOR(pg_catalog.=) $2",
-							   &params);
+	(void) uiml_catalog_write("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
+							  "AND domain_id OPERATOR(pg_catalog.=) $2",
+							  &params);
 }
 
 uint64
@@ -385,7 +385,7 @@ uiml_grant_delete(const UimlDomain *domain, Oid grantee)
 
 	param_int4(&params, domain->domain_id);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
-	return uiml_catalog_delete("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
-							   "AND grantee OPERATOR(pg_catalog.=) $2",
-							   &params);
+	return uiml_catalog_write("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
+							  "AND grantee OPERATOR(pg_catalog.=) $2",
+							  &params);
 }

@@ -40,15 +40,78 @@ extern const UimlEncoder *uiml_encoder_get(const char *name, bool read_only);
 /* The row alone, of an encoder that is not built in. */
 extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
 
+/* --- storing (encoder_store.c) -------------------------------------------------------------------------- */
+
+/* What the catalog keeps of an encoder beside its bytes. */
+typedef struct UimlEncoderRecord
+{
+	Oid owner;
+	int32 domain_id; /* 0: of no domain */
+	const char *name;
+	UimlEncoderKind kind;
+	size_t dims;
+	UimlWhitening whitening;
+	int64 bytes;
+	int64 texts; /* 0, and features, too: doesn't apply */
+	int64 features;
+
+	/* Of a language model, else zero. */
+	const char *architecture;
+	size_t max_tokens; /* 0: no limit */
+	size_t vocabulary;
+	const char *pooling; /* NULL: none */
+	bool normalized;
+	uint64 parameters;
+	const char *sha256;  /* of its file, or NULL */
+	const char *licence; /* or NULL */
+} UimlEncoderRecord;
+
+/* Bytes on their way into the catalog, of which no more than one part is in memory. */
+typedef struct UimlEncoderStore
+{
+	int64 encoder_id; /* 0: nothing is stored, digest and size are all that is wanted */
+	Oid owner;
+	struct varlena *part;
+	Size filled;
+	int32 n_parts;
+	int64 size;
+	uint64 digest;
+} UimlEncoderStore;
+
+/*
+ * uiml_encoder_store_begin, _write, _end
+ *		A new row, the bytes in order, and the digest of them all, in the transaction of the caller, who acts as
+ *		the owner and has checked the name.  record NULL: only digest and size.  Each write raises a cancel.
+ */
+extern void uiml_encoder_store_begin(UimlEncoderStore *store, const UimlEncoderRecord *record);
+extern void uiml_encoder_store_write(UimlEncoderStore *store, const void *bytes, Size size);
+extern void uiml_encoder_store_end(UimlEncoderStore *store);
+
+/* The encoder that a role has of some name. */
+typedef struct UimlNamesake
+{
+	int64 encoder_id; /* 0: there is none */
+	int32 domain_id;  /* 0: of no domain */
+	int64 bytes;
+	int64 digest;
+} UimlNamesake;
+
+extern UimlNamesake uiml_encoder_namesake(Oid owner, const char *name);
+
+/* INVALID_NAME, RESERVED_NAME. */
+extern void uiml_encoder_check_word(const char *name);
+
 /*
  * uiml_encoder_put
  *		Stores an encoder under a name, owned by the domain's owner and of that domain; replaces the one of
  *		the same name and domain.  Call as the owner.  INVALID_NAME, RESERVED_NAME; DUPLICATE_OBJECT where
- *		another domain of the owner has one of that name.
+ *		the owner has one of that name that is not of this domain.
  */
 extern void uiml_encoder_put(const UimlDomain *domain, const char *name, const void *bytes, size_t length);
 
 /* The errors of a name that uiml_encoder_put refuses, before the work. */
 extern void uiml_encoder_check_name(const UimlDomain *domain, const char *name);
+
+extern void uiml_encoder_delete(int64 encoder_id);
 
 #endif /* UIML_PG_ENCODER_H */

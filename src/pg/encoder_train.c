@@ -8,11 +8,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -23,149 +20,10 @@
 #include "pg/phases.h"
 #include "pg/source.h"
 #include "pg/sql.h"
-#include "pg/storage.h"
 #include "pg/toolargs.h"
 #include "pg/utf8.h"
 
 PG_FUNCTION_INFO_V1(uiml_train_encoder);
-PG_FUNCTION_INFO_V1(uiml_drop_encoder);
-
-#define PART_BYTES ((Size) 1024 * 1024)
-
-/* --- storing -------------------------------------------------------------------------------------------- */
-
-typedef struct Namesake
-{
-	int64 encoder_id; /* 0: there is none */
-	int32 domain_id;
-} Namesake;
-
-static void
-read_namesake(TupleTableSlot *slot, void *ctx)
-{
-	Namesake *namesake = ctx;
-	bool null;
-
-	namesake->encoder_id = DatumGetInt64(slot_getattr(slot, 1, &null));
-	namesake->domain_id = DatumGetInt32(slot_getattr(slot, 2, &null));
-}
-
-/* The encoder of that name that the domain's owner has, be it of this domain or of another. */
-static Namesake
-find_namesake(const UimlDomain *domain, const char *name)
-{
-	UimlSqlParams params = {0};
-	Namesake namesake = {0};
-
-	uiml_sql_param_text(&params, name);
-	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(domain->owner), false);
-	uiml_sql_each("SELECT e.encoder_id, COALESCE(e.domain_id, 0) FROM uiml.encoder e "
-				  "WHERE e.name OPERATOR(pg_catalog.=) $1 AND e.owner OPERATOR(pg_catalog.=) $2",
-				  &params, false, read_namesake, &namesake);
-	return namesake;
-}
-
-void
-uiml_encoder_check_name(const UimlDomain *domain, const char *name)
-{
-	size_t length = strlen(name);
-	Namesake namesake;
-
-	if (length < 1 || length > UIML_MAX_DOMAIN_NAME || strchr(name, '.') != NULL)
-		ereport(ERROR, errcode(ERRCODE_INVALID_NAME), errmsg("invalid encoder name: \"%s\"", name),
-				errdetail("A name has 1 to %d bytes and no period.", UIML_MAX_DOMAIN_NAME));
-	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
-		ereport(ERROR, errcode(ERRCODE_RESERVED_NAME), errmsg("encoder name \"%s\" is reserved", name),
-				errdetail("It is the name of the built-in encoder."), errhint("Pass another name."));
-	namesake = find_namesake(domain, name);
-	if (namesake.encoder_id != 0 && namesake.domain_id != domain->domain_id)
-		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
-				errmsg("encoder \"%s\" already exists for another domain", name),
-				errhint("Pass another name, or drop that one with uiml_drop_encoder."));
-}
-
-static void
-delete_encoder(int64 encoder_id)
-{
-	UimlSqlParams params = {0};
-
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(encoder_id), false);
-	(void) uiml_catalog_delete("DELETE FROM uiml.encoder WHERE encoder_id OPERATOR(pg_catalog.=) $1",
-							   &params);
-}
-
-static void
-take_id(TupleTableSlot *slot, void *ctx)
-{
-	bool null;
-
-	*(int64 *) ctx = DatumGetInt64(slot_getattr(slot, 1, &null));
-}
-
-static int64
-insert_encoder(const UimlDomain *domain, const char *name, const UimlEncoder *encoder)
-{
-	UimlSqlParams params = {0};
-	uint64 digest = hash_bytes_extended(encoder->bytes, (int) encoder->length, 0);
-	int64 encoder_id = 0;
-
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
-	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(domain->owner), false);
-	uiml_sql_param_text(&params, name);
-	uiml_sql_param_text(&params, uiml_encoder_kind_name(encoder->kind));
-	uiml_sql_param(&params, INT4OID, Int32GetDatum((int32) encoder->dims), false);
-	uiml_sql_param_text(&params, uiml_whitening_name(encoder->whitening));
-	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) encoder->texts), false);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) encoder->features), false);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) encoder->length), false);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum((int64) digest), false);
-	uiml_sql_each(
-		"INSERT INTO uiml.encoder AS e (domain_id, owner, name, kind, dims, whitening, texts, features, "
-		"bytes, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING e.encoder_id",
-		&params, false, take_id, &encoder_id);
-	return encoder_id;
-}
-
-static void
-insert_part(int64 encoder_id, Oid owner, int32 part, const char *bytes, Size size)
-{
-	UimlSqlParams params = {0};
-	bytea *data = palloc(VARHDRSZ + size);
-
-	SET_VARSIZE(data, VARHDRSZ + size);
-	memcpy(VARDATA(data), bytes, size);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(encoder_id), false);
-	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(owner), false);
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(part), false);
-	uiml_sql_param(&params, BYTEAOID, PointerGetDatum(data), false);
-	uiml_sql_run("INSERT INTO uiml.encoder_part (encoder_id, owner, part, data) VALUES ($1, $2, $3, $4)",
-				 &params);
-	pfree(data);
-}
-
-void
-uiml_encoder_put(const UimlDomain *domain, const char *name, const void *bytes, size_t length)
-{
-	UimlEncoder encoder;
-	Namesake namesake;
-	int64 encoder_id;
-	int32 part = 0;
-
-	uiml_encoder_check_name(domain, name);
-	if (length > PG_INT32_MAX)
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("encoder \"%s\" is too large", name));
-	uiml_check(uiml_encoder_open(bytes, length, true, &encoder), "an encoder");
-	namesake = find_namesake(domain, name);
-	if (namesake.encoder_id != 0)
-		delete_encoder(namesake.encoder_id);
-	encoder_id = insert_encoder(domain, name, &encoder);
-	for (Size at = 0; at < length; at += PART_BYTES)
-	{
-		CHECK_FOR_INTERRUPTS();
-		insert_part(encoder_id, domain->owner, part++, (const char *) bytes + at,
-					Min(PART_BYTES, length - at));
-	}
-}
 
 /* --- training ------------------------------------------------------------------------------------------- */
 
@@ -402,48 +260,4 @@ uiml_train_encoder(PG_FUNCTION_ARGS)
 	tuple = call->user_fctx;
 	call->user_fctx = NULL;
 	SRF_RETURN_NEXT(call, HeapTupleGetDatum(tuple));
-}
-
-static void
-take_name(TupleTableSlot *slot, void *ctx)
-{
-	bool null;
-
-	*(char **) ctx = TextDatumGetCString(slot_getattr(slot, 1, &null));
-}
-
-/* 'owner.name' of a domain that the caller may read; NULL where there is none. */
-static char *
-domain_name(int32 domain_id, Oid owner)
-{
-	UimlSqlParams params = {0};
-	char *name = NULL;
-
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain_id), false);
-	uiml_sql_each("SELECT d.name FROM uiml.domain d WHERE d.domain_id OPERATOR(pg_catalog.=) $1", &params,
-				  false, take_name, &name);
-	return name != NULL ? psprintf("%s.%s", GetUserNameFromId(owner, false), name) : NULL;
-}
-
-Datum
-uiml_drop_encoder(PG_FUNCTION_ARGS)
-{
-	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	UimlEncoderRow *row;
-
-	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
-		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("cannot drop encoder \"%s\" because it is built in", name));
-	row = uiml_encoder_row(name, false);
-	if (!has_privs_of_role(GetUserId(), row->owner))
-	{
-		const char *domain = domain_name(row->domain_id, row->owner);
-
-		if (domain == NULL)
-			ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("permission denied for encoder \"%s\"", name));
-		(void) uiml_domain_get_locked(domain, UIML_OWN);
-	}
-	delete_encoder(row->encoder_id);
-	PG_RETURN_VOID();
 }

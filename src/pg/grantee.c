@@ -1,12 +1,12 @@
 /*
  * grantee.c
- *	  uiml_is_grantee: the condition of the catalog's policies for readers.
+ *	  uiml_is_grantee and uiml_is_encoder_grantee: the conditions of the catalog's policies for readers.
  *
  * Every prediction of a role that isn't the owner evaluates it.  As a subquery on uiml.grants it took more
  * than half of the time of finding the domain, most of it starting and ending a plan; the same look-up
  * through the index by hand takes a few microseconds.
  *
- * It looks past the row-level security of uiml.grants, and tells the caller of nothing but his own rights.
+ * They look past the row-level security of the grants, and tell the caller of nothing but his own rights.
  */
 #include "postgres.h"
 
@@ -24,10 +24,11 @@
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(uiml_is_grantee);
+PG_FUNCTION_INFO_V1(uiml_is_encoder_grantee);
 
-/* Columns of uiml.grants; see 20-catalog.sql. */
-#define GRANTS_DOMAIN_ID 1
-#define GRANTS_GRANTEE   3
+/* Columns of uiml.grants and of uiml.encoder_grant; see 20-catalog.sql. */
+#define GRANTS_ID      1
+#define GRANTS_GRANTEE 3
 
 static Oid
 catalog_relation(const char *name)
@@ -48,29 +49,38 @@ row_is_for(HeapTuple tuple, TupleDesc desc, Oid user)
 	return !null && (!OidIsValid(grantee) || has_privs_of_role(user, grantee));
 }
 
-/*
- * uiml_is_grantee
- *		Whether a domain was granted to the current user, a role whose privileges it has, or everybody.
- */
-Datum
-uiml_is_grantee(PG_FUNCTION_ARGS)
+/* Whether a row with that id has the current user, a role whose privileges it has, or everybody. */
+static bool
+is_granted(const char *table, const char *index, RegProcedure equals, Datum id)
 {
-	int32 domain_id = PG_GETARG_INT32(0);
-	Relation grants = table_open(catalog_relation("grants"), AccessShareLock);
+	Relation grants = table_open(catalog_relation(table), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 	bool found = false;
 
-	ScanKeyInit(&key, GRANTS_DOMAIN_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(domain_id));
+	ScanKeyInit(&key, GRANTS_ID, BTEqualStrategyNumber, equals, id);
 	/*
 	 * The snapshot of the query, not the newest catalog's: what it sees of rights agrees with what it sees of
 	 * domains.
 	 */
-	scan = systable_beginscan(grants, catalog_relation("grants_pkey"), true, GetActiveSnapshot(), 1, &key);
+	scan = systable_beginscan(grants, catalog_relation(index), true, GetActiveSnapshot(), 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 		found = row_is_for(tuple, RelationGetDescr(grants), GetUserId());
 	systable_endscan(scan);
 	table_close(grants, AccessShareLock);
-	PG_RETURN_BOOL(found);
+	return found;
+}
+
+Datum
+uiml_is_grantee(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_granted("grants", "grants_pkey", F_INT4EQ, Int32GetDatum(PG_GETARG_INT32(0))));
+}
+
+Datum
+uiml_is_encoder_grantee(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(
+		is_granted("encoder_grant", "encoder_grant_pkey", F_INT8EQ, Int64GetDatum(PG_GETARG_INT64(0))));
 }

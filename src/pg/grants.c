@@ -22,9 +22,8 @@
 PG_FUNCTION_INFO_V1(uiml_grant);
 PG_FUNCTION_INFO_V1(uiml_revoke);
 
-/* 'public' is everybody, as in GRANT: InvalidOid. */
-static Oid
-grantee_oid(const char *role)
+Oid
+uiml_grantee_oid(const char *role)
 {
 	return strcmp(role, "public") == 0 ? InvalidOid : get_role_oid(role, false);
 }
@@ -84,7 +83,7 @@ uiml_grant(PG_FUNCTION_ARGS)
 {
 	UimlDomain *domain;
 	char *role = NameStr(*PG_GETARG_NAME(1));
-	Oid grantee = grantee_oid(role);
+	Oid grantee = uiml_grantee_oid(role);
 	char *privilege = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	UimlActing saved;
 
@@ -103,7 +102,7 @@ Datum
 uiml_revoke(PG_FUNCTION_ARGS)
 {
 	char *role = NameStr(*PG_GETARG_NAME(1));
-	Oid grantee = grantee_oid(role);
+	Oid grantee = uiml_grantee_oid(role);
 	UimlDomain *domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_OWN);
 	UimlActing saved;
 	uint64 deleted;

@@ -318,7 +318,7 @@ remove_file(int code, Datum path)
 
 /* Builds into a new file; what build raises leaves none.  False with errno where it can't be written. */
 static bool
-write_file(const Mapping *mapping, const char *path, const void *ctx, Size *size)
+write_file(const Mapping *mapping, const char *path, const void *ctx)
 {
 	UimlMapWriter writer = {0};
 
@@ -332,7 +332,6 @@ write_file(const Mapping *mapping, const char *path, const void *ctx, Size *size
 		run_build(mapping, ctx, &writer);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(path));
-	*size = writer.size;
 	if (CloseTransientFile(writer.fd) != 0 && writer.error == 0)
 		writer.error = errno;
 	errno = writer.error;
@@ -348,12 +347,11 @@ mapping_publish(Mapping *mapping, const void *ctx)
 {
 	char temporary[MAXPGPATH];
 	char path[MAXPGPATH];
-	Size size = 0;
 	bool written;
 
 	file_path(temporary, mapping, true);
 	file_path(path, mapping, false);
-	written = make_directory() && write_file(mapping, temporary, ctx, &size);
+	written = make_directory() && write_file(mapping, temporary, ctx);
 	if (written && mapping_map(mapping, temporary, true, ctx))
 	{
 		if (rename(temporary, path) == 0)
@@ -364,7 +362,7 @@ mapping_publish(Mapping *mapping, const void *ctx)
 	}
 	if (!written)
 		ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path),
-					  size > 0 ? errdetail("The backend uses a copy of its own, of %zu bytes.", size) : 0));
+					  errdetail("The backend uses a copy of its own.")));
 	(void) unlink(temporary);
 	return false;
 }
