@@ -112,21 +112,6 @@ uiml_unit(float *x, size_t dims)
 		x[j] = (float) (x[j] * factor);
 }
 
-UimlStatus
-uiml_encoder_embed_all(const UimlEnv *env, const UimlEncoder *encoder, const UimlText *texts, size_t n,
-					   float *x)
-{
-	UimlStatus status = UIML_OK;
-
-	for (size_t i = 0; status == UIML_OK && i < n; i++)
-	{
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		status = uiml_encoder_embed(env, encoder, texts[i].text, texts[i].length, x + i * encoder->dims);
-	}
-	return status;
-}
-
 static const char *const whitening_names[] = {
 	[UIML_WHITENING_NONE] = "none", [UIML_WHITENING_RELAXED] = "relaxed", [UIML_WHITENING_FULL] = "full"};
 

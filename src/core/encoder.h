@@ -157,17 +157,6 @@ extern UimlStatus uiml_encoder_embed_all(const UimlEnv *env, const UimlEncoder *
 extern UimlStatus uiml_encoder_embed(const UimlEnv *env, const UimlEncoder *encoder, const char *text,
 									 size_t length, float *x);
 
-/* A UTF-8 text. */
-typedef struct UimlText
-{
-	const char *text;
-	size_t length;
-} UimlText;
-
-/* uiml_encoder_embed of n texts: x receives n x dims. */
-extern UimlStatus uiml_encoder_embed_all(const UimlEnv *env, const UimlEncoder *encoder,
-										 const UimlText *texts, size_t n, float *x);
-
 /*
  * uiml_encoder_builtin
  *		The encoder "hash" of some dims, which no texts have trained: it has no bytes.  UIML_OK,
