@@ -7,14 +7,13 @@
 
 #include "core/model_convert.h"
 
-/*
- * Numbers of layers are 0 for a static model.  Options are in it already.
- */
+/* The numbers of a transformer are 0 for a static model.  What options say is in it. */
 typedef struct UimlModelConfig
 {
-	UimlEncoderKind kind;            /* UIML_ENCODER_BERT or UIML_ENCODER_STATIC */
-	char type[UIML_MODEL_TYPE_SIZE]; /* model_type; "" where config.json is absent or doesn't tell */
-	bool distilbert;                 /* names its tensors in its own way */
+	UimlEncoderKind kind; /* UIML_ENCODER_BERT or UIML_ENCODER_STATIC */
+	char type
+		[UIML_MODEL_TYPE_SIZE]; /* model_type; "" (and static) where config.json doesn't tell or isn't there */
+	bool distilbert;            /* names its tensors in its own way */
 	size_t vocabulary;
 	size_t hidden;
 	size_t layers;
