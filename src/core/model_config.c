@@ -202,24 +202,30 @@ details_read(const json_t *root, const ModelType *type, UimlModelConfig *config,
 	return UIML_OK;
 }
 
+/* Model2Vec says in config.json whether vectors have length 1. */
+static UimlStatus
+static_read(const json_t *root, UimlModelConfig *config, UimlFault *fault)
+{
+	bool normalize;
+	UimlStatus status = uiml_json_boolean(root, CONFIG, "normalize", false, &normalize, fault);
+
+	if (json_object_get(root, "normalize") != NULL)
+		config->normalize = normalize;
+	return status;
+}
+
 static UimlStatus
 config_take(const json_t *root, Reading *reading)
 {
 	UimlModelConfig *config = reading->config;
 	UimlFault *fault = reading->fault;
 	const ModelType *type;
-	UimlStatus status;
+	UimlStatus status = type_read(root, config, &type, fault);
 
-	status = type_read(root, config, &type, fault);
-	if (status == UIML_OK && json_object_get(root, "normalize") != NULL && config->kind != UIML_ENCODER_BERT)
-	{
-		bool normalize;
-
-		status = uiml_json_boolean(root, CONFIG, "normalize", false, &normalize, fault);
-		config->normalize = normalize;
-	}
-	if (status != UIML_OK || config->kind != UIML_ENCODER_BERT)
+	if (status != UIML_OK)
 		return status;
+	if (type == NULL || type->kind == UIML_ENCODER_STATIC)
+		return static_read(root, config, fault);
 	status = sizes_read(root, config, fault);
 	if (status == UIML_OK)
 		status = activation_read(root, config, fault);
