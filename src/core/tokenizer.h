@@ -69,6 +69,8 @@ typedef struct UimlTokenizer
 	const unsigned char *added;
 	size_t n_added;
 	size_t n_added_raw;
+	uint64_t added_first[2]
+						[4]; /* bitmaps of the bytes that they begin with, before and after normalization */
 	const unsigned char *patterns;
 	size_t patterns_size;
 	const unsigned char *steps;

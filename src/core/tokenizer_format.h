@@ -2,7 +2,7 @@
  * tokenizer_format.h
  *	  The bytes of a tokenizer.
  *
- * Internal to the files tokenizer*.c, wordpiece.c and unigram*.c.  A header of 128 bytes, then seven parts,
+ * Internal to the files tokenizer*.c, wordpiece.c and unigram*.c.  A header of 128 bytes, then eight parts,
  * each at a multiple of 64 that follows from the header's numbers, so that there are no places that could lie:
  *
  *		ends	vocabulary x uint32: where the token of each id ends in strings; it starts where the one before
@@ -10,7 +10,8 @@
  *		strings	strings_size bytes: the tokens in UTF-8, in the order of their ids
  *		slots	n_slots x (uint32 tag, uint32 id + 1): open addressing by the hash of a token; 0 is a free slot
  *		added	n_added x (uint32 id, flags, length, place in patterns), in the order of their patterns' bytes,
- *				those that are looked for before normalization first; then patterns_size bytes of patterns
+ *				those that are looked for before normalization first
+ *		patterns	patterns_size bytes
  *		steps	steps_size bytes: n_normalizers steps, then n_pre_tokenizers steps, each (uint32 kind, uint32
  *				size) and size bytes of what the kind keeps, padded to a multiple of 8
  *		around	(n_prefix + n_suffix) x uint32: the ids before and after a text
@@ -48,6 +49,35 @@
 #define TOKENIZER_AT_MODEL_SIZE     72 /* uint64 */
 #define TOKENIZER_AT_SIZE           80 /* uint64 */
 #define TOKENIZER_AT_RESERVED       88 /* 40 zero bytes */
+
+/* What places the parts. */
+typedef struct TokenizerSizes
+{
+	size_t vocabulary;
+	size_t strings;
+	size_t n_slots;
+	size_t n_added;
+	size_t patterns;
+	size_t steps;
+	size_t n_around;
+	size_t model;
+} TokenizerSizes;
+
+typedef struct TokenizerLayout
+{
+	size_t ends;
+	size_t strings;
+	size_t slots;
+	size_t added;
+	size_t patterns;
+	size_t steps;
+	size_t around;
+	size_t model;
+	size_t size;
+} TokenizerLayout;
+
+/* False where the sum overflows. */
+extern bool uiml_tokenizer_layout(const TokenizerSizes *sizes, TokenizerLayout *layout);
 
 /* Limits that compiling and opening share. */
 #define TOKENIZER_MAX_TOKEN  1024 /* bytes of a token */

@@ -62,6 +62,17 @@ uiml_tokenizing_emit(UimlTokenizing *run, uint32_t id)
 	run->n++;
 }
 
+/* Frees what it holds. */
+extern void uiml_tokenizing_end(UimlTokenizing *run);
+
+/*
+ * Runs n normalizers of steps from *at on, which ends up behind them: *text and *length become those of a buffer
+ * of run.  Of run only env is needed.
+ */
+extern UimlStatus uiml_tokenizing_normalize(UimlTokenizing *run, const unsigned char *steps,
+											size_t steps_size, size_t n, size_t *at, const char **text,
+											size_t *length);
+
 /* Takes back what was emitted since there were n ids. */
 static inline void
 uiml_tokenizing_rewind(UimlTokenizing *run, size_t n)
@@ -222,6 +233,16 @@ typedef struct UimlModel
 	UimlStatus (*run)(UimlTokenizing *run, const char *piece, size_t length);
 } UimlModel;
 
+/* --- looking up tokens (tokenizer.c) ----------------------------------------------------------------------- */
+
+/*
+ * The id of the token that is head and then tail, given the hash of its bytes (tokenizer_hash_byte, without
+ * tokenizer_hash_end).  No allocation, some nanoseconds; at most TOKENIZER_MAX_PROBES slots are read, however
+ * damaged they are.
+ */
+extern bool uiml_tokenizer_lookup(const UimlTokenizer *tokenizer, uint64_t hash, const void *head,
+								  size_t head_length, const void *tail, size_t tail_length, uint32_t *id);
+
 /* --- the tables (tokenizer_parts.c) --------------------------------------------------------------------- */
 
 /* The part of a kind's number, or of a type's name; NULL where there is none. */
@@ -236,8 +257,23 @@ extern const UimlModel *uiml_model_named(const char *type);
 extern const UimlNormalizer uiml_normalizer_bert;
 extern const UimlPreTokenizer uiml_pre_tokenizer_bert;
 
+extern UimlStatus uiml_bert_append(const UimlEnv *env, UimlSteps *steps, bool clean, bool chinese,
+								   bool accents, bool lower);
+
+/*
+ * Normalizer and pre-tokenizer in one pass, which ends early where visit says so: the same pieces, of which
+ * none is called the first.
+ */
+extern UimlStatus uiml_bert_words(UimlTokenizing *run, const UimlStep *step, const char *text, size_t length,
+								  UimlPieceVisit visit, void *ctx);
+
 /* wordpiece.c */
 extern const UimlModel uiml_model_wordpiece;
+
+/* What a WordPiece model keeps, once its vocabulary is complete. */
+extern UimlStatus uiml_wordpiece_finish(const UimlEnv *env, UimlVocabulary *vocabulary, const char *unknown,
+										const char *prefix, uint32_t max_chars, UimlBuffer *bytes,
+										UimlFault *fault);
 
 /*
  * normalizer.c and normalizer_unicode.c: Replace (a string for a pattern; of regular expressions only those for
