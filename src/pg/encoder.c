@@ -1,6 +1,6 @@
 /*
  * encoder.c
- *	  Encoders by name, and uiml_embed.
+ *	  Encoders by name.
  *
  * A name is looked up in the catalog under the caller's rights once per statement, whatever the backend has
  * mapped: only who may read an encoder's rows gets at its file.  The bytes are tied to the row's id, which
@@ -8,24 +8,16 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "pg/encoder.h"
 #include "pg/env.h"
-#include "pg/interest_vector.h"
 #include "pg/mapfile.h"
-#include "pg/served.h"
 #include "pg/sql.h"
-#include "pg/utf8.h"
-
-PG_FUNCTION_INFO_V1(uiml_embed);
 
 /* Hints list so many names. */
 #define MAX_NAMES_IN_HINT 20
@@ -60,8 +52,9 @@ encoder_unknown(const char *name, bool read_only)
 						   MAX_NAMES_IN_HINT),
 				  NULL, read_only, add_name, &names);
 	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("encoder \"%s\" does not exist", name),
-			errhint("Encoders you can use: %s%s; train one with uiml_train_encoder.", UIML_ENCODER_BUILTIN,
-					names.data));
+			errhint("Encoders you can use: %s%s; train one with uiml_train_encoder, or load one with "
+					"uiml_load_encoder.",
+					UIML_ENCODER_BUILTIN, names.data));
 }
 
 static void
@@ -146,7 +139,7 @@ encoder_corrupt(const UimlEncoderRow *row)
 {
 	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 			errmsg("encoder \"%s\" has invalid stored data", row->name),
-			errhint("Train it again with uiml_train_encoder."));
+			errhint("Train it again, or drop it and load it again."));
 }
 
 static bool
@@ -277,62 +270,4 @@ uiml_encoder_get(const char *name, bool read_only)
 	key.digest = wanted.row->digest;
 	key.suffix = suffix;
 	return uiml_mapfile_open(&kind, &key, &wanted);
-}
-
-/* --- uiml_embed ----------------------------------------------------------------------------------------- */
-
-/* The encoder of the calls before, for as long as its right to be used holds without another look. */
-typedef struct EmbedState
-{
-	text *name;
-	Oid user;
-	uint64 transaction;
-	CommandId command;
-	const UimlEncoder *encoder;
-} EmbedState;
-
-static bool
-state_holds(const EmbedState *state, const text *name)
-{
-	return state != NULL && state->user == GetUserId() && state->transaction == uiml_transaction_number() &&
-		   state->command == GetCurrentCommandId(false) && VARSIZE_ANY(name) == VARSIZE_ANY(state->name) &&
-		   memcmp(name, state->name, VARSIZE_ANY(name)) == 0;
-}
-
-static const UimlEncoder *
-embed_encoder(FmgrInfo *flinfo, const text *name)
-{
-	EmbedState *state = flinfo->fn_extra;
-
-	if (state_holds(state, name))
-		return state->encoder;
-	if (state == NULL)
-		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EmbedState));
-	else
-		pfree(state->name);
-	flinfo->fn_extra = NULL;
-	state->encoder = uiml_encoder_get(text_to_cstring(name), true);
-	state->name = MemoryContextAlloc(flinfo->fn_mcxt, VARSIZE_ANY(name));
-	memcpy(state->name, name, VARSIZE_ANY(name));
-	state->user = GetUserId();
-	state->transaction = uiml_transaction_number();
-	state->command = GetCurrentCommandId(false);
-	flinfo->fn_extra = state;
-	return state->encoder;
-}
-
-Datum
-uiml_embed(PG_FUNCTION_ARGS)
-{
-	text *input = PG_GETARG_TEXT_PP(0);
-	const UimlEncoder *encoder = embed_encoder(fcinfo->flinfo, PG_GETARG_TEXT_PP(1));
-	InterestVector *vector = uiml_vector_new((int) encoder->dims);
-	UimlPgEnv pg;
-	UimlEnv env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
-	size_t length;
-	const char *utf8 = uiml_utf8_from_server(VARDATA_ANY(input), VARSIZE_ANY_EXHDR(input), &length);
-
-	uiml_check(uiml_encoder_embed(&env, encoder, utf8, length, vector->x), "the vector of a text");
-	PG_FREE_IF_COPY(input, 0);
-	PG_RETURN_INTEREST_VECTOR_P(vector);
 }

@@ -40,6 +40,11 @@ extern const UimlEncoder *uiml_encoder_get(const char *name, bool read_only);
 /* The row alone, of an encoder that is not built in. */
 extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
 
+/*
+ * What an encoder returned for texts: CHARACTER_NOT_IN_REPERTOIRE where one is not valid UTF-8, else as uiml_check.
+ */
+extern void uiml_encoder_check(UimlStatus status, const char *what);
+
 /* --- storing (encoder_store.c) -------------------------------------------------------------------------- */
 
 /* What the catalog keeps of an encoder beside its bytes. */

@@ -46,6 +46,7 @@ uiml_phases_begin(UimlPhases *phases, const char *subject)
 {
 	memset(phases, 0, sizeof(*phases));
 	phases->subject = subject;
+	phases->activity = "training";
 	phases->current = -1;
 	INSTR_TIME_SET_CURRENT(phases->start);
 }
@@ -93,7 +94,8 @@ was_entered(const UimlPhases *phases, const char *name)
 
 /*
  * The share of the whole that is done, 0 .. 1, with this share of the current phase done.  A phase that was
- * passed over, because there was nothing to choose, is no part of the whole.
+ * passed over, because there was nothing to choose, is no part of the whole; an unusual one that is alone is all of
+ * it.
  */
 static double
 share_done(const UimlPhases *phases, double part)
@@ -113,7 +115,9 @@ share_done(const UimlPhases *phases, double part)
 		if (found || was_entered(phases, usual[i].name))
 			whole += usual[i].share;
 	}
-	return found ? before / whole : 0;
+	if (found)
+		return before / whole;
+	return phases->n == 1 ? part : 0;
 }
 
 static bool
@@ -158,11 +162,11 @@ tell_share(UimlPhases *phases, const char *phase, double part)
 
 	phases->share = share;
 	if (share > 0)
-		ereport(INFO,
-				(errmsg("training \"%s\": %s, %.0f %% done, about %.0f s left", phases->subject, phase,
-						floor(share * 100), ceil(shared_milliseconds(phases) * (1 - share) / share / 1000))));
+		ereport(INFO, (errmsg("%s \"%s\": %s, %.0f %% done, about %.0f s left", phases->activity,
+							  phases->subject, phase, floor(share * 100),
+							  ceil(shared_milliseconds(phases) * (1 - share) / share / 1000))));
 	else
-		ereport(INFO, (errmsg("training \"%s\": %s", phases->subject, phase)));
+		ereport(INFO, (errmsg("%s \"%s\": %s", phases->activity, phases->subject, phase)));
 }
 
 void

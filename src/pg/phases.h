@@ -19,7 +19,8 @@ typedef struct UimlPhase
 
 typedef struct UimlPhases
 {
-	const char *subject; /* the domain's name */
+	const char *subject;  /* the domain's name */
+	const char *activity; /* for messages, "training" unless the caller sets another */
 	instr_time start;
 	instr_time entered; /* the current phase */
 	double told;        /* milliseconds after start of the last INFO line */
