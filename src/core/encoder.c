@@ -10,6 +10,7 @@
 static const UimlArchitecture *const architectures[] = {
 	&uiml_architecture_hash,
 	&uiml_architecture_lsa,
+	&uiml_architecture_static,
 };
 
 #define N_ARCHITECTURES (sizeof(architectures) / sizeof(architectures[0]))

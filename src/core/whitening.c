@@ -137,24 +137,39 @@ covariance_of_sample(const UimlEnv *env, const Sample *sample, const double *mea
 }
 
 UimlStatus
+uiml_row_covariance(const UimlEnv *env, const float *x, size_t dims, const uint32_t *row, size_t n,
+					double *mean, double *cov)
+{
+	Sample sample = {.x = x, .dims = dims, .row = row, .n = n};
+	double *block = uiml_alloc(env, BLOCK_ROWS * dims, sizeof(double));
+	UimlStatus status = UIML_ENOMEM;
+
+	memset(mean, 0, dims * sizeof(double));
+	memset(cov, 0, dims * dims * sizeof(double));
+	if (block != NULL)
+		status = mean_of_sample(env, &sample, mean);
+	if (status == UIML_OK)
+		status = covariance_of_sample(env, &sample, mean, block, cov);
+	uiml_free(env, block);
+	return status;
+}
+
+UimlStatus
 uiml_whitening_learn(const UimlEnv *env, UimlWhitening whitening, const float *x, size_t dims,
 					 const uint32_t *row, size_t n, float *w, float *offset)
 {
-	Sample sample = {.x = x, .dims = dims, .row = row, .n = n};
-	double *mean = uiml_alloc0(env, dims, sizeof(double));
-	double *cov = uiml_alloc0(env, dims * dims, sizeof(double));
-	double *room = uiml_alloc(env, (dims > BLOCK_ROWS ? dims : BLOCK_ROWS) * dims, sizeof(double));
+	double *mean = uiml_alloc(env, dims, sizeof(double));
+	double *cov = uiml_alloc(env, dims * dims, sizeof(double));
+	double *vectors = uiml_alloc(env, dims * dims, sizeof(double));
 	UimlStatus status = UIML_ENOMEM;
 
-	if (mean != NULL && cov != NULL && room != NULL)
-		status = mean_of_sample(env, &sample, mean);
+	if (mean != NULL && cov != NULL && vectors != NULL)
+		status = uiml_row_covariance(env, x, dims, row, n, mean, cov);
 	if (status == UIML_OK)
-		status = covariance_of_sample(env, &sample, mean, room, cov);
-	if (status == UIML_OK)
-		status = uiml_whitening_solve(env, whitening, dims, cov, room, w);
+		status = uiml_whitening_solve(env, whitening, dims, cov, vectors, w);
 	if (status == UIML_OK)
 		uiml_whitening_offset(dims, mean, w, offset);
-	uiml_free(env, room);
+	uiml_free(env, vectors);
 	uiml_free(env, cov);
 	uiml_free(env, mean);
 	return status;

@@ -30,9 +30,18 @@ extern UimlStatus uiml_whitening_solve(const UimlEnv *env, UimlWhitening whiteni
 extern void uiml_whitening_offset(size_t dims, const double *mean, const float *w, float *offset);
 
 /*
+ * uiml_row_covariance
+ *		The mean (dims) and the covariance (dims x dims, both triangles) of rows of x: those that row names (n
+ *		of them; NULL: the first n), but for rows of zeros, which are of no text.
+ *
+ * Returns UIML_OK, UIML_EEMPTY (fewer than two rows count), UIML_ENOMEM, UIML_EINTERRUPTED.  O(n dims^2).
+ */
+extern UimlStatus uiml_row_covariance(const UimlEnv *env, const float *x, size_t dims, const uint32_t *row,
+									  size_t n, double *mean, double *cov);
+
+/*
  * uiml_whitening_learn
- *		W and offset from rows of x: those that row names (n of them; NULL: the first n), but for rows of
- *		zeros, which are of no text.
+ *		W and offset from rows of x, as uiml_row_covariance takes them.
  *
  * Returns UIML_OK, UIML_EEMPTY (fewer than two rows count), UIML_ENOMEM, UIML_EINTERRUPTED, UIML_ENOTFINITE.
  * O(n dims^2 + dims^3) time, some 3 dims^2 doubles of workspace.
