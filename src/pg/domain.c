@@ -22,6 +22,7 @@
 #include "pg/roles.h"
 #include "pg/sql.h"
 #include "pg/storage.h"
+#include "pg/texttemplate.h"
 
 PG_FUNCTION_INFO_V1(uiml_create_domain);
 PG_FUNCTION_INFO_V1(uiml_alter_domain);
@@ -196,6 +197,7 @@ uiml_domain_create(const UimlDomainArgs *args)
 	domain->dims = args->dims;
 	domain->interests = args->interests;
 	domain->options = args->options != NULL ? args->options : jsonb_of("{}");
+	uiml_text_template_check(domain);
 	schema =
 		args->schema != NULL ? get_namespace_oid(args->schema, false) : get_rel_namespace(domain->events);
 
@@ -340,6 +342,7 @@ alter_domain(UimlDomain *domain, UimlDomainArgs *args, List *unset)
 		altered.interests = args->interests;
 	if (args->options != NULL)
 		altered.options = args->options;
+	uiml_text_template_check(&altered);
 	*domain = altered;
 }
 

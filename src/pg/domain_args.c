@@ -19,6 +19,7 @@
 
 #include "core/encoder.h"
 #include "pg/domain.h"
+#include "pg/texttemplate.h"
 
 /* Longer half-lives than this (10,000 years) are no decay in all but name, and overflow intervals. */
 #define MAX_HALF_LIFE (10000.0 * 365.25 * SECS_PER_DAY)
@@ -132,6 +133,8 @@ static const KnownOption known_options[] = {
 	{"encoder", .range = "the name of an encoder", .valid = valid_name},
 	{"row_scale", 0, 1, false, "between 0 and 1", NULL},
 	{"seed", -9007199254740992.0, 9007199254740992.0, true, "an integer between -2^53 and 2^53", NULL},
+	{"text_template", .range = "text with columns in braces, parts with columns in brackets",
+	 .valid = uiml_text_template_valid},
 	{"whitening", .range = "none, relaxed or full", .valid = valid_whitening},
 };
 

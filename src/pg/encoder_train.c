@@ -20,6 +20,7 @@
 #include "pg/phases.h"
 #include "pg/source.h"
 #include "pg/sql.h"
+#include "pg/texttemplate.h"
 #include "pg/toolargs.h"
 #include "pg/utf8.h"
 
@@ -83,15 +84,10 @@ static char *
 texts_query(const UimlDomain *domain)
 {
 	bool from_items = OidIsValid(domain->items);
-	StringInfoData sql;
-	ListCell *cell;
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %spg_catalog.concat_ws(' '", from_items ? "" : "DISTINCT ");
-	foreach (cell, from_items ? domain->item_text : domain->text_cols)
-		appendStringInfo(&sql, ", (t.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
-	appendStringInfo(&sql, ") FROM %s t", uiml_relation_name(from_items ? domain->items : domain->events));
-	return sql.data;
+	return psprintf("SELECT %s%s FROM %s t", from_items ? "" : "DISTINCT ",
+					uiml_text_sql(domain, from_items, "t"),
+					uiml_relation_name(from_items ? domain->items : domain->events));
 }
 
 static void

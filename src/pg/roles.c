@@ -62,6 +62,15 @@ suits_text(Oid type)
 	return category == TYPCATEGORY_STRING && type != NAMEOID && type != CHAROID;
 }
 
+/* Tags, as a rule.  Arrays are read as texts where somebody says so. */
+static bool
+is_text_array(Oid type)
+{
+	Oid element = get_element_type(type);
+
+	return OidIsValid(element) && suits_text(getBaseType(element));
+}
+
 static bool
 suits_kind(Oid type)
 {
@@ -139,7 +148,7 @@ static const RoleRule rules[] = {
 		 "text_cols",
 		 false,
 		 suits_text,
-		 "A text is of type text, varchar or char.",
+		 "A text is of type text, varchar or char, or an array of them.",
 		 {" title headline itemtitle producttitle itemname productname subject caption ",
 		  " name text query searchquery keywords tags genres description summary abstract body content ",
 		  NULL}},
@@ -365,7 +374,8 @@ uiml_role_texts(Relation rel, bool has_given, List *given, const char *argument,
 		return found;
 	}
 	foreach (cell, given)
-		check_type(rel, rule, lfirst(cell), argument);
+		if (!is_text_array(uiml_role_type(rel, lfirst(cell), argument)))
+			check_type(rel, rule, lfirst(cell), argument);
 	return given;
 }
 

@@ -30,6 +30,7 @@
 #include "pg/roles.h"
 #include "pg/eventreader.h"
 #include "pg/source.h"
+#include "pg/texttemplate.h"
 #include "pg/sourcecheck.h"
 #include "pg/sql.h"
 
@@ -107,7 +108,7 @@ add_text(StringInfo sql, const UimlDomain *domain, int *n_columns)
 	appendStringInfo(sql, ", CASE WHEN (e.%s) IS NULL THEN NULLIF(pg_catalog.btrim(pg_catalog.concat_ws(' '",
 					 quote_identifier(domain->item_col));
 	foreach (cell, domain->text_cols)
-		appendStringInfo(sql, ", (e.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
+		appendStringInfo(sql, ", %s", uiml_text_column_sql(domain->events, "e", lfirst(cell)));
 	appendStringInfoString(sql, ")), '') END");
 	return (*n_columns)++;
 }

@@ -14,6 +14,7 @@
 
 #include "pg/source.h"
 #include "pg/sql.h"
+#include "pg/texttemplate.h"
 
 typedef struct TextReader
 {
@@ -48,17 +49,17 @@ read_text(TupleTableSlot *slot, void *ctx)
 	MemoryContextSwitchTo(old);
 }
 
-/* "key::type AS k, first::text AS title, all of them joined AS body" */
+/* "key::type AS k, first::text AS title, the text AS body" */
 static void
-add_columns(StringInfo sql, const char *key, Oid key_type, const List *texts)
+add_columns(StringInfo sql, const UimlDomain *domain, Oid key_type, bool from_items)
 {
-	ListCell *cell;
+	Oid relation = from_items ? domain->items : domain->events;
+	const List *texts = from_items ? domain->item_text : domain->text_cols;
 
-	appendStringInfo(sql, "(t.%s)::%s AS k, (t.%s)::pg_catalog.text AS title, pg_catalog.concat_ws(' '",
-					 quote_identifier(key), uiml_key_type_sql(key_type), quote_identifier(linitial(texts)));
-	foreach (cell, texts)
-		appendStringInfo(sql, ", (t.%s)::pg_catalog.text", quote_identifier(lfirst(cell)));
-	appendStringInfoString(sql, ") AS body");
+	appendStringInfo(sql, "(t.%s)::%s AS k, %s AS title, %s AS body",
+					 quote_identifier(from_items ? domain->item_key : domain->item_col),
+					 uiml_key_type_sql(key_type), uiml_text_column_sql(relation, "t", linitial(texts)),
+					 uiml_text_sql(domain, from_items, "t"));
 }
 
 /*
@@ -73,10 +74,7 @@ texts_select(const UimlDomain *domain, Oid key_type)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %sk, title, body FROM (SELECT ", from_items ? "" : "DISTINCT ON (k) ");
-	if (from_items)
-		add_columns(&sql, domain->item_key, key_type, domain->item_text);
-	else
-		add_columns(&sql, domain->item_col, key_type, domain->text_cols);
+	add_columns(&sql, domain, key_type, from_items);
 	if (!from_items && domain->time_col != NULL)
 		appendStringInfo(&sql, ", t.%s AS at", quote_identifier(domain->time_col));
 	appendStringInfo(&sql, " FROM %s t) s WHERE body OPERATOR(pg_catalog.<>) ''",

@@ -110,8 +110,8 @@ named_encoder(const UimlDomain *domain, const char *name, int64 *digest)
 
 	uiml_act_as_owner(domain, &saved);
 	encoder = uiml_encoder_get(name, false);
-	*digest = uiml_text_vectors_kept(encoder) ? uiml_encoder_row(name, false)->digest : 0;
 	uiml_act_as_self(&saved);
+	*digest = uiml_text_vectors_kept(encoder) ? (int64) encoder->digest : 0;
 	return encoder;
 }
 

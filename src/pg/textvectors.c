@@ -68,7 +68,8 @@ typedef struct VectorWork
 bool
 uiml_text_vectors_kept(const UimlEncoder *encoder)
 {
-	return encoder->kind == UIML_ENCODER_BERT;
+	return encoder->kind != UIML_ENCODER_HASH && encoder->kind != UIML_ENCODER_LSA &&
+		   encoder->kind != UIML_ENCODER_STATIC;
 }
 
 double
