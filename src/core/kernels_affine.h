@@ -311,20 +311,57 @@ affine(const UimlAffine *a)
 	}
 }
 
+/* Four rows of four elements, transposed into rows of a panel; rows that are missing are 0. */
+INLINE void
+pack_quads(const float *rows, size_t n, size_t ld, float *panel)
+{
+	Quad q[4] = {{0}, {0}, {0}, {0}};
+	Quad a, b, c, d;
+
+#pragma GCC unroll 4
+	for (size_t r = 0; r < 4; r++)
+		if (r < n)
+			q[r] = LOAD_QUAD(rows + r * ld);
+	a = SHUFFLE(q[0], q[1], 0, 4, 1, 5);
+	b = SHUFFLE(q[2], q[3], 0, 4, 1, 5);
+	c = SHUFFLE(q[0], q[1], 2, 6, 3, 7);
+	d = SHUFFLE(q[2], q[3], 2, 6, 3, 7);
+	*(LooseQuad *) panel = SHUFFLE(a, b, 0, 1, 4, 5);
+	*(LooseQuad *) (panel + AFFINE_PANEL) = SHUFFLE(a, b, 2, 3, 6, 7);
+	*(LooseQuad *) (panel + 2 * AFFINE_PANEL) = SHUFFLE(c, d, 0, 1, 4, 5);
+	*(LooseQuad *) (panel + 3 * AFFINE_PANEL) = SHUFFLE(c, d, 2, 3, 6, 7);
+}
+
 static void
 pack_outputs(const float *rows, size_t n, size_t d, size_t ld, float *panels)
 {
-	for (size_t j = 0; j < (n + AFFINE_PANEL - 1) / AFFINE_PANEL * AFFINE_PANEL; j++)
-		for (size_t p = 0; p < d; p++)
-			panels[(j / AFFINE_PANEL * d + p) * AFFINE_PANEL + j % AFFINE_PANEL] =
-				j < n ? rows[j * ld + p] : 0;
+	for (size_t j = 0; j < (n + AFFINE_PANEL - 1) / AFFINE_PANEL * AFFINE_PANEL; j += 4)
+	{
+		float *panel = panels + j / AFFINE_PANEL * AFFINE_PANEL * d + j % AFFINE_PANEL;
+		size_t present = j < n ? n - j : 0;
+		size_t p = 0;
+
+		for (; d - p >= 4; p += 4)
+			pack_quads(rows + (present > 0 ? j * ld + p : 0), present, ld, panel + p * AFFINE_PANEL);
+		for (; p < d; p++)
+			for (size_t r = 0; r < 4; r++)
+				panel[p * AFFINE_PANEL + r] = r < present ? rows[(j + r) * ld + p] : 0.0f;
+	}
 }
 
 static void
 pack_inputs(const float *rows, size_t n, size_t d, size_t ld, float *panels)
 {
-	for (size_t p = 0; p < n; p++)
-		for (size_t j = 0; j < (d + AFFINE_PANEL - 1) / AFFINE_PANEL * AFFINE_PANEL; j++)
-			panels[(j / AFFINE_PANEL * n + p) * AFFINE_PANEL + j % AFFINE_PANEL] =
-				j < d ? rows[p * ld + j] : 0;
+	for (size_t j = 0; j < d; j += AFFINE_PANEL)
+		for (size_t p = 0; p < n; p++, panels += AFFINE_PANEL)
+		{
+			const float *row = rows + p * ld + j;
+
+			if (d - j >= AFFINE_PANEL)
+				for (size_t c = 0; c < AFFINE_PANEL; c += LANES)
+					*(LooseLanes *) (panels + c) = LOAD(row + c);
+			else
+				for (size_t c = 0; c < AFFINE_PANEL; c++)
+					panels[c] = c < d - j ? LOAD_ONE(row + c) : 0.0f;
+		}
 }
