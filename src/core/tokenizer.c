@@ -466,7 +466,7 @@ uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const cha
 	if (status == UIML_OK)
 		status = run_text(&run, text, length);
 	uiml_tokenizing_end(&run);
-	if (status != UIML_OK && status != UIML_ELIMIT)
+	if (status != UIML_OK && !(status == UIML_ELIMIT && uiml_tokenizing_full(&run)))
 		return status;
 
 	kept = run.n < run.room ? run.n : run.room;

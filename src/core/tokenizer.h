@@ -101,7 +101,8 @@ extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, bool ver
  * what goes around them.  *n: how many they are.  *total (may be NULL): how many they would be without a
  * limit (counted only as far as needed where it is NULL: a long text then costs what its beginning costs, unless
  * the model can't be run on a beginning).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
- * UIML_EINTERRUPTED.  Some microseconds for a title.
+ * UIML_EINTERRUPTED; UIML_ELIMIT: a Unigram model finds no place within 4 MB that all good ways pass, as in
+ * nothing but one character repeated.  Some microseconds for a title.
  */
 extern UimlStatus uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const char *text,
 									 size_t length, size_t max_tokens, uint32_t *ids, size_t *n,

@@ -7,15 +7,21 @@
 /* ---------- the tables ---------- */
 
 static const UimlNormalizer *const normalizers[] = {
-	&uiml_normalizer_bert,
+	&uiml_normalizer_bert,        &uiml_normalizer_replace,   &uiml_normalizer_spaces,
+	&uiml_normalizer_nfc,         &uiml_normalizer_nfd,       &uiml_normalizer_nfkc,
+	&uiml_normalizer_nfkd,        &uiml_normalizer_lowercase, &uiml_normalizer_accents,
+	&uiml_normalizer_strip,       &uiml_normalizer_prepend,   &uiml_normalizer_nmt,
+	&uiml_normalizer_precompiled,
 };
 
 static const UimlPreTokenizer *const pre_tokenizers[] = {
-	&uiml_pre_tokenizer_bert,
+	&uiml_pre_tokenizer_bert,        &uiml_pre_tokenizer_whitespace, &uiml_pre_tokenizer_whitespace_split,
+	&uiml_pre_tokenizer_punctuation, &uiml_pre_tokenizer_metaspace,
 };
 
 static const UimlModel *const models[] = {
 	&uiml_model_wordpiece,
+	&uiml_model_unigram,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
