@@ -13,6 +13,28 @@ CREATE FUNCTION uiml_train_encoder(
 COMMENT ON FUNCTION uiml_train_encoder(text, text, integer, text, text, bigint) IS
 	'Trains an encoder on the texts of a domain''s items (all of the items table, else the distinct texts of its events) and stores it under name (NULL: the domain''s name), replacing the one that the domain has of that name. kind lsa: TF-IDF and truncated singular vectors, 64 dims; hash: hashed features, 256 dims. dims 1 to 1024. whitening none, relaxed or full. Whoever may predict from the domain may use the encoder';
 
+CREATE FUNCTION uiml_load_encoder(
+	name text, directory text, pooling text DEFAULT NULL, normalized boolean DEFAULT NULL, max_tokens integer DEFAULT NULL,
+	licence text DEFAULT NULL,
+	OUT encoder text, OUT kind text, OUT architecture text, OUT dims integer, OUT max_tokens integer, OUT vocabulary integer,
+	OUT parameters bigint, OUT sha256 text, OUT size text, OUT elapsed interval)
+	AS 'MODULE_PATHNAME', 'uiml_load_encoder_directory'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION uiml_load_encoder(text, text, text, boolean, integer, text) IS
+	'Stores a pretrained language model, from a directory of the server, as an encoder of yours: config.json, tokenizer.json (or vocab.txt) and model.safetensors, of BERT, RoBERTa or DistilBERT layout or of Model2Vec. pooling mean, cls or max, normalized (vectors of length 1) and max_tokens: NULL as its files say. Needs the privileges of pg_read_server_files. Content never changes under a name: loading the same once more does nothing, other content is an error';
+REVOKE EXECUTE ON FUNCTION uiml_load_encoder(text, text, text, boolean, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION uiml_load_encoder(text, text, text, boolean, integer, text) TO pg_read_server_files;
+
+CREATE FUNCTION uiml_load_encoder(
+	name text, config bytea, tokenizer bytea, weights bytea, pooling text DEFAULT NULL, normalized boolean DEFAULT NULL,
+	max_tokens integer DEFAULT NULL, licence text DEFAULT NULL,
+	OUT encoder text, OUT kind text, OUT architecture text, OUT dims integer, OUT max_tokens integer, OUT vocabulary integer,
+	OUT parameters bigint, OUT sha256 text, OUT size text, OUT elapsed interval)
+	AS 'MODULE_PATHNAME', 'uiml_load_encoder_bytes'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION uiml_load_encoder(text, bytea, bytea, bytea, text, boolean, integer, text) IS
+	'As with a directory, from the contents of config.json, of tokenizer.json or vocab.txt, and of model.safetensors, at most 1 GB each';
+
 CREATE FUNCTION uiml_grant_encoder(encoder text, role name)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'uiml_grant_encoder'
@@ -40,6 +62,13 @@ CREATE FUNCTION uiml_embed(texts text[], encoder text DEFAULT 'hash')
 	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION uiml_embed(text[], text) IS
 	'The vectors of texts, in an array of the same shape, NULL where a text is: by language models faster than one by one';
+
+CREATE FUNCTION uiml_tokenize(text text, encoder text)
+	RETURNS TABLE (id integer, token text)
+	AS 'MODULE_PATHNAME', 'uiml_tokenize'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION uiml_tokenize(text, text) IS
+	'The tokens of a text as an encoder that is a language model reads them, in order, with those it puts around a text and without those beyond its max_tokens';
 
 CREATE FUNCTION uiml_drop_encoder(name text)
 	RETURNS void

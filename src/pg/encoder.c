@@ -52,8 +52,7 @@ encoder_unknown(const char *name, bool read_only)
 						   MAX_NAMES_IN_HINT),
 				  NULL, read_only, add_name, &names);
 	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("encoder \"%s\" does not exist", name),
-			errhint("Encoders you can use: %s%s; train one with uiml_train_encoder, or load one with "
-					"uiml_load_encoder.",
+			errhint("Encoders you can use: %s%s; make one with uiml_train_encoder or uiml_load_encoder.",
 					UIML_ENCODER_BUILTIN, names.data));
 }
 
