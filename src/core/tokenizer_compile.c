@@ -490,29 +490,6 @@ write_header(const Draft *draft, const TokenizerSizes *sizes, const TokenizerLay
 	encoder_store64(bytes + TOKENIZER_AT_SIZE, layout->size);
 }
 
-static void
-write_vocabulary(const Draft *draft, const TokenizerLayout *layout, unsigned char *bytes)
-{
-	const UimlVocabulary *vocabulary = draft->vocabulary;
-	size_t end = 0;
-
-	for (size_t id = 0; id < uiml_vocabulary_ids(vocabulary); id++)
-	{
-		size_t length;
-		const char *token = uiml_vocabulary_token(vocabulary, (uint32_t) id, &length);
-
-		if (length > 0)
-			memcpy(bytes + layout->strings + end, token, length);
-		end += length;
-		encoder_store32(bytes + layout->ends + 4 * id, (uint32_t) end);
-	}
-	for (size_t i = 0; i < vocabulary->n_slots; i++)
-	{
-		encoder_store32(bytes + layout->slots + 8 * i, vocabulary->slots[i].tag);
-		encoder_store32(bytes + layout->slots + 8 * i + 4, vocabulary->slots[i].number);
-	}
-}
-
 /* The rest: returns how many added tokens are looked for before normalization. */
 static size_t
 write_parts(const Draft *draft, const TokenizerLayout *layout, unsigned char *bytes)
@@ -567,7 +544,7 @@ assemble(Draft *draft, void **result, size_t *length)
 	bytes = uiml_alloc0(draft->env, layout.size, 1);
 	if (bytes == NULL)
 		return UIML_ENOMEM;
-	write_vocabulary(draft, &layout, bytes);
+	uiml_vocabulary_write(vocabulary, &layout, bytes);
 	write_header(draft, &sizes, &layout, write_parts(draft, &layout, bytes), bytes);
 	*result = bytes;
 	*length = layout.size;

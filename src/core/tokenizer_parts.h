@@ -270,6 +270,9 @@ extern UimlStatus uiml_bert_words(UimlTokenizing *run, const UimlStep *step, con
 /* wordpiece.c */
 extern const UimlModel uiml_model_wordpiece;
 
+/* Where the prefix of tokens within a word starts in what a WordPiece model keeps; it ends with it. */
+#define UIML_WORDPIECE_AT_PREFIX 8
+
 /* What a WordPiece model keeps, once its vocabulary is complete. */
 extern UimlStatus uiml_wordpiece_finish(const UimlEnv *env, UimlVocabulary *vocabulary, const char *unknown,
 										const char *prefix, uint32_t max_chars, UimlBuffer *bytes,

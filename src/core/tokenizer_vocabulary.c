@@ -225,3 +225,25 @@ uiml_vocabulary_unknown(UimlVocabulary *vocabulary, uint32_t id)
 {
 	vocabulary->unknown = id + 1;
 }
+
+void
+uiml_vocabulary_write(const UimlVocabulary *vocabulary, const TokenizerLayout *layout, unsigned char *bytes)
+{
+	size_t end = 0;
+
+	for (size_t id = 0; id < uiml_vocabulary_ids(vocabulary); id++)
+	{
+		size_t length;
+		const char *token = uiml_vocabulary_token(vocabulary, (uint32_t) id, &length);
+
+		if (length > 0)
+			memcpy(bytes + layout->strings + end, token, length);
+		end += length;
+		encoder_store32(bytes + layout->ends + 4 * id, (uint32_t) end);
+	}
+	for (size_t i = 0; i < vocabulary->n_slots; i++)
+	{
+		encoder_store32(bytes + layout->slots + 8 * i, vocabulary->slots[i].tag);
+		encoder_store32(bytes + layout->slots + 8 * i + 4, vocabulary->slots[i].number);
+	}
+}

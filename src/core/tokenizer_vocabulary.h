@@ -50,4 +50,8 @@ extern const char *uiml_vocabulary_token(const UimlVocabulary *vocabulary, uint3
 extern UimlStatus uiml_vocabulary_name(UimlVocabulary *vocabulary, uint32_t id, const char *text,
 									   size_t length, UimlFault *fault);
 
+/* Writes the parts ends, strings and slots of a tokenizer's bytes. */
+extern void uiml_vocabulary_write(const UimlVocabulary *vocabulary, const TokenizerLayout *layout,
+								  unsigned char *bytes);
+
 #endif /* UIML_TOKENIZER_VOCABULARY_H */

@@ -16,7 +16,6 @@
 #include "core/tokenizer_parts.h"
 
 #define AT_MAX_CHARS 0
-#define AT_PREFIX    8
 
 /* Where tokens of a word are looked for: hashes of its beginnings that end where a character does. */
 typedef struct Beginnings
@@ -99,9 +98,9 @@ static bool
 wordpiece_check(const UimlTokenizer *tokenizer, bool verify)
 {
 	(void) verify;
-	return tokenizer->unknown > 0 && tokenizer->model_size >= AT_PREFIX &&
-		   encoder_load32(tokenizer->model_bytes + 4) == tokenizer->model_size - AT_PREFIX &&
-		   tokenizer->model_size - AT_PREFIX < TOKENIZER_MAX_TOKEN;
+	return tokenizer->unknown > 0 && tokenizer->model_size >= UIML_WORDPIECE_AT_PREFIX &&
+		   encoder_load32(tokenizer->model_bytes + 4) == tokenizer->model_size - UIML_WORDPIECE_AT_PREFIX &&
+		   tokenizer->model_size - UIML_WORDPIECE_AT_PREFIX < TOKENIZER_MAX_TOKEN;
 }
 
 /* ---------- use ---------- */
@@ -148,8 +147,8 @@ static size_t
 longest_token(const UimlTokenizer *tokenizer, Beginnings *beginnings, bool inside, const char *rest,
 			  size_t length, uint32_t *id)
 {
-	const unsigned char *prefix = tokenizer->model_bytes + AT_PREFIX;
-	size_t prefix_length = inside ? tokenizer->model_size - AT_PREFIX : 0;
+	const unsigned char *prefix = tokenizer->model_bytes + UIML_WORDPIECE_AT_PREFIX;
+	size_t prefix_length = inside ? tokenizer->model_size - UIML_WORDPIECE_AT_PREFIX : 0;
 	uint64_t hash = TOKENIZER_HASH_START;
 
 	if (prefix_length >= tokenizer->longest)
