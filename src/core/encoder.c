@@ -11,6 +11,7 @@ static const UimlArchitecture *const architectures[] = {
 	&uiml_architecture_hash,
 	&uiml_architecture_lsa,
 	&uiml_architecture_static,
+	&uiml_architecture_bert,
 };
 
 #define N_ARCHITECTURES (sizeof(architectures) / sizeof(architectures[0]))

@@ -27,6 +27,7 @@ typedef struct UimlArchitecture
 extern const UimlArchitecture uiml_architecture_hash;
 extern const UimlArchitecture uiml_architecture_lsa;
 extern const UimlArchitecture uiml_architecture_static;
+extern const UimlArchitecture uiml_architecture_bert;
 
 /* The view of an encoder as its architecture declares it: UIML_ENCODER_VIEW(FeatureView, encoder)->idf. */
 #define UIML_ENCODER_VIEW(type, encoder) ((const type *) (const void *) (encoder)->view.bytes)

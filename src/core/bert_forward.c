@@ -1,0 +1,227 @@
+/*
+ * bert_forward.c
+ *	  The layers of a transformer of the BERT family (Devlin et al. 2019), for a batch of sequences.
+ *
+ *		x = norm(word + position)			LayerNorm behind each sum, as BERT has it
+ *		each layer:
+ *			x = norm(x + attention(x Wqkv + b) Wout + b)
+ *			x = norm(x + activation(x Wup + b) Wdown + b)
+ *
+ * Scratch memory is x, the queries, keys and values of all tokens (attention overwrites the queries), and the
+ * feed-forward network's inner activations of a block of rows, which go through everything behind the
+ * attention while they are in a near cache.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/affine.h"
+#include "core/attention.h"
+#include "core/bert_model.h"
+
+/* Rows of a block.  Weights come from the last cache once for each. */
+#define BLOCK_ROWS ((size_t) 192)
+
+/* Rows that are embedded between two questions for an interrupt. */
+#define EMBED_ROWS ((size_t) 256)
+
+/* Of scratch, in floats: parts begin at multiples of 64 bytes. */
+typedef struct Parts
+{
+	float *x;         /* tokens x hidden */
+	float *qkv;       /* tokens x 3 hidden */
+	float *inner;     /* BLOCK_ROWS x ffn */
+	float *attention; /* see uiml_attention_scratch */
+} Parts;
+
+static size_t
+padded(size_t floats)
+{
+	return (floats + 15) / 16 * 16;
+}
+
+static size_t
+block_rows(size_t tokens)
+{
+	return tokens < BLOCK_ROWS ? tokens : BLOCK_ROWS;
+}
+
+size_t
+uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_t longest)
+{
+	const UimlBertShape *shape = &model->shape;
+
+	return padded(tokens * shape->hidden) + padded(3 * tokens * shape->hidden) +
+		   padded(block_rows(tokens) * shape->ffn) +
+		   uiml_attention_scratch(longest, shape->hidden / shape->heads);
+}
+
+static Parts
+parts_of(const UimlBertModel *model, const UimlBertBatch *batch)
+{
+	const UimlBertShape *shape = &model->shape;
+	size_t tokens = batch->start[batch->n];
+	Parts parts;
+
+	parts.x = batch->scratch;
+	parts.qkv = parts.x + padded(tokens * shape->hidden);
+	parts.inner = parts.qkv + padded(3 * tokens * shape->hidden);
+	parts.attention = parts.inner + padded(block_rows(tokens) * shape->ffn);
+	return parts;
+}
+
+static const float *
+floats_at(const unsigned char *bytes, size_t place)
+{
+	return (const float *) (const void *) (bytes + place);
+}
+
+static void
+layer_norm(const UimlBertModel *model, const unsigned char *bytes, const UimlBertPlace *place, float *x,
+		   size_t rows)
+{
+	size_t d = model->shape.hidden;
+
+	uiml_kernels()->layer_norm(x, rows, d, d, floats_at(bytes, place->weight), floats_at(bytes, place->bias),
+							   model->shape.eps);
+}
+
+static UimlStatus
+embed(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, float *x)
+{
+	const UimlKernels *kernels = uiml_kernels();
+	const UimlBertPlace norm = {.weight = model->at.norm_weight, .bias = model->at.norm_bias};
+	const float *words = floats_at(model->bytes, model->at.words);
+	const float *positions = floats_at(model->bytes, model->at.positions);
+	size_t d = model->shape.hidden;
+
+	for (size_t i = 0; i < batch->n; i++)
+		for (size_t t = batch->start[i]; t < batch->start[i + 1]; t++)
+		{
+			if (t % EMBED_ROWS == 0 && uiml_interrupted(env))
+				return UIML_EINTERRUPTED;
+			if (batch->ids[t] >= model->shape.vocabulary)
+				return UIML_ECORRUPT;
+			kernels->add(words + batch->ids[t] * d, positions + (t - batch->start[i]) * d, d, x + t * d);
+			layer_norm(model, model->bytes, &norm, x + t * d, 1);
+		}
+	return UIML_OK;
+}
+
+/* Each sequence by itself; the queries' place receives the result. */
+static UimlStatus
+attend(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, const Parts *parts)
+{
+	size_t d = model->shape.hidden;
+	size_t size = d / model->shape.heads;
+	UimlAttention attention = {.heads = model->shape.heads,
+							   .size = size,
+							   .ld = 3 * d,
+							   .scale = 1 / sqrtf((float) size),
+							   .ldy = 3 * d,
+							   .scratch = parts->attention};
+	UimlStatus status = UIML_OK;
+
+	for (size_t i = 0; status == UIML_OK && i < batch->n; i++)
+	{
+		attention.tokens = batch->start[i + 1] - batch->start[i];
+		attention.q = parts->qkv + batch->start[i] * 3 * d;
+		attention.k = attention.q + d;
+		attention.v = attention.k + d;
+		attention.y = parts->qkv + batch->start[i] * 3 * d;
+		status = uiml_attention(env, &attention);
+	}
+	return status;
+}
+
+/* Row i of x and of the attention's results becomes that of the first token of sequence i. */
+static void
+keep_first(const UimlBertModel *model, const UimlBertBatch *batch, const Parts *parts)
+{
+	size_t d = model->shape.hidden;
+
+	for (size_t i = 1; i < batch->n; i++)
+	{
+		memcpy(parts->x + i * d, parts->x + batch->start[i] * d, d * sizeof(float));
+		memcpy(parts->qkv + i * 3 * d, parts->qkv + batch->start[i] * 3 * d, d * sizeof(float));
+	}
+}
+
+/* What a layer does behind its attention, on rows of x and of the attention's results. */
+static UimlStatus
+finish_rows(const UimlEnv *env, const UimlBertModel *model, const unsigned char *layer, float *inner,
+			float *x, const float *attended, size_t rows)
+{
+	const UimlBertLayout *at = &model->at;
+	size_t d = model->shape.hidden;
+	size_t ffn = model->shape.ffn;
+	UimlAffine out = {.m = rows, .k = d, .n = d, .x = attended, .ldx = 3 * d};
+	UimlAffine up = {.m = rows, .k = d, .n = ffn, .x = x, .ldx = d};
+	UimlAffine down = {.m = rows, .k = ffn, .n = d, .x = inner, .ldx = ffn};
+	UimlStatus status;
+
+	out.panels = floats_at(layer, at->out.weight);
+	out.bias = floats_at(layer, at->out.bias);
+	out.residual = x;
+	out.ldr = d;
+	out.y = x;
+	out.ldy = d;
+	status = uiml_affine(env, &out);
+	if (status != UIML_OK)
+		return status;
+	layer_norm(model, layer, &at->attention_norm, x, rows);
+	up.panels = floats_at(layer, at->up.weight);
+	up.bias = floats_at(layer, at->up.bias);
+	up.activation = model->shape.activation;
+	up.y = inner;
+	up.ldy = ffn;
+	status = uiml_affine(env, &up);
+	if (status != UIML_OK)
+		return status;
+	down.panels = floats_at(layer, at->down.weight);
+	down.bias = floats_at(layer, at->down.bias);
+	down.residual = x;
+	down.ldr = d;
+	down.y = x;
+	down.ldy = d;
+	status = uiml_affine(env, &down);
+	if (status == UIML_OK)
+		layer_norm(model, layer, &at->norm, x, rows);
+	return status;
+}
+
+static UimlStatus
+run_layer(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, const Parts *parts,
+		  size_t number)
+{
+	const unsigned char *layer = model->bytes + model->at.layers + number * model->at.layer_size;
+	size_t d = model->shape.hidden;
+	size_t rows = batch->start[batch->n];
+	UimlAffine qkv = {.m = rows, .k = d, .n = 3 * d, .x = parts->x, .ldx = d, .y = parts->qkv, .ldy = 3 * d};
+	UimlStatus status;
+
+	qkv.panels = floats_at(layer, model->at.qkv.weight);
+	qkv.bias = floats_at(layer, model->at.qkv.bias);
+	status = uiml_affine(env, &qkv);
+	if (status == UIML_OK)
+		status = attend(env, model, batch, parts);
+	if (batch->first_only && number == model->shape.layers - 1)
+	{
+		keep_first(model, batch, parts);
+		rows = batch->n;
+	}
+	for (size_t i = 0; status == UIML_OK && i < rows; i += BLOCK_ROWS)
+		status = finish_rows(env, model, layer, parts->inner, parts->x + i * d, parts->qkv + i * 3 * d,
+							 block_rows(rows - i));
+	return status;
+}
+
+UimlStatus
+uiml_bert_forward(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch)
+{
+	Parts parts = parts_of(model, batch);
+	UimlStatus status = embed(env, model, batch, parts.x);
+
+	for (size_t i = 0; status == UIML_OK && i < model->shape.layers; i++)
+		status = run_layer(env, model, batch, &parts, i);
+	return status;
+}
