@@ -176,6 +176,8 @@ take(Run *run, size_t i, size_t count)
 	run->to[run->n] = i;
 	run->n++;
 	run->start[run->n] = run->start[run->n - 1] + count;
+	if (status == UIML_OK && run->start[run->n] >= BATCH_TOKENS)
+		status = run_batch(run);
 	return status;
 }
 
