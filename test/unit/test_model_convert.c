@@ -487,13 +487,43 @@ test_zh_tiny(void **state)
 	check_real("zh-tiny", 64, 2, 21128, 1452160);
 }
 
+static void
+test_model2vec(void **state)
+{
+	UimlEnv env = test_env_counting();
+	Folder folder;
+	Sink sink;
+	UimlModelInfo info;
+	UimlFault fault;
+
+	(void) state;
+	shared_open(&folder, "model2vec-tiny");
+	sink = (Sink){.room = 16 * 1024 * 1024};
+	sink.bytes = malloc(sink.room);
+	assert_non_null(sink.bytes);
+	assert_int_equal(convert(&env, &folder.files, &no_options, &sink, &info, &fault), UIML_OK);
+	assert_string_equal(fault.text, "");
+	assert_int_equal(test_env_live(), 0);
+	assert_int_equal(info.kind, UIML_ENCODER_STATIC);
+	assert_string_equal(info.type, "model2vec");
+	assert_int_equal(info.dims, 64);
+	assert_int_equal(info.vocabulary, 29524);
+	assert_int_equal(info.max_tokens, 0);
+	assert_true(info.normalize);
+	assert_int_equal(info.size, sink.length);
+	assert_true(uiml_encoder_end_is_right(sink.bytes, sink.length));
+	free(sink.bytes);
+	folder_close(&folder);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tiny),    cmocka_unit_test(test_options), cmocka_unit_test(test_vocabulary),
-		cmocka_unit_test(test_faults),  cmocka_unit_test(test_memory),  cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_streams), cmocka_unit_test(test_minilm),  cmocka_unit_test(test_zh_tiny),
+		cmocka_unit_test(test_tiny),      cmocka_unit_test(test_options), cmocka_unit_test(test_vocabulary),
+		cmocka_unit_test(test_faults),    cmocka_unit_test(test_memory),  cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_streams),   cmocka_unit_test(test_minilm),  cmocka_unit_test(test_zh_tiny),
+		cmocka_unit_test(test_model2vec),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
