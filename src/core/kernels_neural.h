@@ -12,30 +12,48 @@
  */
 #define LANES_MAX(a, b) SELECT(Lanes, (a) > (b), a, b)
 
-#define EXP_LOWEST -87.0f /* exp of less is taken for 0; exp(-87) is 1.4 times the smallest normal float */
+#define EXP_LOWEST  -87.0f  /* exp of less is taken for 0; exp(-87) is 1.4 times the smallest normal float */
+#define EXP2_LOWEST -126.0f /* where 2^x is the smallest normal float */
+#define ROUNDER     12582912.0f /* 1.5 * 2^23: adding it rounds to an integer, which the last bits hold */
 
 /* exp(x + low) for x <= 0 and |low| far below 1; 0 where x < EXP_LOWEST, and for NaN. */
 INLINE Lanes
 lanes_exp(Lanes x, Lanes low)
 {
 	IntLanes normal = x >= EXP_LOWEST;
-	IntLanes n;
-	Lanes r, y, turns;
+	Lanes turns = x * 1.44269504f + ROUNDER, n = turns - ROUNDER;
+	Lanes r = x - n * 0.693359375f; /* exact: nine bits times seven */
+	Lanes y, squared;
 
-	x = lanes_choose(x, normal, 0.0f);
-	n = __builtin_convertvector(x * 1.44269504f - 0.5f,
-								IntLanes); /* x <= 0: rounds to nearest by truncation */
-	turns = __builtin_convertvector(n, Lanes);
-	r = x - turns * 0.693359375f; /* exact: nine bits times seven */
-	r = r + turns * 2.12194440e-4f + low;
-	y = 1.9875691500e-4f * r + 1.3981999507e-3f;
-	y = y * r + 8.3334519073e-3f;
-	y = y * r + 4.1665795894e-2f;
-	y = y * r + 1.6666665459e-1f;
-	y = y * r + 5.0000001201e-1f;
-	y = y * (r * r) + r + 1.0f;
-	y = (Lanes) ((IntLanes) y + (n << 23));
+	r = r + (n * 2.12194440e-4f + low);
+	squared = r * r;
+	y = (1.9875691500e-4f * r + 1.3981999507e-3f) * squared + (8.3334519073e-3f * r + 4.1665795894e-2f);
+	y = y * squared + (1.6666665459e-1f * r + 5.0000001201e-1f);
+	y = y * squared + r + 1.0f;
+	y = (Lanes) ((IntLanes) y + ((IntLanes) turns << 23));
 	return (Lanes) ((IntLanes) y & normal);
+}
+
+/*
+ * 2^(x factor) for x factor <= 0, the smallest normal float below -126, and for NaN.  Relative error: 1.2e-7 + 6e-8
+ * |x factor|.
+ */
+INLINE Lanes
+lanes_power(Lanes x, float factor)
+{
+	const Lanes lowest = (Lanes){0} + EXP2_LOWEST;
+	Lanes t = x * factor, turns, f, y;
+
+	t = LANES_MAX(t, lowest);
+	turns = t + ROUNDER;
+	f = t - (turns - ROUNDER);
+	y = 1.5345810970757157e-4f * f + 1.3399930903688073e-3f;
+	y = y * f + 9.618489071726799e-3f;
+	y = y * f + 5.550328642129898e-2f;
+	y = y * f + 2.4022646248340607e-1f;
+	y = y * f + 6.931471824645996e-1f;
+	y = y * f + 1.0f;
+	return (Lanes) ((IntLanes) y + ((IntLanes) turns << 23));
 }
 
 /* x times the share of the standard normal distribution below x. */
@@ -44,16 +62,13 @@ lanes_gelu(Lanes x)
 {
 	Lanes a = ABSOLUTE(x);
 	Lanes head = (Lanes) ((IntLanes) a & ~0xfff), tail = a - head;
-	Lanes t = 1.0f / (1.0f + 0.3f * a);
-	Lanes y = 3.8298942148685455e-2f * t - 1.6877982020378113e-1f;
+	Lanes t = 1.0f / (1.0f + 0.3f * a), t2 = t * t, t4 = t2 * t2;
+	Lanes y = (-1.6877982020378113e-1f * t + 2.2786068916320801e-1f) * t2 +
+			  (-7.5590394437313080e-2f * t + 1.4190134406089783e-1f);
 
-	y = y * t + 2.2786068916320801e-1f;
-	y = y * t - 7.5590394437313080e-2f;
-	y = y * t + 1.4190134406089783e-1f;
-	y = y * t + 9.4954364001750946e-2f;
-	y = y * t + 1.2185083329677582e-1f;
-	y = y * t + 1.1949746310710907e-1f;
-	y = y * t + 6.5926565184781793e-6f;
+	y += 3.8298942148685455e-2f * t4;
+	y = y * t4 + ((9.4954364001750946e-2f * t + 1.2185083329677582e-1f) * t2 +
+				  (1.1949746310710907e-1f * t + 6.5926565184781793e-6f));
 	y *= lanes_exp(head * head * -0.5f, tail * (a + head) * -0.5f);
 	return x * SELECT(Lanes, x < 0.0f, y, 1.0f - y);
 }
@@ -120,9 +135,8 @@ row_largest(const float *x, size_t n)
 
 /* Every BLOCK elements the sum is added up in double: its error does not grow with long texts. */
 INLINE double
-row_exp(float *x, size_t n, float largest, float scale)
+row_power(float *x, size_t n, float largest, float factor)
 {
-	const Lanes none = {0};
 	double sum = 0;
 	size_t i = 0;
 	Lanes e;
@@ -134,7 +148,7 @@ row_exp(float *x, size_t n, float largest, float scale)
 
 		for (; i < end; i += LANES)
 		{
-			e = lanes_exp((LOAD(x + i) - largest) * scale, none);
+			e = lanes_power(LOAD(x + i) - largest, factor);
 			*(LooseLanes *) (x + i) = e;
 			block += e;
 		}
@@ -142,16 +156,18 @@ row_exp(float *x, size_t n, float largest, float scale)
 	}
 	if (i == n)
 		return sum;
-	e = lanes_exp((load_part(x + i, n - i, -__builtin_inff()) - largest) * scale, none);
+	e = lanes_power(load_part(x + i, n - i, largest) - largest, factor);
 	store_part(x + i, n - i, e);
-	return sum + (double) lanes_sum(e);
+	for (size_t j = 0; i + j < n; j++)
+		sum += (double) e[j];
+	return sum;
 }
 
 static void
 softmax(float *x, size_t m, size_t n, size_t ld, float scale, float *share)
 {
 	for (size_t i = 0; i < m; i++, x += ld)
-		share[i] = (float) (1.0 / row_exp(x, n, row_largest(x, n), scale));
+		share[i] = (float) (1.0 / row_power(x, n, row_largest(x, n), scale * 1.44269504f));
 }
 
 /* Of d elements: of x - centre, or of their squares. */
