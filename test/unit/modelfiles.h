@@ -98,7 +98,7 @@ model_load(const char *folder, const UimlModelOptions *options, size_t *length)
 	UimlOutput out = {.write = model_bytes_write, .ctx = &bytes};
 	UimlModelInfo info;
 	UimlFault fault = {""};
-	size_t size;
+	size_t size = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		file[i]->bytes = model_file(folder, names[i], &file[i]->length);
