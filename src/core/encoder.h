@@ -109,7 +109,8 @@ typedef struct UimlEncoder
 	UimlTokenizer tokenizer; /* read it through uiml_encoder_tokenizer */
 	union
 	{
-		max_align_t alignment;
+		uint64_t number; /* aligned as the server allocates, for 8 bytes */
+		const void *pointer;
 		unsigned char bytes[UIML_ENCODER_VIEW_SIZE];
 	} view;
 } UimlEncoder;
