@@ -4,8 +4,8 @@
  *
  * A tokenizer is compiled once, from tokenizer.json or vocab.txt, into a flat, immutable,
  * position-independent run of bytes that is part of an encoder's (core/encoder.h) and mapped with it.  A text goes through
- * added tokens (cut out before anything else), the normalizer, the pre-tokenizer, the model (WordPiece or
- * Unigram), truncation and the tokens that the post-processor puts around it.
+ * added tokens (cut out before anything else), the normalizer, the pre-tokenizer, the model (WordPiece,
+ * Unigram or BPE), truncation and the tokens that the post-processor puts around it.
  */
 #ifndef UIML_TOKENIZER_H
 #define UIML_TOKENIZER_H
@@ -17,7 +17,8 @@
 typedef enum UimlTokenizerModel
 {
 	UIML_WORDPIECE = 1,
-	UIML_UNIGRAM = 2
+	UIML_UNIGRAM = 2,
+	UIML_BPE = 3
 } UimlTokenizerModel;
 
 /* --- compiling ------------------------------------------------------------------------------------------ */
@@ -102,7 +103,7 @@ extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, bool ver
  * limit (counted only as far as needed where it is NULL: a long text then costs what its beginning costs, unless
  * the model can't be run on a beginning).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
  * UIML_EINTERRUPTED; UIML_ELIMIT: a Unigram model finds no place within 4 MB that all good ways pass, as in
- * nothing but one character repeated.  Some microseconds for a title.
+ * nothing but one character repeated, or a word for a BPE model has more than 2 MB.  Some microseconds for a title.
  */
 extern UimlStatus uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const char *text,
 									 size_t length, size_t max_tokens, uint32_t *ids, size_t *n,

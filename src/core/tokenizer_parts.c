@@ -16,12 +16,13 @@ static const UimlNormalizer *const normalizers[] = {
 
 static const UimlPreTokenizer *const pre_tokenizers[] = {
 	&uiml_pre_tokenizer_bert,        &uiml_pre_tokenizer_whitespace, &uiml_pre_tokenizer_whitespace_split,
-	&uiml_pre_tokenizer_punctuation, &uiml_pre_tokenizer_metaspace,
+	&uiml_pre_tokenizer_punctuation, &uiml_pre_tokenizer_metaspace,  &uiml_pre_tokenizer_byte_level,
 };
 
 static const UimlModel *const models[] = {
 	&uiml_model_wordpiece,
 	&uiml_model_unigram,
+	&uiml_model_bpe,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

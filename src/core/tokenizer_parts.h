@@ -154,6 +154,7 @@ extern bool uiml_steps_next(const unsigned char *steps, size_t size, size_t *at,
 #define UIML_PRE_TOKENIZER_WHITESPACE_SPLIT 103
 #define UIML_PRE_TOKENIZER_PUNCTUATION      104
 #define UIML_PRE_TOKENIZER_METASPACE        105
+#define UIML_PRE_TOKENIZER_BYTE_LEVEL       106
 
 typedef struct UimlNormalizer
 {
@@ -206,6 +207,10 @@ typedef struct UimlVocabulary UimlVocabulary;
  */
 extern UimlStatus uiml_vocabulary_add(UimlVocabulary *vocabulary, uint32_t id, const char *text,
 									  size_t length, bool replace, UimlFault *fault);
+
+/* All members of an object: the id of each token.  As uiml_vocabulary_add, without replace. */
+extern UimlStatus uiml_vocabulary_add_object(UimlVocabulary *vocabulary, const json_t *tokens,
+											 UimlFault *fault);
 
 /* The id of a token so far. */
 extern bool uiml_vocabulary_find(const UimlVocabulary *vocabulary, const char *text, size_t length,
@@ -301,6 +306,12 @@ extern const UimlPreTokenizer uiml_pre_tokenizer_whitespace;
 extern const UimlPreTokenizer uiml_pre_tokenizer_whitespace_split;
 extern const UimlPreTokenizer uiml_pre_tokenizer_punctuation;
 extern const UimlPreTokenizer uiml_pre_tokenizer_metaspace;
+
+/* pretokenizer_bytes.c */
+extern const UimlPreTokenizer uiml_pre_tokenizer_byte_level;
+
+/* bpe.c */
+extern const UimlModel uiml_model_bpe;
 
 /* unigram.c: uiml_unigram_compile, uiml_unigram_check, uiml_unigram_run */
 extern const UimlModel uiml_model_unigram;

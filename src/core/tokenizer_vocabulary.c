@@ -206,6 +206,33 @@ uiml_vocabulary_add(UimlVocabulary *vocabulary, uint32_t id, const char *text, s
 	return status;
 }
 
+static UimlStatus
+add_token(UimlVocabulary *vocabulary, const char *token, const json_t *value, UimlFault *fault)
+{
+	long long id;
+
+	if (!uiml_json_whole(value, &id) || id < 0 || (size_t) id >= UIML_TOKENIZER_MAX_VOCABULARY)
+		return uiml_fault(fault, "Token \"%s\" of the vocabulary has no id from 0 to %zu.", token,
+						  UIML_TOKENIZER_MAX_VOCABULARY - 1);
+	return uiml_vocabulary_add(vocabulary, (uint32_t) id, token, strlen(token), false, fault);
+}
+
+UimlStatus
+uiml_vocabulary_add_object(UimlVocabulary *vocabulary, const json_t *tokens, UimlFault *fault)
+{
+	const char *token;
+	json_t *value;
+
+	json_object_foreach((json_t *) tokens, token, value)
+	{
+		UimlStatus status = add_token(vocabulary, token, value, fault);
+
+		if (status != UIML_OK)
+			return status;
+	}
+	return UIML_OK;
+}
+
 bool
 uiml_vocabulary_find(const UimlVocabulary *vocabulary, const char *text, size_t length, uint32_t *id)
 {

@@ -27,17 +27,6 @@ typedef struct Beginnings
 
 /* ---------- compiling ---------- */
 
-static UimlStatus
-add_token(UimlVocabulary *vocabulary, const char *token, const json_t *value, UimlFault *fault)
-{
-	long long id;
-
-	if (!uiml_json_whole(value, &id) || id < 0 || (size_t) id >= UIML_TOKENIZER_MAX_VOCABULARY)
-		return uiml_fault(fault, "Token \"%s\" of the vocabulary has no id from 0 to %zu.", token,
-						  UIML_TOKENIZER_MAX_VOCABULARY - 1);
-	return uiml_vocabulary_add(vocabulary, (uint32_t) id, token, strlen(token), false, fault);
-}
-
 UimlStatus
 uiml_wordpiece_finish(const UimlEnv *env, UimlVocabulary *vocabulary, const char *unknown, const char *prefix,
 					  uint32_t max_chars, UimlBuffer *bytes, UimlFault *fault)
@@ -69,8 +58,6 @@ wordpiece_compile(const UimlEnv *env, const json_t *object, UimlVocabulary *voca
 	const char *what = "model";
 	const char *unknown;
 	const char *prefix;
-	const char *token;
-	json_t *value;
 	long long max_chars;
 	UimlStatus status;
 
@@ -84,12 +71,9 @@ wordpiece_compile(const UimlEnv *env, const json_t *object, UimlVocabulary *voca
 			uiml_json_integer(object, what, "max_input_chars_per_word", 0, LLONG_MAX, 100, &max_chars, fault);
 	if (status != UIML_OK)
 		return status;
-	json_object_foreach((json_t *) tokens, token, value)
-	{
-		status = add_token(vocabulary, token, value, fault);
-		if (status != UIML_OK)
-			return status;
-	}
+	status = uiml_vocabulary_add_object(vocabulary, tokens, fault);
+	if (status != UIML_OK)
+		return status;
 	return uiml_wordpiece_finish(env, vocabulary, unknown, prefix,
 								 max_chars > UINT32_MAX ? UINT32_MAX : (uint32_t) max_chars, bytes, fault);
 }
