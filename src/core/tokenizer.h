@@ -72,6 +72,7 @@ typedef struct UimlTokenizer
 	size_t n_added_raw;
 	uint64_t added_first[2]
 						[4]; /* bitmaps of the bytes that they begin with, before and after normalization */
+	int added_only[2];       /* the byte that all of them begin with, or -1 */
 	const unsigned char *patterns;
 	size_t patterns_size;
 	const unsigned char *steps;

@@ -12,6 +12,9 @@
  */
 #include "core/tokenizer_added.h"
 
+/* Bytes between two questions after interruption. */
+#define MAX_SKIP ((size_t) UIML_TOKENIZING_WORK)
+
 /* ---------- the records ---------- */
 
 typedef struct Added
@@ -39,6 +42,23 @@ uiml_added_compare(const unsigned char *a, size_t a_length, const unsigned char 
 	int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
 
 	return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+/* The byte that all patterns of a set begin with, or -1. */
+static int
+only_byte(const uint64_t *first)
+{
+	int only = -1;
+
+	for (int byte = 0; byte < 256; byte++)
+	{
+		if ((first[byte / 64] >> byte % 64 & 1) == 0)
+			continue;
+		if (only >= 0)
+			return -1;
+		only = byte;
+	}
+	return only;
 }
 
 bool
@@ -69,6 +89,8 @@ uiml_added_check(UimlTokenizer *tokenizer)
 				return false;
 		}
 	}
+	tokenizer->added_only[0] = only_byte(tokenizer->added_first[0]);
+	tokenizer->added_only[1] = only_byte(tokenizer->added_first[1]);
 	return true;
 }
 
@@ -112,42 +134,55 @@ longest_at(const UimlTokenizer *tokenizer, size_t low, size_t high, const unsign
 	return found;
 }
 
+/*
+ * The next place from i on where a pattern may begin, or end.  The special tokens of most models begin with
+ * the same byte, and memchr is some ten times as fast as a look at each.
+ */
+static size_t
+next_first(const uint64_t *first, int only, const unsigned char *text, size_t i, size_t end)
+{
+	if (only >= 0)
+	{
+		const unsigned char *found = memchr(text + i, only, end - i);
+
+		return found != NULL ? (size_t) (found - text) : end;
+	}
+	while (i < end && (first[text[i] / 64] >> text[i] % 64 & 1) == 0)
+		i++;
+	return i;
+}
+
 /* The next match from *at on: its token and where it starts; *at is behind it.  Length 0: there is none. */
 static UimlStatus
 next_match(UimlAddedSearch *search, size_t *at, size_t *start, Added *added)
 {
 	const UimlTokenizer *tokenizer = search->run->tokenizer;
-	const uint64_t *first = tokenizer->added_first[search->normalized ? 1 : 0];
+	int set = search->normalized ? 1 : 0;
 	size_t low = search->normalized ? tokenizer->n_added_raw : 0;
 	size_t high = search->normalized ? tokenizer->n_added : tokenizer->n_added_raw;
 	const unsigned char *text = (const unsigned char *) search->text;
-	size_t asked = *at;
+	int only = tokenizer->added_only[set];
 
 	added->length = 0;
 	for (size_t i = *at; i < search->length; i++)
 	{
-		size_t found;
-		size_t work;
+		size_t end = search->length - i > MAX_SKIP ? i + MAX_SKIP : search->length;
+		size_t place = next_first(tokenizer->added_first[set], only, text, i, end);
+		size_t found = SIZE_MAX;
+		size_t work = 0;
 		UimlStatus status;
 
-		if ((first[text[i] / 64] >> text[i] % 64 & 1) == 0)
-		{
-			if (i - asked < UIML_TOKENIZING_WORK)
-				continue;
-			work = 0;
-			found = SIZE_MAX;
-		}
-		else
-			found = longest_at(tokenizer, low, high, text + i, search->length - i, &work);
-		status = uiml_tokenizing_worked(search->run, i - asked + work);
+		if (place < end)
+			found = longest_at(tokenizer, low, high, text + place, search->length - place, &work);
+		status = uiml_tokenizing_worked(search->run, work + (place - i) / (only >= 0 ? 16 : 1));
 		if (status != UIML_OK)
 			return status;
-		asked = i;
+		i = place < end ? place : end - 1;
 		if (found == SIZE_MAX)
 			continue;
 		*added = added_at(tokenizer, found);
-		*start = i;
-		*at = i + added->length;
+		*start = place;
+		*at = place + added->length;
 		return UIML_OK;
 	}
 	return UIML_OK;

@@ -36,7 +36,7 @@ extern UimlStatus uiml_added_next(UimlAddedSearch *search, size_t *gap_end, size
 extern int uiml_added_compare(const unsigned char *a, size_t a_length, const unsigned char *b,
 							  size_t b_length);
 
-/* Checks all records, and fills in added_first. */
+/* Checks all records, and fills in added_first and added_only. */
 extern bool uiml_added_check(UimlTokenizer *tokenizer);
 
 #endif /* UIML_TOKENIZER_ADDED_H */

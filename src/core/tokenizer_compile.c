@@ -6,58 +6,17 @@
  * warns of (an added token whose id isn't the one that the library would give it), as ids would not be
  * those of the model's rows.  Members that don't change ids (decoder, padding, offsets) are passed over.
  */
-#include <stdlib.h>
-
-#include "core/tokenizer_added.h"
-#include "core/tokenizer_vocabulary.h"
-
-/* Sequences within sequences. */
-#define MAX_DEPTH 8
-
-/* An added token on its way. */
-typedef struct AddedToken
-{
-	uint32_t id;
-	uint32_t flags;
-	bool normalized;
-	uint32_t at; /* of its pattern */
-	uint32_t length;
-	const unsigned char *pattern; /* for sorting; known when all are there */
-} AddedToken;
-
-/* Ids around a text. */
-typedef struct Around
-{
-	uint32_t ids[TOKENIZER_MAX_AROUND];
-	size_t n;
-} Around;
-
-/* A tokenizer while it is compiled. */
-typedef struct Draft
-{
-	const UimlEnv *env;
-	UimlFault *fault;
-	UimlVocabulary *vocabulary;
-	UimlTokenizerModel model;
-	UimlBuffer model_bytes;
-	UimlSteps steps;
-	size_t n_normalizers;
-	size_t n_pre_tokenizers;
-	UimlBuffer added;    /* AddedToken */
-	UimlBuffer patterns; /* of added */
-	Around prefix;       /* in reverse: the first is next to the text */
-	Around suffix;
-} Draft;
+#include "core/tokenizer_draft.h"
 
 static UimlStatus
-draft_begin(Draft *draft, const UimlEnv *env, UimlFault *fault)
+draft_begin(UimlDraft *draft, const UimlEnv *env, UimlFault *fault)
 {
-	*draft = (Draft){.env = env, .fault = fault, .vocabulary = uiml_vocabulary_create(env)};
+	*draft = (UimlDraft){.env = env, .fault = fault, .vocabulary = uiml_vocabulary_create(env)};
 	return draft->vocabulary != NULL ? UIML_OK : UIML_ENOMEM;
 }
 
 static void
-draft_end(Draft *draft)
+draft_end(UimlDraft *draft)
 {
 	uiml_vocabulary_destroy(draft->vocabulary);
 	uiml_buffer_free(draft->env, &draft->model_bytes);
@@ -72,7 +31,7 @@ typedef UimlStatus (*CompileStep)(const UimlEnv *env, const json_t *object, Uiml
 								  UimlFault *fault);
 
 static UimlStatus
-compile_normalizer(Draft *draft, const char *type, const json_t *object)
+compile_normalizer(UimlDraft *draft, const char *type, const json_t *object)
 {
 	const UimlNormalizer *normalizer = uiml_normalizer_named(type);
 
@@ -82,7 +41,7 @@ compile_normalizer(Draft *draft, const char *type, const json_t *object)
 }
 
 static UimlStatus
-compile_pre_tokenizer(Draft *draft, const char *type, const json_t *object)
+compile_pre_tokenizer(UimlDraft *draft, const char *type, const json_t *object)
 {
 	const UimlPreTokenizer *pre_tokenizer = uiml_pre_tokenizer_named(type);
 
@@ -93,8 +52,8 @@ compile_pre_tokenizer(Draft *draft, const char *type, const json_t *object)
 
 /* A step, or a sequence of them, which may hold sequences. */
 static UimlStatus
-compile_steps(Draft *draft, const char *what, const char *members, const json_t *object, int depth,
-			  UimlStatus (*compile)(Draft *draft, const char *type, const json_t *object))
+compile_steps(UimlDraft *draft, const char *what, const char *members, const json_t *object, int depth,
+			  UimlStatus (*compile)(UimlDraft *draft, const char *type, const json_t *object))
 {
 	const json_t *sequence;
 	const json_t *member;
@@ -117,7 +76,7 @@ compile_steps(Draft *draft, const char *what, const char *members, const json_t 
 		return status;
 	}
 	sequence = json_object_get(object, members);
-	if (!json_is_array(sequence) || depth == MAX_DEPTH)
+	if (!json_is_array(sequence) || depth == UIML_DRAFT_DEPTH)
 		return uiml_fault(draft->fault, "A sequence of the %s has no array \"%s\", or is too deep.", what,
 						  members);
 	json_array_foreach(sequence, i, member)
@@ -134,7 +93,7 @@ compile_steps(Draft *draft, const char *what, const char *members, const json_t 
 /* ---------- the model ---------- */
 
 static UimlStatus
-compile_model(Draft *draft, const json_t *object)
+compile_model(UimlDraft *draft, const json_t *object)
 {
 	const UimlModel *model;
 	const char *type;
@@ -159,315 +118,10 @@ compile_model(Draft *draft, const json_t *object)
 	return status;
 }
 
-/* ---------- added tokens ---------- */
-
-static size_t
-added_count(const Draft *draft)
-{
-	return draft->added.length / sizeof(AddedToken);
-}
-
-static AddedToken *
-added_tokens(const Draft *draft)
-{
-	return (AddedToken *) (void *) draft->added.bytes;
-}
-
-/* The pattern of a token: itself, normalized where it is looked for in normalized text. */
-static UimlStatus
-append_pattern(Draft *draft, const char *content, AddedToken *token)
-{
-	UimlTokenizing run = {.env = draft->env};
-	const char *text = content;
-	size_t length = strlen(content);
-	size_t at = 0;
-	UimlStatus status = UIML_OK;
-
-	if (token->normalized)
-		status = uiml_tokenizing_normalize(&run, draft->steps.buffer.bytes, draft->steps.buffer.length,
-										   draft->n_normalizers, &at, &text, &length);
-	if (status == UIML_OK && (length == 0 || length > TOKENIZER_MAX_TOKEN))
-		status = uiml_fault(draft->fault, "Added token \"%s\" has %zu bytes when it is normalized.", content,
-							length);
-	token->at = (uint32_t) draft->patterns.length;
-	token->length = (uint32_t) length;
-	if (status == UIML_OK)
-		status = uiml_buffer_append(draft->env, &draft->patterns, text, length);
-	uiml_tokenizing_end(&run);
-	return status;
-}
-
-/*
- * The id that the library gives an added token: the model's, or the next one behind the vocabulary and the
- * tokens added so far.
- */
-static UimlStatus
-identify_added(Draft *draft, const char *content, long long stated, AddedToken *token)
-{
-	UimlVocabulary *vocabulary = draft->vocabulary;
-	size_t length = strlen(content);
-	size_t next = draft->vocabulary->n_tokens;
-	UimlStatus status = UIML_OK;
-
-	if (!uiml_vocabulary_find(vocabulary, content, length, &token->id))
-	{
-		for (size_t i = 0; i < added_count(draft); i++)
-		{
-			if (added_tokens(draft)[i].id >= next)
-				next = added_tokens(draft)[i].id + (size_t) 1;
-		}
-		token->id = (uint32_t) next;
-		status = uiml_vocabulary_name(vocabulary, token->id, content, length, draft->fault);
-	}
-	if (status == UIML_OK && stated >= 0 && (uint32_t) stated != token->id)
-		return uiml_fault(draft->fault, "Added token \"%s\" has the id %lld, but the vocabulary makes it %u.",
-						  content, stated, token->id);
-	return status;
-}
-
-static UimlStatus
-add_token(Draft *draft, const char *content, long long stated, uint32_t flags, bool normalized)
-{
-	AddedToken token = {.flags = flags, .normalized = normalized};
-	UimlStatus status;
-
-	/* The library passes over them. */
-	if (content[0] == '\0')
-		return UIML_OK;
-	if (added_count(draft) == TOKENIZER_MAX_ADDED)
-		return uiml_fault(draft->fault, "The tokenizer has more than %zu added tokens.", TOKENIZER_MAX_ADDED);
-	status = identify_added(draft, content, stated, &token);
-	if (status == UIML_OK)
-		status = append_pattern(draft, content, &token);
-	if (status == UIML_OK)
-		status = uiml_buffer_append(draft->env, &draft->added, &token, sizeof(token));
-	return status;
-}
-
-static UimlStatus
-compile_added(Draft *draft, const json_t *array)
-{
-	const char *what = "added_tokens";
-	const json_t *object;
-	size_t i;
-
-	if (array == NULL || json_is_null(array))
-		return UIML_OK;
-	if (!json_is_array(array))
-		return uiml_fault(draft->fault, "Member \"added_tokens\" is not an array.");
-	json_array_foreach(array, i, object)
-	{
-		const char *content;
-		long long id;
-		bool flag[5] = {false};
-		UimlStatus status;
-
-		if (!json_is_object(object))
-			return uiml_fault(draft->fault, "Added token %zu is not an object.", i);
-		status = uiml_json_string(object, what, "content", "", &content, draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_integer(object, what, "id", 0, UINT32_MAX, -1, &id, draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_boolean(object, what, "single_word", false, &flag[0], draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_boolean(object, what, "lstrip", false, &flag[1], draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_boolean(object, what, "rstrip", false, &flag[2], draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_boolean(object, what, "special", false, &flag[3], draft->fault);
-		if (status == UIML_OK)
-			status = uiml_json_boolean(object, what, "normalized", !flag[3], &flag[4], draft->fault);
-		if (status == UIML_OK)
-			status =
-				add_token(draft, content, id,
-						  (flag[0] ? TOKENIZER_ADDED_SINGLE_WORD : 0) |
-							  (flag[1] ? TOKENIZER_ADDED_LSTRIP : 0) | (flag[2] ? TOKENIZER_ADDED_RSTRIP : 0),
-						  flag[4]);
-		if (status != UIML_OK)
-			return status;
-	}
-	return UIML_OK;
-}
-
-/* Raw ones first, each set in the order of its patterns. */
-static int
-compare_added(const void *left, const void *right)
-{
-	const AddedToken *a = left;
-	const AddedToken *b = right;
-
-	if (a->normalized != b->normalized)
-		return a->normalized ? 1 : -1;
-	return uiml_added_compare(a->pattern, a->length, b->pattern, b->length);
-}
-
-static UimlStatus
-sort_added(Draft *draft)
-{
-	AddedToken *token = added_tokens(draft);
-	size_t n = added_count(draft);
-
-	for (size_t i = 0; i < n; i++)
-		token[i].pattern = draft->patterns.bytes + token[i].at;
-	if (n > 1)
-		qsort(token, n, sizeof(*token), compare_added);
-	for (size_t i = 1; i < n; i++)
-	{
-		if (compare_added(&token[i - 1], &token[i]) == 0)
-			return uiml_fault(draft->fault, "Added tokens %u and %u are the same in a normalized text.",
-							  token[i - 1].id, token[i].id);
-	}
-	return UIML_OK;
-}
-
-/* ---------- post-processors ---------- */
-
-static UimlStatus
-put_around(Draft *draft, Around *around, const json_t *value)
-{
-	long long id;
-
-	if (!uiml_json_whole(value, &id) || id < 0 || (size_t) id >= uiml_vocabulary_ids(draft->vocabulary))
-		return uiml_fault(draft->fault, "A token of the post-processor has no id of the vocabulary.");
-	if (around->n == TOKENIZER_MAX_AROUND)
-		return uiml_fault(draft->fault, "The post-processor puts more than %d tokens around a text.",
-						  TOKENIZER_MAX_AROUND);
-	around->ids[around->n++] = (uint32_t) id;
-	return UIML_OK;
-}
-
-/* BertProcessing and RobertaProcessing: "cls": [token, id], "sep": [token, id]. */
-static UimlStatus
-compile_bert_processing(Draft *draft, const json_t *object)
-{
-	UimlStatus status = put_around(draft, &draft->prefix, json_array_get(json_object_get(object, "cls"), 1));
-
-	if (status == UIML_OK)
-		status = put_around(draft, &draft->suffix, json_array_get(json_object_get(object, "sep"), 1));
-	return status;
-}
-
-/* A special token of a template, which stands for one id or several. */
-static UimlStatus
-put_special(Draft *draft, const json_t *object, const char *name, bool before)
-{
-	const json_t *ids =
-		json_object_get(json_object_get(json_object_get(object, "special_tokens"), name), "ids");
-	size_t n = json_array_size(ids);
-
-	if (!json_is_array(ids))
-		return uiml_fault(draft->fault, "The template's special token \"%s\" has no ids.", name);
-	for (size_t i = 0; i < n; i++)
-	{
-		UimlStatus status = before ? put_around(draft, &draft->prefix, json_array_get(ids, n - 1 - i))
-								   : put_around(draft, &draft->suffix, json_array_get(ids, i));
-
-		if (status != UIML_OK)
-			return status;
-	}
-	return UIML_OK;
-}
-
-/* The place of the text in the template; where it has none, or more than one, its length. */
-static size_t
-place_of_text(const json_t *single)
-{
-	size_t place = json_array_size(single);
-
-	for (size_t i = 0; i < json_array_size(single); i++)
-	{
-		if (json_object_get(json_array_get(single, i), "Sequence") == NULL)
-			continue;
-		if (place < json_array_size(single))
-			return json_array_size(single);
-		place = i;
-	}
-	return place;
-}
-
-/* A piece of a template: {"SpecialToken": {"id": name, "type_id": 0}} or {"Sequence": {"id": "A", ...}}. */
-static UimlStatus
-compile_template_piece(Draft *draft, const json_t *object, const json_t *piece, bool before)
-{
-	const char *what = "TemplateProcessing";
-	const json_t *special = json_object_get(piece, "SpecialToken");
-	const json_t *value = special != NULL ? special : json_object_get(piece, "Sequence");
-	const char *name;
-	long long type;
-	UimlStatus status;
-
-	if (!json_is_object(value))
-		return uiml_fault(draft->fault, "A piece of the post-processor's template is of unknown form.");
-	status = uiml_json_string(value, what, "id", "", &name, draft->fault);
-	if (status == UIML_OK)
-		status = uiml_json_integer(value, what, "type_id", 0, UINT32_MAX, 0, &type, draft->fault);
-	if (status != UIML_OK)
-		return status;
-	if (type != 0)
-		return uiml_fault(draft->fault,
-						  "The post-processor's template uses token type %lld; only 0 is supported.", type);
-	if (special != NULL)
-		return put_special(draft, object, name, before);
-	return strcmp(name, "A") == 0
-			   ? UIML_OK
-			   : uiml_fault(draft->fault, "The post-processor's template for one text names another.");
-}
-
-static UimlStatus
-compile_template(Draft *draft, const json_t *object)
-{
-	const json_t *single = json_object_get(object, "single");
-	size_t n = json_array_size(single);
-	size_t text = place_of_text(single);
-	UimlStatus status = UIML_OK;
-
-	if (text == n)
-		return uiml_fault(draft->fault, "The post-processor's template doesn't have the text once.");
-	for (size_t i = text + 1; i-- > 0 && status == UIML_OK;)
-		status = compile_template_piece(draft, object, json_array_get(single, i), true);
-	for (size_t i = text + 1; i < n && status == UIML_OK; i++)
-		status = compile_template_piece(draft, object, json_array_get(single, i), false);
-	return status;
-}
-
-static UimlStatus
-compile_processor(Draft *draft, const json_t *object, int depth)
-{
-	const json_t *sequence = json_object_get(object, "processors");
-	const json_t *member;
-	const char *type;
-	size_t i;
-	UimlStatus status;
-
-	if (object == NULL || json_is_null(object))
-		return UIML_OK;
-	if (!json_is_object(object))
-		return uiml_fault(draft->fault, "The post-processor is not an object.");
-	status = uiml_json_string(object, "post_processor", "type", "", &type, draft->fault);
-	if (status != UIML_OK)
-		return status;
-	if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0)
-		return compile_bert_processing(draft, object);
-	if (strcmp(type, "TemplateProcessing") == 0)
-		return compile_template(draft, object);
-	if (strcmp(type, "ByteLevel") == 0) /* moves offsets only */
-		return UIML_OK;
-	if (strcmp(type, "Sequence") != 0 || !json_is_array(sequence) || depth == MAX_DEPTH)
-		return uiml_fault(draft->fault, "Post-processor \"%s\" is not supported.", type);
-	json_array_foreach(sequence, i, member)
-	{
-		status = json_is_object(member) ? compile_processor(draft, member, depth + 1)
-										: uiml_fault(draft->fault, "A post-processor is not an object.");
-		if (status != UIML_OK)
-			return status;
-	}
-	return UIML_OK;
-}
-
 /* ---------- putting it together ---------- */
 
 static void
-write_header(const Draft *draft, const TokenizerSizes *sizes, const TokenizerLayout *layout, size_t n_raw,
+write_header(const UimlDraft *draft, const TokenizerSizes *sizes, const TokenizerLayout *layout, size_t n_raw,
 			 unsigned char *bytes)
 {
 	memcpy(bytes, TOKENIZER_MAGIC, 8);
@@ -492,14 +146,14 @@ write_header(const Draft *draft, const TokenizerSizes *sizes, const TokenizerLay
 
 /* The rest: returns how many added tokens are looked for before normalization. */
 static size_t
-write_parts(const Draft *draft, const TokenizerLayout *layout, unsigned char *bytes)
+write_parts(const UimlDraft *draft, const TokenizerLayout *layout, unsigned char *bytes)
 {
-	const AddedToken *token = added_tokens(draft);
+	const UimlAddedToken *token = uiml_draft_added_tokens(draft);
 	unsigned char *record = bytes + layout->added;
 	unsigned char *id = bytes + layout->around;
 	size_t n_raw = 0;
 
-	for (size_t i = 0; i < added_count(draft); i++, record += TOKENIZER_ADDED_SIZE)
+	for (size_t i = 0; i < uiml_draft_added_count(draft); i++, record += TOKENIZER_ADDED_SIZE)
 	{
 		encoder_store32(record, token[i].id);
 		encoder_store32(record + 4, token[i].flags);
@@ -521,13 +175,13 @@ write_parts(const Draft *draft, const TokenizerLayout *layout, unsigned char *by
 }
 
 static UimlStatus
-assemble(Draft *draft, void **result, size_t *length)
+assemble(UimlDraft *draft, void **result, size_t *length)
 {
 	const UimlVocabulary *vocabulary = draft->vocabulary;
 	TokenizerSizes sizes = {.vocabulary = uiml_vocabulary_ids(vocabulary),
 							.strings = vocabulary->strings.length,
 							.n_slots = vocabulary->n_slots,
-							.n_added = added_count(draft),
+							.n_added = uiml_draft_added_count(draft),
 							.patterns = draft->patterns.length,
 							.steps = draft->steps.buffer.length,
 							.n_around = draft->prefix.n + draft->suffix.n,
@@ -537,7 +191,7 @@ assemble(Draft *draft, void **result, size_t *length)
 
 	if (!uiml_tokenizer_layout(&sizes, &layout))
 		return UIML_ENOMEM;
-	if (sort_added(draft) != UIML_OK)
+	if (uiml_draft_sort_added(draft) != UIML_OK)
 		return UIML_ECORRUPT;
 	if (vocabulary->n_slots == 0)
 		return uiml_fault(draft->fault, "The vocabulary is empty.");
@@ -555,7 +209,7 @@ assemble(Draft *draft, void **result, size_t *length)
 
 /* What changes ids, and belongs to whoever calls. */
 static UimlStatus
-check_document(Draft *draft, const json_t *root)
+check_document(UimlDraft *draft, const json_t *root)
 {
 	const json_t *truncation;
 	const char *version;
@@ -577,7 +231,7 @@ check_document(Draft *draft, const json_t *root)
 }
 
 static UimlStatus
-compile_document(Draft *draft, const json_t *root, void **bytes, size_t *length)
+compile_document(UimlDraft *draft, const json_t *root, void **bytes, size_t *length)
 {
 	UimlStatus status = check_document(draft, root);
 
@@ -595,9 +249,9 @@ compile_document(Draft *draft, const json_t *root, void **bytes, size_t *length)
 							   json_object_get(root, "pre_tokenizer"), 0, compile_pre_tokenizer);
 	draft->n_pre_tokenizers = draft->steps.n - draft->n_normalizers;
 	if (status == UIML_OK)
-		status = compile_added(draft, json_object_get(root, "added_tokens"));
+		status = uiml_draft_added(draft, json_object_get(root, "added_tokens"));
 	if (status == UIML_OK)
-		status = compile_processor(draft, json_object_get(root, "post_processor"), 0);
+		status = uiml_draft_processor(draft, json_object_get(root, "post_processor"));
 	if (status == UIML_OK)
 		status = assemble(draft, bytes, length);
 	return status;
@@ -607,7 +261,7 @@ UimlStatus
 uiml_tokenizer_compile(const UimlEnv *env, const char *json, size_t json_length, void **bytes, size_t *length,
 					   UimlFault *fault)
 {
-	Draft draft;
+	UimlDraft draft;
 	json_t *root;
 	UimlStatus status = uiml_json_parse(env, "tokenizer.json", json, json_length, &root, fault);
 
@@ -643,7 +297,7 @@ trimmed(const char *line, size_t length)
 }
 
 static UimlStatus
-add_lines(Draft *draft, const char *text, size_t length)
+add_lines(UimlDraft *draft, const char *text, size_t length)
 {
 	size_t start = 0;
 	size_t id = 0;
@@ -668,7 +322,7 @@ add_lines(Draft *draft, const char *text, size_t length)
 }
 
 static UimlStatus
-compile_lines(Draft *draft, const char *text, size_t length, const UimlWordPieceOptions *options,
+compile_lines(UimlDraft *draft, const char *text, size_t length, const UimlWordPieceOptions *options,
 			  void **bytes, size_t *result_length)
 {
 	static const char *const special[] = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
@@ -689,7 +343,7 @@ compile_lines(Draft *draft, const char *text, size_t length, const UimlWordPiece
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]) && status == UIML_OK; i++)
 	{
 		if (uiml_vocabulary_find(draft->vocabulary, special[i], strlen(special[i]), &id))
-			status = add_token(draft, special[i], -1, 0, false);
+			status = uiml_draft_add(draft, special[i], -1, 0, false);
 	}
 	if (status != UIML_OK)
 		return status;
@@ -706,7 +360,7 @@ uiml_tokenizer_compile_vocabulary(const UimlEnv *env, const char *text, size_t t
 								  const UimlWordPieceOptions *options, void **bytes, size_t *length,
 								  UimlFault *fault)
 {
-	Draft draft;
+	UimlDraft draft;
 	UimlStatus status = draft_begin(&draft, env, fault);
 
 	if (status == UIML_OK)
