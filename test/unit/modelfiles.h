@@ -17,7 +17,7 @@
 static inline char *
 model_file(const char *folder, const char *name, size_t *length)
 {
-	char path[1024];
+	char path[2048];
 	FILE *file;
 	char *bytes;
 	long size;
@@ -86,13 +86,18 @@ model_file_read(void *ctx, uint64_t offset, void *bytes, size_t count)
 static inline unsigned char *
 model_load(const char *folder, const UimlModelOptions *options, size_t *length)
 {
-	static const char *const names[] = {"config.json",          "tokenizer.json", "vocab.txt",
-										"tokenizer_config.json", "modules.json",   "1_Pooling/config.json",
+	static const char *const names[] = {"config.json",
+										"tokenizer.json",
+										"vocab.txt",
+										"tokenizer_config.json",
+										"modules.json",
+										"1_Pooling/config.json",
 										"sentence_bert_config.json"};
 	UimlEnv env = uiml_env_malloc();
 	UimlModelFiles files = {0};
-	UimlModelFile *const file[] = {&files.config,  &files.tokenizer, &files.vocabulary, &files.tokenizer_config,
-								   &files.modules, &files.pooling,   &files.sentences};
+	UimlModelFile *const file[] = {&files.config,           &files.tokenizer, &files.vocabulary,
+								   &files.tokenizer_config, &files.modules,   &files.pooling,
+								   &files.sentences};
 	UimlInput input = {.read = model_file_read};
 	ModelBytes bytes = {0};
 	UimlOutput out = {.write = model_bytes_write, .ctx = &bytes};
