@@ -150,7 +150,7 @@ find_cluster_end(UimlTokenizing *run, const char *text, size_t length, size_t *e
 
 /* Appends what a cluster or character becomes, itself where it isn't in the table; *found: it is. */
 static UimlStatus
-append_transformed(const UimlEnv *env, const Charsmap *map, const char *text, size_t length, UimlBuffer *out,
+append_transformed(UimlTokenizing *run, const Charsmap *map, const char *text, size_t length, UimlBuffer *out,
 				   bool *found)
 {
 	const char *string;
@@ -159,7 +159,9 @@ append_transformed(const UimlEnv *env, const Charsmap *map, const char *text, si
 	*found = charsmap_transform(map, text, length, &string, &string_length);
 	if (!*found)
 		return UIML_OK;
-	return string_length > 0 ? uiml_buffer_append(env, out, string, string_length) : UIML_OK;
+	if (uiml_tokenizing_overflows(run, out))
+		return UIML_ELIMIT;
+	return string_length > 0 ? uiml_buffer_append(run->env, out, string, string_length) : UIML_OK;
 }
 
 static UimlStatus
@@ -174,7 +176,7 @@ append_characters(UimlTokenizing *run, const Charsmap *map, const char *text, si
 		bool found;
 
 		uiml_utf8_next(text, length, &at);
-		status = append_transformed(run->env, map, text + begin, at - begin, out, &found);
+		status = append_transformed(run, map, text + begin, at - begin, out, &found);
 		if (status == UIML_OK && !found)
 			status = uiml_buffer_append(run->env, out, text + begin, at - begin);
 		if (status == UIML_OK)
@@ -199,7 +201,7 @@ run_precompiled(UimlTokenizing *run, const UimlStep *step, const char *text, siz
 
 		status = find_cluster_end(run, text, length, &end);
 		if (status == UIML_OK && end - at < CLUSTER_BYTES)
-			status = append_transformed(run->env, &map, text + at, end - at, out, &found);
+			status = append_transformed(run, &map, text + at, end - at, out, &found);
 		if (status == UIML_OK && !found)
 			status = append_characters(run, &map, text + at, end - at, out);
 		at = end;

@@ -171,6 +171,8 @@ run_table(UimlTokenizing *run, const unsigned char *table, const char *text, siz
 		out->length += at - plain;
 		memcpy(out->bytes + out->length, content, content_length);
 		out->length += content_length;
+		if (uiml_tokenizing_overflows(run, out))
+			return UIML_ELIMIT;
 		plain = at + 1;
 	}
 	if (status == UIML_OK && plain < length)
@@ -229,6 +231,8 @@ run_string(UimlTokenizing *run, const UimlStep *step, const char *text, size_t l
 				status = uiml_buffer_append(run->env, out, content, content_length);
 			at += pattern_length;
 			plain = at;
+			if (uiml_tokenizing_overflows(run, out))
+				return UIML_ELIMIT;
 		}
 		if (status == UIML_OK)
 			status = uiml_tokenizing_worked(run, at - begin);
@@ -333,6 +337,8 @@ append_run(UimlTokenizing *run, const UimlStep *step, const char *text, size_t b
 	for (size_t i = 0; i < times && content_length > 0 && status == UIML_OK; i++)
 	{
 		status = uiml_buffer_append(run->env, out, content, content_length);
+		if (uiml_tokenizing_overflows(run, out))
+			return UIML_ELIMIT;
 		if (status == UIML_OK)
 			status = uiml_tokenizing_worked(run, content_length);
 	}

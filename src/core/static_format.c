@@ -92,5 +92,5 @@ uiml_static_get_header(const void *data, size_t length, UimlStaticShape *shape, 
 uint32_t
 uiml_static_left_out(const UimlTokenizer *tokenizer)
 {
-	return tokenizer->model == UIML_WORDPIECE ? tokenizer->unknown : 0;
+	return tokenizer->model != UIML_UNIGRAM ? tokenizer->unknown : 0;
 }

@@ -62,7 +62,7 @@ extern UimlStatus uiml_static_get_header(const void *bytes, size_t length, UimlS
 /*
  * uiml_static_left_out
  *		Id + 1 of the token for what the tokenizer doesn't know where it doesn't count, else 0: as in
- *		Model2Vec it is left out of texts that WordPiece splits, but not of those that Unigram does.
+ *		Model2Vec it is left out of texts that WordPiece or BPE split, but not of those that Unigram does.
  */
 extern uint32_t uiml_static_left_out(const UimlTokenizer *tokenizer);
 

@@ -319,6 +319,8 @@ uiml_tokenizing_normalize(UimlTokenizing *run, const unsigned char *steps, size_
 			return UIML_ECORRUPT;
 		out->length = 0;
 		status = uiml_normalizer_of(step.kind)->run(run, &step, *text, *length, out);
+		if (status == UIML_OK && uiml_tokenizing_overflows(run, out))
+			status = UIML_ELIMIT;
 		if (status != UIML_OK)
 			return status;
 		*text = (const char *) out->bytes;
@@ -421,6 +423,9 @@ run_text(UimlTokenizing *run, const char *text, size_t length)
 
 /* ---------- a call ---------- */
 
+/* Normalized bytes for each byte of a text and of 1,024 more: decompositions make eleven, punctuation three. */
+#define MAX_GROWTH 64
+
 static UimlStatus
 check_utf8(const UimlEnv *env, const char *text, size_t length)
 {
@@ -462,6 +467,7 @@ uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const cha
 	if (max_tokens < around)
 		return UIML_EINVALID;
 	run.room = max_tokens - around;
+	run.most = length < SIZE_MAX / MAX_GROWTH - MAX_GROWTH ? (length + 1024) * MAX_GROWTH : SIZE_MAX;
 	status = check_utf8(env, text, length);
 	if (status == UIML_OK)
 		status = run_text(&run, text, length);

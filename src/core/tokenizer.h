@@ -104,7 +104,8 @@ extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, bool ver
  * limit (counted only as far as needed where it is NULL: a long text then costs what its beginning costs, unless
  * the model can't be run on a beginning).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
  * UIML_EINTERRUPTED; UIML_ELIMIT: a Unigram model finds no place within 4 MB that all good ways pass, as in
- * nothing but one character repeated, or a word for a BPE model has more than 2 MB.  Some microseconds for a title.
+ * nothing but one character repeated, a word for a BPE model has more than 2 MB, or normalizers
+ * make 64 times a text of it.  Some microseconds for a title.
  */
 extern UimlStatus uiml_tokenizer_run(const UimlEnv *env, const UimlTokenizer *tokenizer, const char *text,
 									 size_t length, size_t max_tokens, uint32_t *ids, size_t *n,

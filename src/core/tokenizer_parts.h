@@ -47,6 +47,7 @@ typedef struct UimlTokenizing
 	size_t n;       /* ids so far, also those without room */
 	bool count_all; /* the caller wants to know how many there would be */
 	size_t work;    /* since the last question after interruption */
+	size_t most;    /* bytes that a normalized text may have; 0: any number */
 
 	UimlBuffer normalized[2]; /* between normalizers */
 	UimlBuffer scratch;       /* the model's, kept from piece to piece */
@@ -101,6 +102,16 @@ uiml_tokenizing_worked(UimlTokenizing *run, size_t work)
 		return UIML_OK;
 	run->work = 0;
 	return uiml_interrupted(run->env) ? UIML_EINTERRUPTED : UIML_OK;
+}
+
+/*
+ * True when a normalized text is longer than any model makes it: steps that put a letter for itself and more
+ * could fill all memory.  To be asked where what is written isn't bounded by some times what is read.
+ */
+static inline bool
+uiml_tokenizing_overflows(const UimlTokenizing *run, const UimlBuffer *out)
+{
+	return run->most > 0 && out->length > run->most;
 }
 
 /* --- normalizers and pre-tokenizers --------------------------------------------------------------------- */
@@ -170,7 +181,7 @@ typedef struct UimlNormalizer
 	 */
 	bool (*check)(const UimlStep *step);
 
-	/* Appends the normalized text to out (empty at first).  UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED. */
+	/* Appends the normalized text to out (empty at first).  UIML_OK, or what uiml_tokenizer_run returns. */
 	UimlStatus (*run)(UimlTokenizing *run, const UimlStep *step, const char *text, size_t length,
 					  UimlBuffer *out);
 } UimlNormalizer;

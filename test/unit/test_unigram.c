@@ -327,6 +327,33 @@ cuts_words_with_bars(void **state)
 	check(XLM_MODEL, XLM_PARTS, "   ", "");
 }
 
+/* Thirty steps that double a text. */
+static void
+limits_what_normalizers_write(void **state)
+{
+	char parts[4000] = "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [";
+	UimlEnv env = test_env_counting();
+	UimlFault fault = {""};
+	UimlTokenizer tokenizer;
+	uint32_t ids[10];
+	size_t length;
+	void *bytes;
+	size_t n;
+
+	(void) state;
+	for (int i = 0; i < 30; i++)
+		snprintf(parts + strlen(parts), sizeof(parts) - strlen(parts),
+				 "%s{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a\"}, \"content\": \"aa\"}",
+				 i > 0 ? ", " : "");
+	strcat(parts, "]}, ");
+	assert_int_equal(compile(&env, XLM_MODEL, parts, &bytes, &length, &fault), UIML_OK);
+	assert_int_equal(uiml_tokenizer_open(bytes, length, true, &tokenizer), UIML_OK);
+	assert_int_equal(uiml_tokenizer_run(&env, &tokenizer, "a", 1, 10, ids, &n, NULL), UIML_ELIMIT);
+	assert_int_equal(uiml_tokenizer_run(&env, &tokenizer, "b", 1, 10, ids, &n, NULL), UIML_OK);
+	uiml_free(&env, bytes);
+	assert_int_equal(test_env_live(), 0);
+}
+
 /* ---------- long texts ---------- */
 
 typedef struct Tokenized
@@ -643,6 +670,7 @@ main(void)
 		cmocka_unit_test(unknown_characters_may_be_a_token),
 		cmocka_unit_test(refuses_models),
 		cmocka_unit_test(cuts_words_with_bars),
+		cmocka_unit_test(limits_what_normalizers_write),
 		cmocka_unit_test(long_texts_are_settled_in_pieces),
 		cmocka_unit_test(limits_what_it_holds),
 		cmocka_unit_test(ids_of_a_real_model),
