@@ -119,6 +119,26 @@ ALTER TABLE film_texts OWNER TO regress_uiml_trainer;
 SELECT FROM uiml_train('film');
 ALTER TABLE film_texts OWNER TO CURRENT_USER;
 
+-- A cancel while texts are read to be encoded leaves nothing behind.
+CREATE SEQUENCE calls;
+CREATE FUNCTION counted(title text) RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE AS $$
+BEGIN
+	IF nextval('calls') = 2 * 400 + 300 THEN -- once for the items, once for their hashes, and now for the vectors
+		PERFORM pg_cancel_backend(pg_backend_pid());
+	END IF;
+	RETURN title;
+END $$;
+CREATE VIEW many AS SELECT i AS film_id, counted('film number ' || i) AS title FROM generate_series(1, 400) i;
+SELECT uiml_create_domain('many', 'views', items => 'many', item_key => 'film_id', item_text => '{title}', text_cols => '{}', interests => 2,
+	features => 'hybrid', options => '{"encoder": "tiny"}');
+\set SHOW_CONTEXT never
+SELECT FROM uiml_train('many');
+SELECT last_value AS calls, to_regclass('many_texts') FROM calls;
+SELECT count(*) AS versions FROM uiml.version WHERE domain = 'many';
+SELECT items FROM uiml_train('many');
+SELECT settings->>'distinct_texts' AS texts, settings->>'encoded_texts' AS encoded FROM uiml.version WHERE domain = 'many';
+SELECT uiml_drop_domain('many');
+
 -- It goes with the domain.
 SELECT uiml_drop_domain('film');
 SELECT to_regclass('film_texts');
