@@ -3,7 +3,8 @@
  *	  uiml_encoder_open on arbitrary bytes; whatever it accepts embeds texts.
  *
  * Random bytes hardly ever carry a right magic and total size, so the first input byte can ask for a trained
- * encoder instead; the other bytes then are the damage done to it.  The end of the input is the text.
+ * encoder instead; the other bytes then are the damage done to it.  Of models of language there are seeds with all
+ * their bytes.  The input is a text, too.
  */
 #include <math.h>
 #include <stdint.h>
@@ -53,55 +54,78 @@ damage(unsigned char *bytes, size_t size, const uint8_t *input, size_t length)
 	}
 }
 
+/* The bytes that an input asks for. */
+static unsigned char *
+bytes_of(const uint8_t *input, size_t size, size_t *length)
+{
+	static unsigned char *kept[2][3];
+	static size_t kept_length[2][3];
+	uint8_t mode = input[0];
+	int lsa = mode / 2 % 2;
+	int whitening = mode / 4 % 3;
+	unsigned char *bytes;
+
+	if (mode % 2 == 0)
+	{
+		*length = size - 1;
+		bytes = malloc(*length);
+		if (bytes != NULL)
+			memcpy(bytes, input + 1, *length);
+		return bytes;
+	}
+	if (kept[lsa][whitening] == NULL)
+		kept[lsa][whitening] =
+			trained(lsa == 1 ? UIML_ENCODER_LSA : UIML_ENCODER_HASH, whitening, &kept_length[lsa][whitening]);
+	*length = kept_length[lsa][whitening];
+	bytes = malloc(*length);
+	if (bytes != NULL)
+	{
+		memcpy(bytes, kept[lsa][whitening], *length);
+		damage(bytes, *length, input + 1, size - 1);
+	}
+	return bytes;
+}
+
+/*
+ * Embeds a text: finite numbers, or a status that models of language may return, for bytes that aren't UTF-8 or
+ * weights that are damaged.
+ */
+static void
+embed(const UimlEncoder *encoder, const char *text, size_t length)
+{
+	UimlEnv env = uiml_env_malloc();
+	float *x = malloc(encoder->dims * sizeof(float));
+	UimlStatus status;
+
+	if (x == NULL)
+		return;
+	status = uiml_encoder_embed(&env, encoder, text, length, x);
+	if (status != UIML_OK && (encoder->kind == UIML_ENCODER_HASH || encoder->kind == UIML_ENCODER_LSA ||
+							  (status != UIML_EINVALID && status != UIML_ECORRUPT)))
+		abort();
+	for (size_t j = 0; j < encoder->dims && status == UIML_OK; j++)
+	{
+		if (!isfinite(x[j]))
+			abort();
+	}
+	free(x);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-	UimlEnv env = uiml_env_malloc();
+	static const char text[] = "red apples 人工智能";
 	UimlEncoder encoder;
 	unsigned char *bytes;
 	size_t length;
-	uint8_t mode;
 
 	if (size < 2)
 		return 0;
-	mode = input[0];
-	if (mode % 2 == 1)
+	bytes = bytes_of(input, size, &length);
+	if (bytes != NULL && uiml_encoder_open(bytes, length, input[0] >= 0xC0, &encoder) == UIML_OK)
 	{
-		static unsigned char *kept[2][3];
-		static size_t kept_length[2][3];
-		int lsa = mode / 2 % 2;
-		int whitening = mode / 4 % 3;
-
-		if (kept[lsa][whitening] == NULL)
-			kept[lsa][whitening] = trained(lsa == 1 ? UIML_ENCODER_LSA : UIML_ENCODER_HASH, whitening,
-										   &kept_length[lsa][whitening]);
-		length = kept_length[lsa][whitening];
-		bytes = malloc(length);
-		if (bytes == NULL)
-			return 0;
-		memcpy(bytes, kept[lsa][whitening], length);
-		damage(bytes, length, input + 1, size - 1);
-	}
-	else
-	{
-		length = size - 1;
-		bytes = malloc(length);
-		if (bytes == NULL)
-			return 0;
-		memcpy(bytes, input + 1, length);
-	}
-	if (uiml_encoder_open(bytes, length, mode >= 0xC0, &encoder) == UIML_OK)
-	{
-		float x[UIML_ENCODER_MAX_DIMS];
-
-		if (uiml_encoder_embed(&env, &encoder, (const char *) input, size, x) != UIML_OK ||
-			uiml_encoder_embed(&env, &encoder, "red apples 人工智能", 25, x) != UIML_OK)
-			abort();
-		for (size_t j = 0; j < encoder.dims; j++)
-		{
-			if (!isfinite(x[j]))
-				abort();
-		}
+		embed(&encoder, (const char *) input, size);
+		embed(&encoder, text, sizeof(text) - 1);
 	}
 	free(bytes);
 	return 0;
