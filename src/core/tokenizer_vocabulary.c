@@ -48,7 +48,7 @@ uiml_vocabulary_token(const UimlVocabulary *vocabulary, uint32_t id, size_t *len
 	const UimlSpan *span = spans_of(vocabulary) + id;
 
 	*length = 0;
-	if (id >= uiml_vocabulary_ids(vocabulary) || span->start == NOWHERE)
+	if (id >= uiml_vocabulary_ids(vocabulary) || span->start == NOWHERE || span->length == 0)
 		return "";
 	*length = span->length;
 	return (const char *) vocabulary->strings.bytes + span->start;

@@ -78,6 +78,12 @@ uiml_encoder_check(UimlStatus status, const char *what)
 		ereport(
 			ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE), errmsg("a text is not valid UTF-8"),
 			errdetail("Language models read UTF-8, and a database of encoding SQL_ASCII takes any bytes."));
+	if (status == UIML_ELIMIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a text is too long for the tokenizer of its encoder"),
+				 errdetail("It has megabytes without a place to cut, or the tokenizer makes 64 times as "
+						   "much of it.")));
 	uiml_check(status, what);
 }
 
