@@ -52,14 +52,14 @@ COMMENT ON FUNCTION uiml_revoke_encoder(text, name) IS
 CREATE FUNCTION uiml_embed(text text, encoder text DEFAULT 'hash')
 	RETURNS interest_vector
 	AS 'MODULE_PATHNAME', 'uiml_embed'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION uiml_embed(text, text) IS
 	'The vector of a text; of length 1, or all zero for a text without a word the encoder knows, unless a language model was loaded otherwise. encoder: hash (built in, 256 dims, any language), or a name or ''owner.name'' from uiml.encoders';
 
 CREATE FUNCTION uiml_embed(texts text[], encoder text DEFAULT 'hash')
 	RETURNS interest_vector[]
 	AS 'MODULE_PATHNAME', 'uiml_embed_array'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION uiml_embed(text[], text) IS
 	'The vectors of texts, in an array of the same shape, NULL where a text is: by language models faster than one by one';
 

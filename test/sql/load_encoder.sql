@@ -2,13 +2,23 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS uiml;
 RESET client_min_messages;
-\set tiny `pwd` '/test/models/tiny-bert'
 CREATE ROLE regress_uiml_alice;
 CREATE ROLE regress_uiml_bob;
 CREATE SCHEMA load_test AUTHORIZATION regress_uiml_alice;
 SET search_path = load_test, public;
-CREATE TABLE files AS SELECT name, pg_read_binary_file(:'tiny' || '/' || name) AS body
-FROM unnest('{config.json,tokenizer.json,vocab.txt,model.safetensors}'::text[]) name;
+-- What psql can read, the server may not: it gets files of its own
+CREATE TABLE files (name text, body bytea);
+\set config `base64 < test/models/tiny-bert/config.json`
+\set tokenizer `base64 < test/models/tiny-bert/tokenizer.json`
+\set weights `base64 < test/models/tiny-bert/model.safetensors`
+INSERT INTO files VALUES ('config.json', decode(:'config', 'base64')), ('tokenizer.json', decode(:'tokenizer', 'base64')),
+	('model.safetensors', decode(:'weights', 'base64'));
+SELECT current_setting('data_directory') || '/pgsql_tmp_regress_uiml' AS tiny \gset
+\set make 'mkdir -p ' :tiny
+\set remove 'rm -r ' :tiny
+COPY (SELECT) TO PROGRAM :'make';
+CREATE TABLE large AS SELECT name, lo_from_bytea(0, body) AS id FROM files;
+SELECT lo_export(id, :'tiny' || '/' || name), lo_unlink(id) FROM large;
 GRANT SELECT ON files TO PUBLIC;
 GRANT USAGE ON SCHEMA load_test TO PUBLIC;
 CREATE FUNCTION file(text) RETURNS bytea LANGUAGE sql STABLE AS 'SELECT body FROM load_test.files WHERE name = $1';
@@ -75,7 +85,7 @@ SELECT load(NULL); \echo :SQLSTATE
 -- Arguments
 
 SELECT uiml_load_encoder('x', NULL::text); \echo :SQLSTATE
-SELECT uiml_load_encoder('x', 'test/models/tiny-bert'); \echo :SQLSTATE
+SELECT uiml_load_encoder('x', 'models/tiny-bert'); \echo :SQLSTATE
 SELECT uiml_load_encoder('x', '/no/such/directory'); \echo :SQLSTATE
 SELECT uiml_load_encoder('x', :'tiny', pooling => 'sum'); \echo :SQLSTATE
 SELECT uiml_load_encoder('x', :'tiny', max_tokens => 0); \echo :SQLSTATE
@@ -209,5 +219,6 @@ SELECT uiml_drop_domain('ear');
 RESET ROLE;
 SELECT uiml_drop_encoder(encoder) FROM uiml.encoders;
 SELECT count(*) FROM uiml.encoder_part;
+COPY (SELECT) TO PROGRAM :'remove';
 DROP SCHEMA load_test CASCADE;
 DROP ROLE regress_uiml_alice, regress_uiml_bob;
