@@ -20,18 +20,26 @@
 static size_t
 block_rows(size_t tokens)
 {
-	size_t rows = SCORES / ROUND(tokens) / MIN_BLOCK * MIN_BLOCK;
+	size_t rows = SCORES / uiml_affine_stride(tokens) / MIN_BLOCK * MIN_BLOCK;
 
 	return rows < MIN_BLOCK ? MIN_BLOCK : rows > MAX_BLOCK ? MAX_BLOCK : rows;
+}
+
+/* Floats of scores of a block for any number of tokens up to this one: fewer tokens may take more. */
+static size_t
+block_scores(size_t tokens)
+{
+	size_t stride = uiml_affine_stride(tokens);
+	size_t most = MIN_BLOCK * stride > SCORES ? MIN_BLOCK * stride : SCORES;
+
+	return most < MAX_BLOCK * stride ? most : MAX_BLOCK * stride;
 }
 
 size_t
 uiml_attention_scratch(size_t tokens, size_t size)
 {
-	size_t rows = block_rows(tokens);
-
 	return UIML_AFFINE_PANEL_FLOATS(size, tokens) + UIML_AFFINE_PANEL_FLOATS(tokens, size) +
-		   rows * uiml_affine_stride(tokens) + ROUND(rows);
+		   block_scores(tokens) + MAX_BLOCK;
 }
 
 /* One head, from its first column on. */

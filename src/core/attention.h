@@ -27,7 +27,7 @@ typedef struct UimlAttention
 	float *scratch;
 } UimlAttention;
 
-/* Floats of scratch memory; about tokens * (2 size) + 25000. */
+/* Floats of scratch memory for so many tokens or less; about 25000 + tokens * (2 size + 12). */
 extern size_t uiml_attention_scratch(size_t tokens, size_t size);
 
 /*

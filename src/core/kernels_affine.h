@@ -164,44 +164,41 @@ lanes_activate(UimlActivation activation, Lanes x)
 	}
 }
 
+/* Some elements, at least one: all lanes, or those that are left. */
+INLINE Lanes
+load_left(const float *x, size_t left)
+{
+	return left >= LANES ? (Lanes) LOAD(x) : load_part(x, left, 0.0f);
+}
+
 /* So many sums of a row, from output j on, become elements of y.  activation is a constant. */
 INLINE void
 finish_row(const UimlAffine *a, const UimlActivation activation, size_t i, size_t j, size_t outputs,
 		   const float *sums)
 {
-	const float *bias = a->bias != NULL ? a->bias + j : NULL;
 	const float *residual = a->residual != NULL ? a->residual + i * a->ldr + j : NULL;
 	float *y = a->y + i * a->ldy + j;
-	size_t c = 0;
 
-	for (; outputs - c >= LANES; c += LANES)
+	for (size_t c = 0; c < outputs; c += LANES)
 	{
 		Lanes s = LOAD(sums + c);
 
 		if (a->factor != NULL)
 			s *= a->factor[i];
-		if (bias != NULL)
-			s += LOAD(bias + c);
+		if (a->bias != NULL)
+			s += load_left(a->bias + j + c, outputs - c);
 		s = lanes_activate(activation, s);
 		if (residual != NULL)
-			s += LOAD(residual + c);
-		*(LooseLanes *) (y + c) = s;
-	}
-	for (; c < outputs; c++)
-	{
-		Lanes s = {0};
-
-		s[0] = sums[c];
-		if (a->factor != NULL)
-			s[0] *= a->factor[i];
-		if (bias != NULL)
-			s[0] += bias[c];
-		s = lanes_activate(activation, s);
-		y[c] = residual != NULL ? s[0] + residual[c] : s[0];
+			s += load_left(residual + c, outputs - c);
+		if (outputs - c >= LANES)
+			*(LooseLanes *) (y + c) = s;
+		else
+			store_part(y + c, outputs - c, s);
 	}
 }
 
-INLINE void
+/* Outputs j on of rows i on; sums has width floats of each row. */
+static __attribute__((noinline)) void
 finish(const UimlAffine *a, size_t i, size_t rows, size_t j, size_t outputs, const float *sums, size_t width)
 {
 	for (size_t r = 0; r < rows; r++, sums += width)

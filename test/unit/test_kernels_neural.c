@@ -622,6 +622,21 @@ test_attention(void **state)
 	check_attention_of(&rng, 3001, 32, 1);
 }
 
+/* Strides fit their rows, and neither they nor scratch memory shrink. */
+static void
+test_sizes(void **state)
+{
+	(void) state;
+	for (size_t n = 1; n < 9000; n++)
+	{
+		size_t stride = uiml_affine_stride(n);
+
+		assert_true(stride >= n && stride < n + 23 * 16 && stride % 16 == 0);
+		assert_true(stride <= uiml_affine_stride(n + 1));
+		assert_true(uiml_attention_scratch(n, 1) <= uiml_attention_scratch(n + 1, 1));
+	}
+}
+
 /* Work that is stopped at the k-th question whether to stop. */
 static void
 test_interrupts(void **state)
@@ -674,7 +689,7 @@ main(void)
 		cmocka_unit_test(test_company),     cmocka_unit_test(test_pack),
 		cmocka_unit_test(test_activations), cmocka_unit_test(test_softmax),
 		cmocka_unit_test(test_layer_norm),  cmocka_unit_test(test_attention),
-		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_interrupts),  cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
