@@ -45,6 +45,22 @@ extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
  */
 extern void uiml_encoder_check(UimlStatus status, const char *what);
 
+/* --- texts to learn from (encoder_texts.c) -------------------------------------------------------------- */
+
+/* Refuses a domain without texts, or whose tables the caller may not read: OBJECT_NOT_IN_PREREQUISITE_STATE etc. */
+extern void uiml_encoder_check_texts(const UimlDomain *domain);
+
+/* A text in UTF-8, not terminated. */
+typedef void (*UimlEncoderTextFn)(void *ctx, const char *utf8, size_t length);
+
+/*
+ * uiml_encoder_texts
+ *		All texts of a domain's items table, or each text of its events once, read as the caller; what rows
+ *		need is in a child of context.
+ */
+extern void uiml_encoder_texts(const UimlDomain *domain, MemoryContext context, UimlEncoderTextFn text_fn,
+							   void *ctx);
+
 /* --- storing (encoder_store.c) -------------------------------------------------------------------------- */
 
 /* What the catalog keeps of an encoder beside its bytes. */

@@ -18,11 +18,7 @@
 #include "pg/encoder.h"
 #include "pg/env.h"
 #include "pg/phases.h"
-#include "pg/source.h"
-#include "pg/sql.h"
-#include "pg/texttemplate.h"
 #include "pg/toolargs.h"
-#include "pg/utf8.h"
 
 PG_FUNCTION_INFO_V1(uiml_train_encoder);
 
@@ -37,7 +33,6 @@ typedef struct EncoderTraining
 	UimlPgEnv pg;
 	UimlEnv inner;
 	UimlEnv env; /* inner, watched by budget */
-	MemoryContext row_context;
 	UimlEncoderTrainer *trainer;
 	void *bytes;
 	size_t length;
@@ -59,59 +54,22 @@ check_training(const EncoderTraining *training, UimlStatus status)
 }
 
 static void
-read_text(TupleTableSlot *slot, void *ctx)
+add_text(void *ctx, const char *utf8, size_t length)
 {
 	EncoderTraining *training = ctx;
-	MemoryContext old;
-	bool null;
-	Datum value = slot_getattr(slot, 1, &null);
-	text *body;
-	const char *utf8;
-	size_t length;
 
-	if (null)
-		return;
-	MemoryContextReset(training->row_context);
-	old = MemoryContextSwitchTo(training->row_context);
-	body = DatumGetTextPP(value);
-	utf8 = uiml_utf8_from_server(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &length);
-	MemoryContextSwitchTo(old);
 	check_training(training, uiml_encoder_train_add(training->trainer, utf8, length));
-}
-
-/* All texts of the items table, or each text of the events once: what many did would count many times. */
-static char *
-texts_query(const UimlDomain *domain)
-{
-	bool from_items = OidIsValid(domain->items);
-
-	return psprintf("SELECT %s%s FROM %s t", from_items ? "" : "DISTINCT ",
-					uiml_text_sql(domain, from_items, "t"),
-					uiml_relation_name(from_items ? domain->items : domain->events));
 }
 
 static void
 read_texts(EncoderTraining *training)
 {
-	const UimlDomain *domain = training->domain;
-
-	if (OidIsValid(domain->items))
-		uiml_source_check_items(domain);
-	else
-		uiml_source_check_events(domain);
-	if ((OidIsValid(domain->items) ? domain->item_text : domain->text_cols) == NIL)
-		ereport(
-			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("domain \"%s\" has no texts", domain->name),
-			errhint("Name them with uiml_alter_domain: items, item_key and item_text, or text_cols of the "
-					"events."));
+	uiml_encoder_check_texts(training->domain);
 	uiml_phases_enter(&training->phases, "reading");
-	training->row_context =
-		AllocSetContextCreate(training->budget.context, "uiml text", ALLOCSET_DEFAULT_SIZES);
 	training->trainer = uiml_encoder_train_begin(&training->env, &training->params);
 	if (training->trainer == NULL)
 		check_training(training, UIML_ENOMEM);
-	uiml_sql_each(texts_query(domain), NULL, false, read_text, training);
+	uiml_encoder_texts(training->domain, training->budget.context, add_text, training);
 }
 
 /* Everything lives in the budget's context and goes with it. */
