@@ -68,6 +68,7 @@ run_strip(UimlTokenizing *run, const UimlStep *step, const char *text, size_t le
 			return UIML_EINTERRUPTED;
 		end = before;
 	}
+	run->moved |= begin > 0;
 	if (end == begin)
 		return UIML_OK;
 	return uiml_buffer_append(run->env, out, text + begin, end - begin);

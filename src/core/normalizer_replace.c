@@ -164,6 +164,7 @@ run_table(UimlTokenizing *run, const unsigned char *table, const char *text, siz
 		if (byte >= 0x80 || table[AT_KEYS + byte] == 0)
 			continue;
 		content = table_content(table, byte, &content_length);
+		run->moved |= at == 0 && content_length == 0;
 		status = uiml_buffer_reserve(run->env, out, at - plain + content_length);
 		if (status != UIML_OK)
 			return status;
@@ -201,6 +202,17 @@ compile_string(const UimlEnv *env, const char *pattern, size_t pattern_length, c
 	return status;
 }
 
+/* Bytes of the character that a string begins with. */
+static size_t
+first_length(const unsigned char *string)
+{
+	if (string[0] < 0x80)
+		return 1;
+	if (string[0] < 0xE0)
+		return 2;
+	return string[0] < 0xF0 ? 3 : 4;
+}
+
 static UimlStatus
 run_string(UimlTokenizing *run, const UimlStep *step, const char *text, size_t length, UimlBuffer *out)
 {
@@ -229,6 +241,7 @@ run_string(UimlTokenizing *run, const UimlStep *step, const char *text, size_t l
 				status = uiml_buffer_append(run->env, out, text + plain, at - plain);
 			if (status == UIML_OK && content_length > 0)
 				status = uiml_buffer_append(run->env, out, content, content_length);
+			run->moved |= at == 0 && (content_length == 0 || pattern_length > first_length(pattern));
 			at += pattern_length;
 			plain = at;
 			if (uiml_tokenizing_overflows(run, out))
@@ -334,6 +347,7 @@ append_run(UimlTokenizing *run, const UimlStep *step, const char *text, size_t b
 
 	if (characters < encoder_load32(step->bytes + AT_LEAST))
 		return uiml_buffer_append(run->env, out, text + begin, end - begin);
+	run->moved |= begin == 0 && (content_length == 0 || times < characters);
 	for (size_t i = 0; i < times && content_length > 0 && status == UIML_OK; i++)
 	{
 		status = uiml_buffer_append(run->env, out, content, content_length);

@@ -373,6 +373,7 @@ map_characters(UimlTokenizing *run, const char *text, size_t length, UimlBuffer 
 			uint32_t mapped[2];
 			size_t n = map(uiml_utf8_next(text, length, &at), mapped);
 
+			run->moved |= n == 0 && out->length == 0;
 			for (size_t i = 0; i < n; i++)
 				out->length += uiml_utf8_put(out->bytes + out->length, mapped[i]);
 		}

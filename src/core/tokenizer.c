@@ -383,11 +383,12 @@ run_between(UimlTokenizing *run, const char *text, size_t length, bool at_start)
 		return uiml_bert_words(run, &first, text, length, visit_piece, &pieces);
 	}
 	pieces.at = 0;
+	run->moved = false;
 	status = uiml_tokenizing_normalize(run, tokenizer->steps, tokenizer->steps_size, tokenizer->n_normalizers,
 									   &pieces.at, &text, &length);
 	if (status != UIML_OK || length == 0)
 		return status;
-	return run_normalized(run, text, length, at_start, &pieces);
+	return run_normalized(run, text, length, at_start && !run->moved, &pieces);
 }
 
 /* Cuts a text at the added tokens that are looked for first. */

@@ -366,12 +366,24 @@ put_text(Bert *bert, const char *text, size_t length)
 	return status;
 }
 
+/* Whether a character with which a text begins is dropped. */
+static bool
+drops(uint32_t flags, uint32_t code)
+{
+	if (code < 0x80)
+		return (flags & CLEAN) != 0 && is_dropped((unsigned char) code);
+	return ((flags & CLEAN) != 0 && (code == 0xFFFD || uiml_unicode_other(code))) ||
+		   ((flags & ACCENTS) != 0 && uiml_unicode_nonspacing(code));
+}
+
 static UimlStatus
 normalizer_run(UimlTokenizing *run, const UimlStep *step, const char *text, size_t length, UimlBuffer *out)
 {
 	Bert bert = {.run = run, .flags = encoder_load32(step->bytes), .out = out};
 	UimlStatus status = put_text(&bert, text, length);
+	size_t at = 0;
 
+	run->moved |= length > 0 && drops(bert.flags, uiml_utf8_next(text, length, &at));
 	uiml_buffer_free(run->env, &bert.marks);
 	return status;
 }

@@ -48,6 +48,7 @@ typedef struct UimlTokenizing
 	bool count_all; /* the caller wants to know how many there would be */
 	size_t work;    /* since the last question after interruption */
 	size_t most;    /* bytes that a normalized text may have; 0: any number */
+	bool moved;     /* normalizers took away what the text began with */
 
 	UimlBuffer normalized[2]; /* between normalizers */
 	UimlBuffer scratch;       /* the model's, kept from piece to piece */
@@ -198,9 +199,9 @@ typedef struct UimlPreTokenizer
 
 	/*
 	 * Cuts a piece of what the steps before have left, and passes pieces on as they are found: visit may run the
-	 * following steps and the model before it returns.  at_start: the piece begins where the normalized text
-	 * begins, no added token before it (Metaspace's prepend_scheme "first"); to be passed on.  Returns at once
-	 * what visit returns, other than UIML_OK; UIML_ENOMEM, UIML_EINTERRUPTED.
+	 * following steps and the model before it returns.  at_start: the piece begins where the text
+	 * begins, with no added token before it and nothing taken away (Metaspace's prepend_scheme "first"); to be
+	 * passed on.  Returns at once what visit returns, other than UIML_OK; UIML_ENOMEM, UIML_EINTERRUPTED.
 	 */
 	UimlStatus (*run)(UimlTokenizing *run, const UimlStep *step, const char *piece, size_t length,
 					  bool at_start, UimlPieceVisit visit, void *ctx);

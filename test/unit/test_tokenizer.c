@@ -460,7 +460,7 @@ faults_are_told(void **state)
 	expect_fault("[]", "tokenizer.json is not an object.");
 	expect_fault("{\"version\": \"2.0\"}", "tokenizer.json is of version \"2.0\"; 1.0 is supported.");
 	expect_fault("{}", "The tokenizer has no object \"model\".");
-	expect_fault("{\"model\": {\"type\": \"BPE\"}}", "Tokenizer model \"BPE\" is not supported.");
+	expect_fault("{\"model\": {\"type\": \"WordLevel\"}}", "Tokenizer model \"WordLevel\" is not supported.");
 	expect_fault("{\"model\": {\"type\": \"WordPiece\"}}", "The WordPiece model has no object \"vocab\".");
 	expect_fault(MODEL("{\"a\": 0}"), "The unknown token \"u\" is not in the vocabulary.");
 	expect_fault(MODEL("{\"a\": -1}"), "Token \"a\" of the vocabulary has no id from 0 to 1048575.");

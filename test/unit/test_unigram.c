@@ -327,6 +327,38 @@ cuts_words_with_bars(void **state)
 	check(XLM_MODEL, XLM_PARTS, "   ", "");
 }
 
+#define FIRST_PARTS(normalizer)                                                                              \
+	"\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [" normalizer "]}, "                          \
+	"\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"" BAR                                   \
+	"\", \"prepend_scheme\": \"first\", \"split\": false}, "
+
+/* The first piece is one that begins where the text began, before normalizers took anything away. */
+static void
+bars_where_a_text_begins(void **state)
+{
+	const char *strip = FIRST_PARTS("{\"type\": \"Strip\", \"strip_left\": true, \"strip_right\": true}");
+	const char *nmt = FIRST_PARTS("{\"type\": \"Nmt\"}, {\"type\": \"Lowercase\"}");
+	const char *runs =
+		FIRST_PARTS("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"x+\"}, \"content\": \"a\"}, "
+					"{\"type\": \"Replace\", \"pattern\": {\"String\": \"yy\"}, \"content\": \"a\"}, "
+					"{\"type\": \"Replace\", \"pattern\": {\"String\": \"z\"}, \"content\": \"\"}");
+
+	(void) state;
+	check(XLM_MODEL, strip, "ab ", BAR "a b");
+	check(XLM_MODEL, strip, " b", "b");
+	check(XLM_MODEL, nmt, "AB\x01", BAR "a b");
+	check(XLM_MODEL, nmt,
+		  "\x01"
+		  "b",
+		  "b");
+	check(XLM_MODEL, runs, "xb", BAR "a b");
+	check(XLM_MODEL, runs, "xxb", "<unk> b");
+	check(XLM_MODEL, runs, "bxx", BAR " b <unk>");
+	check(XLM_MODEL, runs, "yyb", "<unk> b");
+	check(XLM_MODEL, runs, "zb", "b");
+	check(XLM_MODEL, runs, "bz", BAR " b");
+}
+
 /* Thirty steps that double a text. */
 static void
 limits_what_normalizers_write(void **state)
@@ -670,6 +702,7 @@ main(void)
 		cmocka_unit_test(unknown_characters_may_be_a_token),
 		cmocka_unit_test(refuses_models),
 		cmocka_unit_test(cuts_words_with_bars),
+		cmocka_unit_test(bars_where_a_text_begins),
 		cmocka_unit_test(limits_what_normalizers_write),
 		cmocka_unit_test(long_texts_are_settled_in_pieces),
 		cmocka_unit_test(limits_what_it_holds),
