@@ -101,8 +101,8 @@ extern UimlStatus uiml_tokenizer_open(const void *bytes, size_t length, bool ver
  *
  * ids: receives at most max_tokens (>= prefix + suffix) ids; of a longer text the first ones are kept, and
  * what goes around them.  *n: how many they are.  *total (may be NULL): how many they would be without a
- * limit (counted only as far as needed where it is NULL: a long text then costs what its beginning costs, unless
- * the model can't be run on a beginning).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
+ * limit (counted only as far as needed where it is NULL: with BERT's normalizer and pre-tokenizer a long text
+ * then costs what its beginning costs, beside a check for UTF-8 and a search for added tokens).  Bytes that are not UTF-8 are UIML_EINVALID.  UIML_OK; UIML_ENOMEM;
  * UIML_EINTERRUPTED; UIML_ELIMIT: a Unigram model finds no place within 4 MB that all good ways pass, as in
  * nothing but one character repeated, a word for a BPE model has more than 2 MB, or normalizers
  * make 64 times a text of it.  Some microseconds for a title.

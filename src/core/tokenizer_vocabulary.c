@@ -6,6 +6,9 @@
 
 #define MIN_SLOTS ((size_t) 16)
 
+/* Slots between two questions after interruption. */
+#define CHECK_SLOTS ((size_t) 65536)
+
 /* No token: ids may have gaps. */
 #define NOWHERE UINT32_MAX
 
@@ -113,6 +116,11 @@ grow_slots(UimlVocabulary *vocabulary, UimlFault *fault)
 		size_t length;
 		UimlSlot *slot;
 
+		if (i % CHECK_SLOTS == CHECK_SLOTS - 1 && uiml_interrupted(vocabulary->env))
+		{
+			status = UIML_EINTERRUPTED;
+			break;
+		}
 		if (old[i].number == 0)
 			continue;
 		token = uiml_vocabulary_token(vocabulary, old[i].number - 1, &length);
