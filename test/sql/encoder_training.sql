@@ -15,7 +15,7 @@ SELECT u AS user_id, 1 + (u % 2 + 2 * (hashint4(u * 100 + e) & 1023)) % 40 AS fi
 FROM generate_series(1, 120) u, generate_series(1, 8) e;
 INSERT INTO views SELECT u, NULL, CASE u % 2 WHEN 0 THEN 'war' ELSE 'love in the city two' END FROM generate_series(1, 120) u;
 SELECT uiml_create_domain('film', 'views', items => 'films', item_text => '{title}', text_cols => '{query}', interests => 2,
-	features => 'text', options => '{"encoder": "tiny"}');
+	features => 'text', options => '{"encoder": "tiny", "whitening": "none"}');
 
 -- How many texts there are, how many the encoder was asked for, and how many are kept.
 CREATE FUNCTION train(OUT texts integer, OUT encoded integer, OUT kept bigint, OUT whitening text, OUT whitened_by integer, OUT phase boolean)
@@ -44,8 +44,8 @@ SELECT * FROM train();
 UPDATE films SET title = 'war and love' WHERE film_id % 10 = 7;
 SELECT * FROM train();
 
--- Whitening works on what is kept, and comes from the texts of items alone.
-SELECT uiml_alter_domain('film', options => '{"encoder": "tiny", "whitening": "relaxed"}');
+-- Whitening works on what is kept, comes from the texts of items alone, and is what features of text have unless told otherwise.
+SELECT uiml_alter_domain('film', options => '{"encoder": "tiny"}');
 SELECT * FROM train();
 SELECT bool_and(abs((out_vector <#> out_vector) + 1) < 1e-5) AS unit, bool_and((i.in_vector <=> t.vector) > .01) AS whitened
 FROM film_items i JOIN films f ON f.film_id = i.item_id
