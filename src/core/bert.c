@@ -82,6 +82,7 @@ run_begin(const UimlEnv *env, const UimlEncoder *encoder, float *x, Run *run)
 	run->x = x;
 	run->n = 0;
 	run->start[0] = 0;
+	run->scratch = NULL;
 	run->scratch_size = 0;
 	run->scratch_memory = NULL;
 	run->ids = uiml_alloc(env, BATCH_TOKENS + model->shape.max_tokens, sizeof(uint32_t));
