@@ -12,28 +12,23 @@
 #define AFFINE_PANEL UIML_AFFINE_PANEL
 
 #if LANES == 16
+#define TILE_UNROLL
 #define TILE_ROWS    12 /* 24 sums, 2 loads, 1 element: within 32 registers */
 #define TILE_VECTORS 2
 #elif defined(__aarch64__)
+#define TILE_UNROLL
 #define TILE_ROWS    6 /* 24 sums, 4 loads, 1 element: within 32 registers */
 #define TILE_VECTORS 4
 #else
+#define TILE_UNROLL  UIML_PRAGMA(GCC unroll 4)
 #define TILE_ROWS    6 /* 12 sums, 2 loads, 1 element: within 16 registers */
 #define TILE_VECTORS 2
 #endif
-#ifndef AFFINE_ROWS
-#define AFFINE_ROWS 192 /* of a block, at most */
-#endif
-#ifndef AFFINE_ELEMENTS
-#define AFFINE_ELEMENTS 65536 /* of x in a block */
-#endif
-#ifndef AFFINE_SLICE
-#define AFFINE_SLICE 256
-#endif
-#ifndef PREFETCH_HINT
-#define PREFETCH_HINT 3
-#endif
-#define MAX_VECTORS 8
+
+#define AFFINE_ROWS     192   /* of a block, at most */
+#define AFFINE_ELEMENTS 65536 /* of x in a block: half of a second cache of 512 kB */
+#define AFFINE_SLICE    256   /* inputs; a panel's take half of a first cache of 32 kB */
+#define MAX_VECTORS     8
 
 /* One slice of inputs of a few rows and a few vectors of outputs. */
 typedef struct Tile
@@ -77,14 +72,14 @@ tile_add(const Tile *tile, const size_t rows, const size_t vectors)
 			for (size_t v = 0; v < vectors; v++)
 				s[r][v] = LOAD(sums + r * width + v * LANES);
 	}
-#pragma GCC unroll 4
+	TILE_UNROLL
 	for (size_t p = 0; p < count; p++)
 	{
 		Lanes w[MAX_VECTORS];
 
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v += AFFINE_PANEL / LANES)
-			__builtin_prefetch(ahead + TILE_AT(v, stride), 0, PREFETCH_HINT);
+			__builtin_prefetch(ahead + TILE_AT(v, stride), 0, 3);
 		ahead += step;
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++)

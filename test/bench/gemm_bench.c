@@ -65,7 +65,7 @@ ours(size_t layer, size_t shape, size_t m)
 	UimlAffine affine = {.m = m, .k = shapes[shape][0], .n = shapes[shape][1]};
 
 	affine.x = x;
-	affine.ldx = affine.k;
+	affine.ldx = uiml_affine_stride(affine.k);
 	affine.panels = panels[layer][shape];
 	affine.y = y;
 	affine.ldy = affine.n;
@@ -275,9 +275,9 @@ main(int argc, char **argv)
 	UimlRng rng;
 
 	uiml_rng_init(&rng, 1);
-	x = floats(ROWS * 1536);
-	y = floats(ROWS * 1536);
-	for (size_t i = 0; i < ROWS * 1536; i++)
+	x = floats(ROWS * 1700);
+	y = floats(ROWS * 1700);
+	for (size_t i = 0; i < ROWS * 1700; i++)
 		x[i] = (float) uiml_rng_normal(&rng);
 	for (size_t layer = 0; layer < LAYERS; layer++)
 		for (size_t shape = 0; shape < SHAPES; shape++)
