@@ -120,7 +120,7 @@ pool(Run *run, const float *states, size_t tokens, float *x)
 {
 	size_t dims = run->model->shape.hidden;
 
-	uiml_pool(run->pooling, states, tokens, dims, run->sum, x);
+	uiml_pool(run->pooling, states, tokens, dims, uiml_bert_row(run->model), run->sum, x);
 	/* no weights that were converted do that, but those of damaged bytes */
 	if (!uiml_kernels()->is_finite(x, dims))
 		return UIML_ECORRUPT;
@@ -149,7 +149,7 @@ run_batch(Run *run)
 	{
 		size_t row = batch.first_only ? i : run->start[i];
 
-		status = pool(run, run->scratch + row * dims, run->start[i + 1] - run->start[i],
+		status = pool(run, run->scratch + row * uiml_bert_row(run->model), run->start[i + 1] - run->start[i],
 					  run->x + run->to[i] * dims);
 	}
 	run->n = 0;

@@ -24,20 +24,20 @@
 /* Rows that are embedded between two questions for an interrupt. */
 #define EMBED_ROWS ((size_t) 256)
 
-/* Of scratch, in floats: parts begin at multiples of 64 bytes. */
+/*
+ * Of scratch, in floats: parts begin at multiples of 64 bytes, and their rows lie as uiml_affine_stride wants
+ * them.
+ */
 typedef struct Parts
 {
 	float *x;         /* tokens x hidden */
 	float *qkv;       /* tokens x 3 hidden */
 	float *inner;     /* BLOCK_ROWS x ffn */
 	float *attention; /* see uiml_attention_scratch */
+	size_t ldx;
+	size_t ldqkv;
+	size_t ldinner;
 } Parts;
-
-static size_t
-padded(size_t floats)
-{
-	return (floats + 15) / 16 * 16;
-}
 
 static size_t
 block_rows(size_t tokens)
@@ -46,27 +46,34 @@ block_rows(size_t tokens)
 }
 
 size_t
-uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_t longest)
+uiml_bert_row(const UimlBertModel *model)
 {
-	const UimlBertShape *shape = &model->shape;
-
-	return padded(tokens * shape->hidden) + padded(3 * tokens * shape->hidden) +
-		   padded(block_rows(tokens) * shape->ffn) +
-		   uiml_attention_scratch(longest, shape->hidden / shape->heads);
+	return uiml_affine_stride(model->shape.hidden);
 }
 
-static Parts
-parts_of(const UimlBertModel *model, const UimlBertBatch *batch)
+/* Parts of scratch, for so many tokens; returns the floats before that of attention. */
+static size_t
+lay_out(const UimlBertModel *model, size_t tokens, float *scratch, Parts *parts)
 {
-	const UimlBertShape *shape = &model->shape;
-	size_t tokens = batch->start[batch->n];
+	size_t inner_rows = block_rows(tokens);
+
+	parts->ldx = uiml_bert_row(model);
+	parts->ldqkv = uiml_affine_stride(3 * model->shape.hidden);
+	parts->ldinner = uiml_affine_stride(model->shape.ffn);
+	parts->x = scratch;
+	parts->qkv = parts->x + tokens * parts->ldx;
+	parts->inner = parts->qkv + tokens * parts->ldqkv;
+	parts->attention = parts->inner + inner_rows * parts->ldinner;
+	return tokens * (parts->ldx + parts->ldqkv) + inner_rows * parts->ldinner;
+}
+
+size_t
+uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_t longest)
+{
 	Parts parts;
 
-	parts.x = batch->scratch;
-	parts.qkv = parts.x + padded(tokens * shape->hidden);
-	parts.inner = parts.qkv + padded(3 * tokens * shape->hidden);
-	parts.attention = parts.inner + padded(block_rows(tokens) * shape->ffn);
-	return parts;
+	return lay_out(model, tokens, NULL, &parts) +
+		   uiml_attention_scratch(longest, model->shape.hidden / model->shape.heads);
 }
 
 static const float *
@@ -77,16 +84,16 @@ floats_at(const unsigned char *bytes, size_t place)
 
 static void
 layer_norm(const UimlBertModel *model, const unsigned char *bytes, const UimlBertPlace *place, float *x,
-		   size_t rows)
+		   size_t ldx, size_t rows)
 {
 	size_t d = model->shape.hidden;
 
-	uiml_kernels()->layer_norm(x, rows, d, d, floats_at(bytes, place->weight), floats_at(bytes, place->bias),
-							   model->shape.eps);
+	uiml_kernels()->layer_norm(x, rows, d, ldx, floats_at(bytes, place->weight),
+							   floats_at(bytes, place->bias), model->shape.eps);
 }
 
 static UimlStatus
-embed(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, float *x)
+embed(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, float *x, size_t ldx)
 {
 	const UimlKernels *kernels = uiml_kernels();
 	const UimlBertPlace norm = {.weight = model->at.norm_weight, .bias = model->at.norm_bias};
@@ -101,8 +108,8 @@ embed(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch
 				return UIML_EINTERRUPTED;
 			if (batch->ids[t] >= model->shape.vocabulary)
 				return UIML_ECORRUPT;
-			kernels->add(words + batch->ids[t] * d, positions + (t - batch->start[i]) * d, d, x + t * d);
-			layer_norm(model, model->bytes, &norm, x + t * d, 1);
+			kernels->add(words + batch->ids[t] * d, positions + (t - batch->start[i]) * d, d, x + t * ldx);
+			layer_norm(model, model->bytes, &norm, x + t * ldx, ldx, 1);
 		}
 	return UIML_OK;
 }
@@ -115,19 +122,19 @@ attend(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batc
 	size_t size = d / model->shape.heads;
 	UimlAttention attention = {.heads = model->shape.heads,
 							   .size = size,
-							   .ld = 3 * d,
+							   .ld = parts->ldqkv,
 							   .scale = 1 / sqrtf((float) size),
-							   .ldy = 3 * d,
+							   .ldy = parts->ldqkv,
 							   .scratch = parts->attention};
 	UimlStatus status = UIML_OK;
 
 	for (size_t i = 0; status == UIML_OK && i < batch->n; i++)
 	{
 		attention.tokens = batch->start[i + 1] - batch->start[i];
-		attention.q = parts->qkv + batch->start[i] * 3 * d;
+		attention.q = parts->qkv + batch->start[i] * parts->ldqkv;
 		attention.k = attention.q + d;
 		attention.v = attention.k + d;
-		attention.y = parts->qkv + batch->start[i] * 3 * d;
+		attention.y = parts->qkv + batch->start[i] * parts->ldqkv;
 		status = uiml_attention(env, &attention);
 	}
 	return status;
@@ -141,51 +148,53 @@ keep_first(const UimlBertModel *model, const UimlBertBatch *batch, const Parts *
 
 	for (size_t i = 1; i < batch->n; i++)
 	{
-		memcpy(parts->x + i * d, parts->x + batch->start[i] * d, d * sizeof(float));
-		memcpy(parts->qkv + i * 3 * d, parts->qkv + batch->start[i] * 3 * d, d * sizeof(float));
+		memcpy(parts->x + i * parts->ldx, parts->x + batch->start[i] * parts->ldx, d * sizeof(float));
+		memcpy(parts->qkv + i * parts->ldqkv, parts->qkv + batch->start[i] * parts->ldqkv, d * sizeof(float));
 	}
 }
 
-/* What a layer does behind its attention, on rows of x and of the attention's results. */
+/* What a layer does behind its attention, on rows of x and of the attention's results from first on. */
 static UimlStatus
-finish_rows(const UimlEnv *env, const UimlBertModel *model, const unsigned char *layer, float *inner,
-			float *x, const float *attended, size_t rows)
+finish_rows(const UimlEnv *env, const UimlBertModel *model, const unsigned char *layer, const Parts *parts,
+			size_t first, size_t rows)
 {
 	const UimlBertLayout *at = &model->at;
 	size_t d = model->shape.hidden;
 	size_t ffn = model->shape.ffn;
-	UimlAffine out = {.m = rows, .k = d, .n = d, .x = attended, .ldx = 3 * d};
-	UimlAffine up = {.m = rows, .k = d, .n = ffn, .x = x, .ldx = d};
-	UimlAffine down = {.m = rows, .k = ffn, .n = d, .x = inner, .ldx = ffn};
+	float *x = parts->x + first * parts->ldx;
+	const float *attended = parts->qkv + first * parts->ldqkv;
+	UimlAffine out = {.m = rows, .k = d, .n = d, .x = attended, .ldx = parts->ldqkv};
+	UimlAffine up = {.m = rows, .k = d, .n = ffn, .x = x, .ldx = parts->ldx};
+	UimlAffine down = {.m = rows, .k = ffn, .n = d, .x = parts->inner, .ldx = parts->ldinner};
 	UimlStatus status;
 
 	out.panels = floats_at(layer, at->out.weight);
 	out.bias = floats_at(layer, at->out.bias);
 	out.residual = x;
-	out.ldr = d;
+	out.ldr = parts->ldx;
 	out.y = x;
-	out.ldy = d;
+	out.ldy = parts->ldx;
 	status = uiml_affine(env, &out);
 	if (status != UIML_OK)
 		return status;
-	layer_norm(model, layer, &at->attention_norm, x, rows);
+	layer_norm(model, layer, &at->attention_norm, x, parts->ldx, rows);
 	up.panels = floats_at(layer, at->up.weight);
 	up.bias = floats_at(layer, at->up.bias);
 	up.activation = model->shape.activation;
-	up.y = inner;
-	up.ldy = ffn;
+	up.y = parts->inner;
+	up.ldy = parts->ldinner;
 	status = uiml_affine(env, &up);
 	if (status != UIML_OK)
 		return status;
 	down.panels = floats_at(layer, at->down.weight);
 	down.bias = floats_at(layer, at->down.bias);
 	down.residual = x;
-	down.ldr = d;
+	down.ldr = parts->ldx;
 	down.y = x;
-	down.ldy = d;
+	down.ldy = parts->ldx;
 	status = uiml_affine(env, &down);
 	if (status == UIML_OK)
-		layer_norm(model, layer, &at->norm, x, rows);
+		layer_norm(model, layer, &at->norm, x, parts->ldx, rows);
 	return status;
 }
 
@@ -196,7 +205,13 @@ run_layer(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *b
 	const unsigned char *layer = model->bytes + model->at.layers + number * model->at.layer_size;
 	size_t d = model->shape.hidden;
 	size_t rows = batch->start[batch->n];
-	UimlAffine qkv = {.m = rows, .k = d, .n = 3 * d, .x = parts->x, .ldx = d, .y = parts->qkv, .ldy = 3 * d};
+	UimlAffine qkv = {.m = rows,
+					  .k = d,
+					  .n = 3 * d,
+					  .x = parts->x,
+					  .ldx = parts->ldx,
+					  .y = parts->qkv,
+					  .ldy = parts->ldqkv};
 	UimlStatus status;
 
 	qkv.panels = floats_at(layer, model->at.qkv.weight);
@@ -210,16 +225,18 @@ run_layer(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *b
 		rows = batch->n;
 	}
 	for (size_t i = 0; status == UIML_OK && i < rows; i += BLOCK_ROWS)
-		status = finish_rows(env, model, layer, parts->inner, parts->x + i * d, parts->qkv + i * 3 * d,
-							 block_rows(rows - i));
+		status = finish_rows(env, model, layer, parts, i, block_rows(rows - i));
 	return status;
 }
 
 UimlStatus
 uiml_bert_forward(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch)
 {
-	Parts parts = parts_of(model, batch);
-	UimlStatus status = embed(env, model, batch, parts.x);
+	Parts parts;
+	UimlStatus status;
+
+	(void) lay_out(model, batch->start[batch->n], batch->scratch, &parts);
+	status = embed(env, model, batch, parts.x, parts.ldx);
 
 	for (size_t i = 0; status == UIML_OK && i < model->shape.layers; i++)
 		status = run_layer(env, model, batch, &parts, i);

@@ -31,13 +31,16 @@ typedef struct UimlBertBatch
 	float *scratch;      /* uiml_bert_scratch floats, at a multiple of 64 bytes */
 } UimlBertBatch;
 
+/* Floats from a row of hidden states to the next. */
+extern size_t uiml_bert_row(const UimlBertModel *model);
+
 /* Floats that a batch of so many tokens takes; grows with both. */
 extern size_t uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_t longest);
 
 /*
  * uiml_bert_forward
- *		The last hidden states: row t of batch->scratch (hidden floats) is that of token t; where only the
- *		first are wanted, row i is that of sequence i.
+ *		The last hidden states: row t of batch->scratch (hidden floats, uiml_bert_row apart) is that of token
+ *		t; where only the first are wanted, row i is that of sequence i.
  *
  * A row depends on its own sequence only, bit for bit.  UIML_OK, UIML_EINTERRUPTED; UIML_ECORRUPT for an id
  * beyond the vocabulary.
