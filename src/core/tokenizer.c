@@ -323,7 +323,7 @@ uiml_tokenizing_normalize(UimlTokenizing *run, const unsigned char *steps, size_
 			status = UIML_ELIMIT;
 		if (status != UIML_OK)
 			return status;
-		*text = (const char *) out->bytes;
+		*text = out->length > 0 ? (const char *) out->bytes : "";
 		*length = out->length;
 	}
 	return UIML_OK;

@@ -178,10 +178,11 @@ uiml_steps_append(const UimlEnv *env, UimlSteps *steps, uint32_t kind, const voi
 bool
 uiml_steps_last(const UimlSteps *steps, UimlStep *step)
 {
-	const unsigned char *header = steps->buffer.bytes + steps->last;
+	const unsigned char *header;
 
 	if (steps->last >= steps->buffer.length)
 		return false;
+	header = steps->buffer.bytes + steps->last;
 	step->kind = encoder_load32(header);
 	step->size = encoder_load32(header + 4);
 	step->bytes = header + TOKENIZER_STEP_HEADER;

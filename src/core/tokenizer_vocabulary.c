@@ -48,10 +48,13 @@ uiml_vocabulary_ids(const UimlVocabulary *vocabulary)
 const char *
 uiml_vocabulary_token(const UimlVocabulary *vocabulary, uint32_t id, size_t *length)
 {
-	const UimlSpan *span = spans_of(vocabulary) + id;
+	const UimlSpan *span;
 
 	*length = 0;
-	if (id >= uiml_vocabulary_ids(vocabulary) || span->start == NOWHERE || span->length == 0)
+	if (id >= uiml_vocabulary_ids(vocabulary))
+		return "";
+	span = spans_of(vocabulary) + id;
+	if (span->start == NOWHERE || span->length == 0)
 		return "";
 	*length = span->length;
 	return (const char *) vocabulary->strings.bytes + span->start;
