@@ -16,6 +16,7 @@
 
 #include "pg/encoder.h"
 #include "pg/env.h"
+#include "pg/interest_vector.h"
 #include "pg/mapfile.h"
 #include "pg/sql.h"
 
@@ -139,6 +140,19 @@ encoder_corrupt(const UimlEncoderRow *row)
 	ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 			errmsg("encoder \"%s\" has invalid stored data", row->name),
 			errhint("Train it again, or drop it and load it again."));
+}
+
+size_t
+uiml_encoder_dims(const char *name, bool read_only)
+{
+	const UimlEncoderRow *row;
+
+	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
+		return UIML_ENCODER_BUILTIN_DIMS;
+	row = uiml_encoder_row(name, read_only);
+	if (row->dims < 1 || row->dims > UIML_VECTOR_MAX_DIM)
+		encoder_corrupt(row);
+	return (size_t) row->dims;
 }
 
 static bool

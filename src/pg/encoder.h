@@ -37,8 +37,13 @@ typedef struct UimlEncoderRow
  */
 extern const UimlEncoder *uiml_encoder_get(const char *name, bool read_only);
 
-/* The row alone, of an encoder that is not built in. */
+/*
+ * The row alone, of an encoder that is not built in.  Its numbers are what the owner wrote, perhaps by hand.
+ */
 extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
+
+/* The dims of an encoder, of which no more than the row is read; DATA_CORRUPTED where it can have none such. */
+extern size_t uiml_encoder_dims(const char *name, bool read_only);
 
 /*
  * What an encoder returned for texts: CHARACTER_NOT_IN_REPERTOIRE where one is not valid UTF-8, else as uiml_check.

@@ -129,10 +129,8 @@ named_dims(const UimlDomain *domain, const char *name)
 	UimlActing saved;
 	size_t dims;
 
-	if (strcmp(name, UIML_ENCODER_BUILTIN) == 0)
-		return UIML_ENCODER_BUILTIN_DIMS;
 	uiml_act_as_owner(domain, &saved);
-	dims = (size_t) uiml_encoder_row(name, false)->dims;
+	dims = uiml_encoder_dims(name, false);
 	uiml_act_as_self(&saved);
 	return dims;
 }
@@ -203,7 +201,7 @@ dims_within(const UimlDomain *domain, const UimlSource *source, size_t wanted, s
 	UimlFeatureKind features = uiml_source_features(domain);
 	double share = (double) limit / (features == UIML_FEATURES_TEXT ? 1 : VECTOR_SHARE);
 
-	for (size_t fewest = fewest_dims(domain, wanted); wanted >= fewest; wanted /= 2)
+	for (size_t fewest = fewest_dims(domain, wanted); wanted >= fewest && wanted > 0; wanted /= 2)
 	{
 		double vectors = vector_bytes(features, n_rows(source), wanted);
 

@@ -1,0 +1,38 @@
+--
+-- Encoders of somebody who writes his rows of the catalog by hand, and grants them to everybody.
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS uiml;
+\set tiny `echo "$PG_ABS_SRCDIR/models/tiny-bert"`
+CREATE ROLE regress_uiml_mallory;
+CREATE ROLE regress_uiml_victim;
+CREATE SCHEMA encoder_traps;
+GRANT ALL ON SCHEMA encoder_traps TO PUBLIC;
+SET search_path = encoder_traps, public;
+CREATE TABLE events AS SELECT u AS user_id, i AS item_id, 'word ' || i % 5 AS title FROM generate_series(1, 60) u, generate_series(1, 30) i
+WHERE (u * 7 + i * 3) % 4 < 2 AND u % 3 = i % 3;
+GRANT SELECT ON events TO PUBLIC;
+
+-- Numbers that no encoder has: what is reckoned with them before the bytes are read ends, too
+SET ROLE regress_uiml_mallory;
+SELECT uiml_create_domain('bait', 'events', text_cols => '{title}', features => 'text', options => '{"encoder": "odd"}');
+CREATE FUNCTION try(claimed integer, size bigint, OUT embedded text, OUT listed text, OUT trained text) LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO uiml.encoder (owner, name, kind, dims, whitening, bytes, digest)
+	VALUES ('regress_uiml_mallory', 'odd', 'bert', claimed, 'none', size, 1);
+	BEGIN PERFORM uiml_embed('a', 'odd'); EXCEPTION WHEN OTHERS THEN embedded := SQLSTATE; END;
+	BEGIN PERFORM uiml_embed('{a}'::text[], 'odd'); EXCEPTION WHEN OTHERS THEN listed := SQLSTATE; END;
+	BEGIN PERFORM uiml_train('bait'); EXCEPTION WHEN OTHERS THEN trained := SQLSTATE; END;
+	PERFORM uiml_drop_domain('bait');
+	PERFORM uiml_drop_encoder('odd');
+	RAISE 'done' USING ERRCODE = 'P0003';
+EXCEPTION WHEN SQLSTATE 'P0003' THEN
+END $$;
+SET maintenance_work_mem = '12MB';
+SELECT claimed, size, t.* FROM (VALUES (0, 100), (-1, 100), (2147483647, 100), (24, 0), (24, -1), (24, 9223372036854775807)) v (claimed, size), LATERAL try(claimed, size) t;
+RESET maintenance_work_mem;
+SELECT uiml_drop_domain('bait');
+
+RESET ROLE;
+DROP SCHEMA encoder_traps CASCADE;
+DROP ROLE regress_uiml_mallory, regress_uiml_victim;
