@@ -10,25 +10,27 @@
  * (distill_reduce.c), and words of a domain's texts that the vocabulary has only in pieces have vectors of
  * their own.
  *
- * What was tried with all-MiniLM-L6-v2 and 256 dimensions (of 8,000 products of amazon-art-office 2,000 queries:
- * share of the ten nearest titles that are of the same category of the third level; 3,706 films of movielens-1m:
- * mean Jaccard index of the genres of a film and of its ten nearest by title):
+ * What was tried with all-MiniLM-L6-v2 and 256 dimensions.  products: of 8,000 titles of amazon-art-office 2,000
+ * queries, the share of their ten nearest whose categories begin with the same four words.  films: movielens-1m,
+ * the mean Jaccard index of the genres of a film and of its ten nearest by title.
  *
- *												products	films
- *		the transformer							.737		.253
- *		Model2Vec: centred, SIF 1e-4 by rank	.689		.244
- *		not centred								.669		.244
- *		no weights								.665		.239
- *		weights log(1 + rank)					.683		.243
- *		SIF 1e-5 / 1e-3							.678 / .678	.241 / .239
- *		SIF 3e-3 by the texts' own frequencies	.668		.241
- *		SIF 1e-4 by these						.520		.234
- *		vectors without those of [CLS], [SEP]	.688		.244
- *		variance to the power -.15 / -.25 / -.5	.701/.703/.702	.242/.241/.232
- *		-.25, and words by one vector each		.705		.243
- *		the same, words weighing 1.5			.714		.244
- *		the same, words as often as pieces		.696		.245
- *		128 / 64 dimensions						.672 / .633	.242 / .239
+ *		                                         products      films
+ *		the transformer                          .737          .253
+ *		Model2Vec: centred, SIF 1e-4 by rank     .689          .244
+ *		not centred                              .669          .244
+ *		no weights                               .665          .239
+ *		weights log(1 + rank)                    .683          .243
+ *		SIF 1e-5, 1e-3                           .678, .678    .241, .239
+ *		SIF 3e-3 by the texts' own frequencies   .668          .241
+ *		SIF 1e-4 by these                        .520          .234
+ *		means without [CLS] and [SEP]            .688          .244
+ *		128, 64 dimensions                       .672, .633    .242, .239
+ *		variance to the power -.15               .701          .242
+ *		... -.25                                 .703          .241
+ *		... -.5                                  .702          .231
+ *		-.25, words by one vector each           .705          .240
+ *		the same, words weighing 1.5             .714          .241
+ *		the same, as much as their pieces        .696          .242
  *
  * What is frequent in texts of one trade is what tells them apart, so weights by their own frequencies cost; that
  * a word which used to be several tokens weighs more than one does not.

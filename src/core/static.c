@@ -97,7 +97,7 @@ tokenize(const UimlEnv *env, const UimlEncoder *encoder, const UimlText *text, T
 	const UimlTokenizer *tokenizer = &encoder->tokenizer;
 	size_t around = tokenizer->prefix + tokenizer->suffix;
 	size_t limit = encoder->max_tokens > 0 ? encoder->max_tokens + around : SIZE_MAX;
-	size_t total;
+	size_t total = 0;
 	UimlStatus status;
 
 	if (!make_room(env, buffer, around))

@@ -82,8 +82,9 @@ find_tensors(StaticConversion *conversion)
 	size_t vocabulary = conversion->source->tokenizer->vocabulary;
 	UimlStatus status = find_embeddings(conversion);
 
-	if (status == UIML_OK)
-		status = find_by_token(conversion, "mapping", &conversion->mapping);
+	if (status != UIML_OK || conversion->embeddings == NULL)
+		return status;
+	status = find_by_token(conversion, "mapping", &conversion->mapping);
 	if (status == UIML_OK)
 		status = find_by_token(conversion, "weights", &conversion->weights);
 	if (status == UIML_OK && conversion->mapping == NULL && conversion->embeddings->shape[0] < vocabulary)
