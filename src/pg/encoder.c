@@ -218,10 +218,13 @@ encoder_build(const void *ctx, UimlMapWriter *writer)
 	int64 stored = 0;
 
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(wanted->row->encoder_id), false);
-	/* before room is made for what the row says that there is */
-	uiml_sql_each("SELECT COALESCE(pg_catalog.sum(pg_catalog.octet_length(p.data)), 0)::pg_catalog.int8 "
-				  "FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1",
-				  &params, wanted->read_only, take_int8, &stored);
+	/* before room is made for what the row says that there is, or for a part that somebody wrote by hand */
+	uiml_sql_each(
+		psprintf("SELECT COALESCE(pg_catalog.sum(pg_catalog.octet_length(p.data)), 0)::pg_catalog.int8 "
+				 "FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1 "
+				 "HAVING pg_catalog.max(pg_catalog.octet_length(p.data)) OPERATOR(pg_catalog.<=) %d",
+				 UIML_ENCODER_PART_BYTES),
+		&params, wanted->read_only, take_int8, &stored);
 	if (stored < 1 || stored != wanted->row->bytes)
 		encoder_corrupt(wanted->row);
 	uiml_mapfile_begin(writer, reader.left);

@@ -14,6 +14,9 @@
 #define UIML_ENCODER_BUILTIN      "hash"
 #define UIML_ENCODER_BUILTIN_DIMS 256
 
+/* Of a part in uiml.encoder_part, all but the last of an encoder. */
+#define UIML_ENCODER_PART_BYTES (1024 * 1024)
+
 /* A row of uiml.encoder that the caller may read. */
 typedef struct UimlEncoderRow
 {

@@ -21,7 +21,7 @@
 #include "pg/sql.h"
 #include "pg/storage.h"
 
-#define PART_BYTES ((Size) 1024 * 1024)
+#define PART_BYTES ((Size) UIML_ENCODER_PART_BYTES)
 
 /* --- names ---------------------------------------------------------------------------------------------- */
 

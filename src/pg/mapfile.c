@@ -68,6 +68,7 @@ typedef struct Mapping
 	char suffix[UIML_MAP_SUFFIX];
 	char *address; /* NULL: not mapped but a copy in context */
 	size_t size;
+	bool refused; /* the file that was mapped last was whole, and not what check wants */
 	void *view;
 	uint64 transaction; /* that used it last */
 	MemoryContext context;
@@ -175,6 +176,7 @@ mapping_map(Mapping *mapping, const char *path, bool verify, const void *ctx)
 	struct stat status;
 	void *address = MAP_FAILED;
 
+	mapping->refused = false;
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
@@ -189,7 +191,7 @@ mapping_map(Mapping *mapping, const char *path, bool verify, const void *ctx)
 							  ctx))
 	{
 		munmap(address, mapping->size);
-		ereport(LOG, (errmsg("file \"%s\" is damaged and will be rebuilt", path)));
+		mapping->refused = true;
 		return false;
 	}
 	mapping->address = address;
@@ -369,7 +371,8 @@ mapping_publish(Mapping *mapping, const void *ctx)
 
 /*
  * Builds the bytes, publishes the file and maps it; keeps a private copy, and returns false, where the file
- * can't be written.
+ * can't be written.  What was written and is refused would be refused once more: its owner chooses how large it
+ * is, and no memory is taken for it.
  */
 static bool
 mapping_build(Mapping *mapping, const void *ctx)
@@ -379,9 +382,12 @@ mapping_build(Mapping *mapping, const void *ctx)
 	if (mapping_publish(mapping, ctx))
 		return true;
 	CHECK_FOR_INTERRUPTS();
-	run_build(mapping, ctx, &writer);
-	if (mapping->kind->check(writer.bytes, writer.size, true, mapping->view, ctx))
-		return false;
+	if (!mapping->refused)
+	{
+		run_build(mapping, ctx, &writer);
+		if (mapping->kind->check(writer.bytes, writer.size, true, mapping->view, ctx))
+			return false;
+	}
 	if (mapping->kind->corrupt != NULL)
 		mapping->kind->corrupt(ctx);
 	elog(ERROR, "%s do not fit the catalog", mapping->kind->noun);
@@ -402,6 +408,8 @@ mapping_open(const UimlMapKind *kind, const UimlMapKey *key, const void *ctx)
 	file_path(path, mapping, false);
 	if (!mapping_map(mapping, path, false, ctx))
 	{
+		if (mapping->refused)
+			ereport(LOG, (errmsg("file \"%s\" is damaged and will be rebuilt", path)));
 		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key->relation, (uint32) key->digest, LOCKTAG_CLASS);
 		(void) LockAcquire(&tag, ExclusiveLock, false, false);
 		if (!mapping_map(mapping, path, false, ctx))

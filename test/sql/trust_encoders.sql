@@ -33,6 +33,19 @@ SELECT claimed, size, t.* FROM (VALUES (0, 100), (-1, 100), (2147483647, 100), (
 RESET maintenance_work_mem;
 SELECT uiml_drop_domain('bait');
 
+-- Bytes by hand: none, in a part larger than any, in parts that are not numbered from 0, and of no encoder
+CREATE FUNCTION try_parts(parts integer[], size integer, OUT result text) LANGUAGE plpgsql AS $$
+DECLARE
+	id bigint;
+BEGIN
+	INSERT INTO uiml.encoder (owner, name, kind, dims, whitening, bytes, digest)
+	VALUES ('regress_uiml_mallory', 'odd', 'bert', 24, 'none', size * cardinality(parts), 1) RETURNING encoder_id INTO id;
+	INSERT INTO uiml.encoder_part SELECT id, 'regress_uiml_mallory', part, convert_to(repeat('x', size), 'UTF8') FROM unnest(parts) part;
+	BEGIN PERFORM uiml_embed('a', 'odd'); EXCEPTION WHEN OTHERS THEN result := SQLSTATE; END;
+	PERFORM uiml_drop_encoder('odd');
+END $$;
+SELECT parts, size, try_parts(parts, size) FROM (VALUES ('{}'::integer[], 8), ('{0}', 2097152), ('{1}', 1024), ('{0,2}', 1024), ('{0,1}', 1024)) v (parts, size);
+
 RESET ROLE;
 DROP SCHEMA encoder_traps CASCADE;
 DROP ROLE regress_uiml_mallory, regress_uiml_victim;
