@@ -52,8 +52,9 @@ find_by_token(const StaticConversion *conversion, const char *name, const UimlTe
 	return UIML_OK;
 }
 
-static UimlStatus
-find_embeddings(StaticConversion *conversion)
+/* NULL with a fault. */
+static const UimlTensor *
+find_embeddings(const StaticConversion *conversion)
 {
 	const UimlSafetensors *weights = conversion->source->weights;
 	const UimlTensor *tensor = uiml_safetensors_find(weights, "embeddings");
@@ -61,29 +62,31 @@ find_embeddings(StaticConversion *conversion)
 	if (tensor == NULL)
 		tensor = uiml_safetensors_find(weights, "embedding.weight");
 	if (tensor == NULL)
-		return uiml_fault(conversion->fault, "There is no tensor \"embeddings\".");
-	if (tensor->dims != 2)
-		return uiml_fault(conversion->fault, "Tensor \"%s\" has %zu dimensions instead of two.", tensor->name,
+		(void) uiml_fault(conversion->fault, "There is no tensor \"embeddings\".");
+	else if (tensor->dims != 2)
+		(void) uiml_fault(conversion->fault, "Tensor \"%s\" has %zu dimensions instead of two.", tensor->name,
 						  tensor->dims);
-	if (tensor->shape[1] < 1 || tensor->shape[1] > UIML_ENCODER_MAX_DIMS)
-		return uiml_fault(conversion->fault,
+	else if (tensor->shape[1] < 1 || tensor->shape[1] > UIML_ENCODER_MAX_DIMS)
+		(void) uiml_fault(conversion->fault,
 						  "Tensor \"%s\" has vectors of %zu dimensions; 1 to %d are possible.", tensor->name,
 						  tensor->shape[1], UIML_ENCODER_MAX_DIMS);
-	if (tensor->shape[0] < 1 || tensor->shape[0] > UIML_STATIC_MAX_ROWS)
-		return uiml_fault(conversion->fault, "Tensor \"%s\" has %zu rows; 1 to %zu are possible.",
+	else if (tensor->shape[0] < 1 || tensor->shape[0] > UIML_STATIC_MAX_ROWS)
+		(void) uiml_fault(conversion->fault, "Tensor \"%s\" has %zu rows; 1 to %zu are possible.",
 						  tensor->name, tensor->shape[0], UIML_STATIC_MAX_ROWS);
-	conversion->embeddings = tensor;
-	return UIML_OK;
+	else
+		return tensor;
+	return NULL;
 }
 
 static UimlStatus
 find_tensors(StaticConversion *conversion)
 {
 	size_t vocabulary = conversion->source->tokenizer->vocabulary;
-	UimlStatus status = find_embeddings(conversion);
+	UimlStatus status;
 
-	if (status != UIML_OK || conversion->embeddings == NULL)
-		return status;
+	conversion->embeddings = find_embeddings(conversion);
+	if (conversion->embeddings == NULL)
+		return UIML_ECORRUPT;
 	status = find_by_token(conversion, "mapping", &conversion->mapping);
 	if (status == UIML_OK)
 		status = find_by_token(conversion, "weights", &conversion->weights);
