@@ -16,8 +16,8 @@ COMMENT ON FUNCTION uiml_train_encoder(text, text, integer, text, text, bigint) 
 CREATE FUNCTION uiml_load_encoder(
 	name text, directory text, pooling text DEFAULT NULL, normalized boolean DEFAULT NULL, max_tokens integer DEFAULT NULL,
 	licence text DEFAULT NULL,
-	OUT encoder text, OUT kind text, OUT architecture text, OUT dims integer, OUT max_tokens integer, OUT vocabulary integer,
-	OUT parameters bigint, OUT sha256 text, OUT size text, OUT elapsed interval)
+	OUT encoder text, OUT kind text, OUT dims integer, OUT max_tokens integer, OUT parameters bigint, OUT size text,
+	OUT elapsed interval)
 	AS 'MODULE_PATHNAME', 'uiml_load_encoder_directory'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION uiml_load_encoder(text, text, text, boolean, integer, text) IS
@@ -28,8 +28,8 @@ GRANT EXECUTE ON FUNCTION uiml_load_encoder(text, text, text, boolean, integer, 
 CREATE FUNCTION uiml_load_encoder(
 	name text, config bytea, tokenizer bytea, weights bytea, pooling text DEFAULT NULL, normalized boolean DEFAULT NULL,
 	max_tokens integer DEFAULT NULL, licence text DEFAULT NULL,
-	OUT encoder text, OUT kind text, OUT architecture text, OUT dims integer, OUT max_tokens integer, OUT vocabulary integer,
-	OUT parameters bigint, OUT sha256 text, OUT size text, OUT elapsed interval)
+	OUT encoder text, OUT kind text, OUT dims integer, OUT max_tokens integer, OUT parameters bigint, OUT size text,
+	OUT elapsed interval)
 	AS 'MODULE_PATHNAME', 'uiml_load_encoder_bytes'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION uiml_load_encoder(text, bytea, bytea, bytea, text, boolean, integer, text) IS
@@ -79,9 +79,9 @@ COMMENT ON FUNCTION uiml_drop_encoder(text) IS
 
 -- As uiml.domains (30-domain.sql), the view repeats the policies of its table.
 CREATE VIEW uiml.encoders WITH (security_barrier) AS
-	SELECT e.name AS encoder, e.owner, d.name AS domain, e.kind, e.dims, e.whitening, e.texts, e.features,
-		pg_catalog.pg_size_pretty(e.bytes) AS size, e.created_at, e.architecture, e.max_tokens, e.vocabulary, e.pooling,
-		e.normalized, e.parameters, e.sha256, e.licence
+	SELECT e.name AS encoder, e.owner, d.name AS domain, e.kind, e.architecture, e.dims, e.max_tokens, e.vocabulary, e.parameters,
+		pg_catalog.pg_size_pretty(e.bytes) AS size, e.pooling, e.normalized, e.whitening, e.texts, e.features, e.licence,
+		e.sha256, e.created_at
 	FROM uiml.encoder e LEFT JOIN uiml.domain d ON d.domain_id OPERATOR(pg_catalog.=) e.domain_id
 	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
 		OR uiml_is_grantee(e.domain_id) OR uiml_is_encoder_grantee(e.encoder_id);

@@ -77,11 +77,14 @@ tokenizer_make(const UimlEnv *env, const UimlModelFiles *files, UimlTokenizer *t
 
 /* Static models are published without config.json too, then by the name of their tensor. */
 static UimlStatus
-config_check(const UimlModelConfig *config, const UimlSafetensors *weights, UimlFault *fault)
+config_check(const UimlModelFiles *files, const UimlModelConfig *config, const UimlSafetensors *weights,
+			 UimlFault *fault)
 {
 	if (config->type[0] != '\0' || uiml_safetensors_find(weights, "embeddings") != NULL ||
 		uiml_safetensors_find(weights, "embedding.weight") != NULL)
 		return UIML_OK;
+	if (files->config.bytes == NULL)
+		return uiml_fault(fault, "There is no config.json.");
 	return uiml_fault(fault, "config.json doesn't tell the \"model_type\".");
 }
 
@@ -121,7 +124,7 @@ uiml_model_convert(const UimlEnv *env, const UimlModelFiles *files, const UimlMo
 	status = uiml_safetensors_open(env, files->weights, &weights, fault);
 	if (status != UIML_OK)
 		return status;
-	status = config_check(&config, &weights, fault);
+	status = config_check(files, &config, &weights, fault);
 	if (status == UIML_OK)
 	{
 		status = tokenizer_make(env, files, &tokenizer, &bytes, fault);

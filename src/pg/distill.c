@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -242,7 +244,7 @@ result_tuple(const Distilling *distilling, TupleDesc desc, TimestampTz started)
 	value[1] = Int32GetDatum((int32) distilled->dims);
 	value[2] = Int32GetDatum((int32) distilled->vocabulary);
 	value[3] = Int32GetDatum((int32) distilled->words);
-	value[4] = Float8GetDatum(distilled->explained);
+	value[4] = Float8GetDatum(rint(distilled->explained * 1e4) / 1e4);
 	value[5] = DirectFunctionCall1(pg_size_pretty, Int64GetDatum(distilling->store.size));
 	value[6] = IntervalPGetDatum(elapsed);
 	return heap_form_tuple(BlessTupleDesc(desc), value, null);

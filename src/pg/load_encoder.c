@@ -23,16 +23,12 @@
 #include "core/model_convert.h"
 #include "pg/encoder.h"
 #include "pg/env.h"
-#include "pg/modelfile.h"
+#include "pg/modeldirectory.h"
 #include "pg/phases.h"
 #include "pg/toolargs.h"
 
 PG_FUNCTION_INFO_V1(uiml_load_encoder_directory);
 PG_FUNCTION_INFO_V1(uiml_load_encoder_bytes);
-
-/* Texts that are read as a whole: the largest tokenizers have some 20 MB. */
-#define MAX_TOKENIZER_BYTES ((Size) 64 * 1024 * 1024)
-#define MAX_CONFIG_BYTES    ((Size) 1024 * 1024)
 
 typedef struct Loading
 {
@@ -88,37 +84,6 @@ check_name(Loading *loading)
 
 /* --- files ---------------------------------------------------------------------------------------------- */
 
-static bool
-read_text_if_there(const char *directory, const char *name, Size most, UimlModelFile *text)
-{
-	UimlModelInput file;
-
-	if (!uiml_modelfile_open_if_there(&file, psprintf("%s/%s", directory, name)))
-		return false;
-	text->bytes = uiml_modelfile_whole(&file, name, most);
-	text->length = (size_t) file.input.size;
-	uiml_modelfile_check(&file);
-	uiml_modelfile_close(&file);
-	return true;
-}
-
-static void
-read_directory(Loading *loading, const char *directory)
-{
-	UimlModelFiles *files = &loading->files;
-
-	uiml_modelfile_open(&loading->weights, psprintf("%s/model.safetensors", directory));
-	read_text_if_there(directory, "config.json", MAX_CONFIG_BYTES, &files->config);
-	read_text_if_there(directory, "tokenizer_config.json", MAX_CONFIG_BYTES, &files->tokenizer_config);
-	read_text_if_there(directory, "modules.json", MAX_CONFIG_BYTES, &files->modules);
-	read_text_if_there(directory, "1_Pooling/config.json", MAX_CONFIG_BYTES, &files->pooling);
-	read_text_if_there(directory, "sentence_bert_config.json", MAX_CONFIG_BYTES, &files->sentences);
-	if (!read_text_if_there(directory, "tokenizer.json", MAX_TOKENIZER_BYTES, &files->tokenizer) &&
-		!read_text_if_there(directory, "vocab.txt", MAX_TOKENIZER_BYTES, &files->vocabulary))
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_FILE),
-				errmsg("directory \"%s\" has neither tokenizer.json nor vocab.txt", directory));
-}
-
 static UimlModelFile
 text_argument(FunctionCallInfo fcinfo, int argument, const char *name, Size most)
 {
@@ -148,8 +113,8 @@ read_bytes(Loading *loading, FunctionCallInfo fcinfo)
 {
 	UimlModelFile tokenizer;
 
-	loading->files.config = text_argument(fcinfo, 1, "config", MAX_CONFIG_BYTES);
-	tokenizer = text_argument(fcinfo, 2, "tokenizer", MAX_TOKENIZER_BYTES);
+	loading->files.config = text_argument(fcinfo, 1, "config", UIML_MAX_CONFIG_BYTES);
+	tokenizer = text_argument(fcinfo, 2, "tokenizer", UIML_MAX_TOKENIZER_BYTES);
 	if (is_json(&tokenizer))
 		loading->files.tokenizer = tokenizer;
 	else
@@ -206,6 +171,18 @@ take_bytes(void *ctx, const void *bytes, size_t count)
 	return UIML_OK;
 }
 
+/* What git leaves of a large file where git-lfs is missing. */
+static bool
+is_pointer(UimlModelInput *weights)
+{
+	static const char beginning[] = "version https://git-lfs";
+	char bytes[sizeof(beginning) - 1];
+
+	return weights->input.size >= sizeof(bytes) &&
+		   weights->input.read(weights->input.ctx, 0, bytes, sizeof(bytes)) == UIML_OK &&
+		   memcmp(bytes, beginning, sizeof(bytes)) == 0;
+}
+
 static int
 sqlstate_of(UimlStatus status)
 {
@@ -237,7 +214,11 @@ convert(Loading *loading)
 		uiml_modelfile_check(&loading->weights);
 	if (fault.text[0] != '\0' && status != UIML_OK)
 		ereport(ERROR, errcode(sqlstate_of(status)), errmsg("could not load encoder \"%s\"", loading->name),
-				errdetail("%s", fault.text));
+				errdetail("%s", fault.text),
+				is_pointer(&loading->weights)
+					? errhint("These weights are a pointer of Git LFS. Get the file "
+							  "itself with \"git lfs pull\".")
+					: 0);
 	uiml_check(status, "a language model");
 	uiml_encoder_store_end(&loading->store);
 }
@@ -265,24 +246,21 @@ result_row(const Loading *loading, FunctionCallInfo fcinfo, TimestampTz started)
 {
 	const UimlModelInfo *info = &loading->info;
 	Interval *elapsed = palloc0(sizeof(Interval));
-	bool null[10] = {false};
-	Datum value[10];
+	bool null[7] = {false};
+	Datum value[7];
 	TupleDesc desc;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	elapsed->time = GetCurrentTimestamp() - started;
-	null[4] = info->max_tokens == 0;
+	null[3] = info->max_tokens == 0;
 	value[0] = CStringGetTextDatum(loading->name);
 	value[1] = CStringGetTextDatum(uiml_encoder_kind_name(info->kind));
-	value[2] = CStringGetTextDatum(architecture_of(info));
-	value[3] = Int32GetDatum((int32) info->dims);
-	value[4] = Int32GetDatum((int32) info->max_tokens);
-	value[5] = Int32GetDatum((int32) info->vocabulary);
-	value[6] = Int64GetDatum((int64) info->parameters);
-	value[7] = CStringGetTextDatum(loading->sha256);
-	value[8] = DirectFunctionCall1(pg_size_pretty, Int64GetDatum(loading->store.size));
-	value[9] = IntervalPGetDatum(elapsed);
+	value[2] = Int32GetDatum((int32) info->dims);
+	value[3] = Int32GetDatum((int32) info->max_tokens);
+	value[4] = Int64GetDatum((int64) info->parameters);
+	value[5] = DirectFunctionCall1(pg_size_pretty, Int64GetDatum(loading->store.size));
+	value[6] = IntervalPGetDatum(elapsed);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), value, null));
 }
 
@@ -331,9 +309,10 @@ uiml_load_encoder_directory(PG_FUNCTION_ARGS)
 	canonicalize_path(directory);
 	if (!is_absolute_path(directory))
 		ereport(ERROR, errcode(ERRCODE_INVALID_NAME),
-				errmsg("relative path not allowed for the directory of a language model"));
+				errmsg("relative path not allowed for the directory of a language model"),
+				errdetail("\"%s\" does not begin with a slash.", directory));
 	check_name(&loading);
-	read_directory(&loading, directory);
+	uiml_modeldirectory_read(directory, &loading.files, &loading.weights);
 	return load(&loading, fcinfo, started);
 }
 

@@ -89,13 +89,6 @@ uiml_modelfile_open_if_there(UimlModelInput *file, const char *path)
 }
 
 void
-uiml_modelfile_open(UimlModelInput *file, const char *path)
-{
-	if (!uiml_modelfile_open_if_there(file, path))
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path)));
-}
-
-void
 uiml_modelfile_close(UimlModelInput *file)
 {
 	if (file->path != NULL && file->fd >= 0)

@@ -31,13 +31,10 @@ typedef struct UimlModelInput
 } UimlModelInput;
 
 /*
- * uiml_modelfile_open
- *		A regular file of the server.  UNDEFINED_FILE where there is none, WRONG_OBJECT_TYPE for what isn't a
- *		regular one, file access errors.  Close it in the same transaction; an error closes it, too.
+ * uiml_modelfile_open_if_there
+ *		A regular file of the server; false where there is none.  WRONG_OBJECT_TYPE for what isn't a regular one,
+ *		file access errors.  Close it in the same transaction; an error closes it, too.
  */
-extern void uiml_modelfile_open(UimlModelInput *file, const char *path);
-
-/* False instead of UNDEFINED_FILE. */
 extern bool uiml_modelfile_open_if_there(UimlModelInput *file, const char *path);
 extern void uiml_modelfile_close(UimlModelInput *file);
 

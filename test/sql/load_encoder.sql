@@ -28,15 +28,16 @@ CREATE FUNCTION load(name text, config bytea DEFAULT load_test.file('config.json
 
 -- From a directory of the server, and once more
 
-SELECT encoder, kind, architecture, dims, max_tokens, vocabulary, parameters, size, elapsed > '0' AS elapsed
+SELECT encoder, kind, dims, max_tokens, parameters, size, elapsed > '0' AS elapsed
 FROM uiml_load_encoder('tiny', :'tiny', licence => 'CC0-1.0');
-SELECT sha256 = encode(sha256(file('model.safetensors')), 'hex') AS sha256 FROM uiml_load_encoder('tiny', :'tiny');
+SELECT encoder FROM uiml_load_encoder('tiny', :'tiny');
 SELECT dims FROM uiml_load_encoder('tiny', :'tiny', normalized => true, pooling => 'mean');
 SELECT load('tiny');
 \x
-SELECT encoder, domain, kind, dims, whitening, texts, features, architecture, max_tokens, vocabulary, pooling, normalized, parameters, licence
+SELECT encoder, domain, kind, architecture, dims, max_tokens, vocabulary, parameters, size, pooling, normalized, whitening, texts, features, licence
 FROM uiml.encoders WHERE encoder = 'tiny';
 \x
+SELECT sha256 = encode(sha256(file('model.safetensors')), 'hex') AS sha256 FROM uiml.encoders;
 SELECT count(*) AS parts, sum(octet_length(data)) = (SELECT bytes FROM uiml.encoder WHERE name = 'tiny') AS bytes FROM uiml.encoder_part;
 
 -- What a name stands for never changes
@@ -111,6 +112,75 @@ SELECT load('x', tokenizer => 'no vocabulary'); \echo :SQLSTATE
 SELECT load('x', config => convert_to(repeat(' ', 1100000), 'UTF8')); \echo :SQLSTATE
 SELECT encoder FROM uiml.encoders ORDER BY encoder;
 SELECT count(*) FROM uiml.encoder_part WHERE NOT EXISTS (SELECT FROM uiml.encoder e WHERE e.encoder_id = encoder_part.encoder_id);
+SELECT load('x', weights => convert_to(E'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n', 'UTF8')); \echo :SQLSTATE
+
+-- Weights of other shapes than the config says, of none, and over each other
+
+CREATE FUNCTION edited(pattern text, replacement text) RETURNS bytea LANGUAGE sql AS $$
+	SELECT overlay(body PLACING convert_to(header, 'UTF8') FROM 9 FOR length(header))
+	FROM (SELECT body, regexp_replace(convert_from(substr(body, 9, get_byte(body, 0) + 256 * get_byte(body, 1)), 'UTF8'), pattern, replacement) AS header
+		FROM load_test.files WHERE name = 'model.safetensors') f $$;
+SELECT load('x', weights => edited('\[32,24\]', '[24,32]')); \echo :SQLSTATE
+SELECT load('x', weights => edited('"shape":\s*\[24\]', '"shape":[42]')); \echo :SQLSTATE
+SELECT load('x', weights => edited('"shape":\s*\[24\]', '"shape":[ 0]')); \echo :SQLSTATE
+SELECT load('x', weights => edited('"data_offsets":\s*\[0,', '"data_offsets":[9,')); \echo :SQLSTATE
+SELECT load('x', weights => edited('F32', 'F31')); \echo :SQLSTATE
+
+-- One bit of any file turned over: a model all the same, or one error of a few kinds, and nothing left
+
+CREATE FUNCTION flipped(file text, place integer) RETURNS bytea LANGUAGE sql AS $$
+	SELECT set_bit(body, place, 1 - get_bit(body, place)) FROM load_test.files WHERE name = file $$;
+CREATE FUNCTION try(file text, bits integer, step integer) RETURNS TABLE (state text) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 0 .. (bits - 1) / step LOOP
+		BEGIN
+			PERFORM load_test.load('flipped', CASE file WHEN 'config.json' THEN load_test.flipped(file, i * step) ELSE load_test.file('config.json') END,
+				CASE file WHEN 'tokenizer.json' THEN load_test.flipped(file, i * step) ELSE load_test.file('tokenizer.json') END,
+				CASE file WHEN 'model.safetensors' THEN load_test.flipped(file, i * step) ELSE load_test.file('model.safetensors') END);
+			PERFORM uiml_embed('a text', 'flipped'), uiml_drop_encoder('flipped');
+			state := 'loaded';
+		EXCEPTION WHEN invalid_parameter_value OR numeric_value_out_of_range OR program_limit_exceeded OR invalid_binary_representation THEN
+			state := 'refused';
+		END;
+		RETURN NEXT;
+	END LOOP;
+END $$;
+SELECT file, count(*) AS bits, count(DISTINCT state) AS ends
+FROM (VALUES ('config.json', 4000, 13), ('tokenizer.json', 40000, 131), ('model.safetensors', 24000, 79)) f (file, bits, step),
+	LATERAL try(file, least(bits, 8 * (SELECT length(body) FROM files WHERE name = file)), step)
+GROUP BY file ORDER BY file;
+SELECT encoder FROM uiml.encoders ORDER BY encoder;
+
+-- Directories that lack a file: the hint tells what is there in its place
+
+CREATE FUNCTION run(commands text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('COPY (SELECT) TO PROGRAM %L', commands);
+END $$;
+-- Without the path, which differs
+CREATE FUNCTION hint_of_directory(files text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	directory text := current_setting('data_directory') || '/pgsql_tmp_regress_uiml/other';
+	state text;
+	message text;
+	hint text;
+BEGIN
+	PERFORM load_test.run(format('mkdir %1$s && cd %1$s && touch %2$s', directory, files));
+	BEGIN
+		PERFORM uiml_load_encoder('x', directory);
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	END;
+	PERFORM load_test.run(format('rm -r %s', directory));
+	RETURN concat_ws(E'\n', state, replace(message, directory, '...'), hint);
+END $$;
+\pset format unaligned
+\pset tuples_only on
+SELECT hint_of_directory(files) FROM unnest('{README.md,model.gguf,model.onnx,tf_model.h5,pytorch_model.bin,model.fp16.safetensors,
+	pytorch_model.bin model-00001-of-00002.safetensors model.safetensors.index.json,
+	model.safetensors,model.safetensors sentencepiece.bpe.model,model.safetensors vocab.json merges.txt}'::text[]) files;
+\pset tuples_only off
+\pset format aligned
 
 -- A failed statement leaves nothing, a rolled back one neither
 

@@ -148,7 +148,7 @@ sub broken
 	is(() = $stderr =~ /ERROR:/g, 1, "$what: one error");
 }
 my $invalid = qr/ERROR:\s+could not load encoder "broken"\nDETAIL:/;
-broken('no weights', sub { unlink "$_[0]/model.safetensors" }, qr/model\.safetensors": No such file or directory/);
+broken('no weights', sub { unlink "$_[0]/model.safetensors" }, qr/has no model\.safetensors\nHINT:/);
 broken('no tokenizer', sub { unlink "$_[0]/tokenizer.json" }, qr/neither tokenizer\.json nor vocab\.txt/);
 broken('no config', sub { unlink "$_[0]/config.json" }, $invalid);
 broken('a FIFO', sub { unlink "$_[0]/model.safetensors"; mkfifo("$_[0]/model.safetensors", 0644) }, qr/is not a regular file/);
