@@ -100,6 +100,34 @@ read_row(TupleTableSlot *slot, void *ctx)
 	reader->rows = lappend(reader->rows, row);
 }
 
+static bool
+is_trusted(Oid owner)
+{
+	return superuser_arg(owner) || is_member_of_role_nosuper(GetUserId(), owner);
+}
+
+/*
+ * One's own; else those of roles that the caller is a member of, and of superusers, if there are such: a grant
+ * asks nobody, and must neither take the place of what he relies on nor make its name ambiguous.
+ */
+static List *
+candidates(List *rows)
+{
+	List *trusted = NIL;
+	ListCell *cell;
+
+	foreach (cell, rows)
+	{
+		UimlEncoderRow *row = lfirst(cell);
+
+		if (row->owner == GetUserId())
+			return list_make1(row);
+		if (is_trusted(row->owner))
+			trusted = lappend(trusted, row);
+	}
+	return trusted != NIL ? trusted : rows;
+}
+
 UimlEncoderRow *
 uiml_encoder_row(const char *name, bool read_only)
 {
@@ -107,23 +135,19 @@ uiml_encoder_row(const char *name, bool read_only)
 	RowReader reader = {0};
 	char *owner;
 	const char *bare = uiml_name_split(name, &owner);
-	ListCell *cell;
+	List *rows;
 
 	reader.owner = owner;
 	uiml_sql_param_text(&params, bare);
 	uiml_sql_each("SELECT e.encoder_id, e.owner, COALESCE(e.domain_id, 0), e.name, e.dims, e.bytes, e.digest "
 				  "FROM uiml.encoder e WHERE e.name OPERATOR(pg_catalog.=) $1 ORDER BY e.owner",
 				  &params, read_only, read_row, &reader);
-	foreach (cell, reader.rows)
-	{
-		if (((UimlEncoderRow *) lfirst(cell))->owner == GetUserId())
-			return lfirst(cell);
-	}
-	if (reader.rows == NIL)
+	rows = candidates(reader.rows);
+	if (rows == NIL)
 		encoder_unknown(name, read_only);
-	if (list_length(reader.rows) > 1)
-		encoder_ambiguous(bare, reader.rows);
-	return linitial(reader.rows);
+	if (list_length(rows) > 1)
+		encoder_ambiguous(bare, rows);
+	return linitial(rows);
 }
 
 /* --- bytes ---------------------------------------------------------------------------------------------- */

@@ -31,8 +31,9 @@ typedef struct UimlEncoderRow
 
 /*
  * uiml_encoder_get
- *		The encoder of a name, for the caller: 'hash' (built in), 'name' or 'owner.name', resolved as domains
- *			are.
+ *		The encoder of a name, for the caller: 'hash' (built in), 'name' or 'owner.name'.  A bare name is his own
+ *			encoder; else the only one of roles he is a member of and of superusers; else the only one he was
+ *			granted.
  *
  * Valid until the end of the transaction.  Errors: UNDEFINED_OBJECT (hint: those there are), AMBIGUOUS_ALIAS,
  * DATA_CORRUPTED.  One whose domain was not granted to the caller does not exist for him.  read_only: with

@@ -46,6 +46,38 @@ BEGIN
 END $$;
 SELECT parts, size, try_parts(parts, size) FROM (VALUES ('{}'::integer[], 8), ('{0}', 2097152), ('{1}', 1024), ('{0,2}', 1024), ('{0,1}', 1024)) v (parts, size);
 
+-- A grant that nobody asked for takes the place of no encoder that was there, nor makes its name ambiguous
 RESET ROLE;
+SELECT max_tokens FROM uiml_load_encoder('model', :'tiny');
+SELECT uiml_grant_encoder('model', 'public');
+CREATE FUNCTION file(name text) RETURNS bytea LANGUAGE sql AS $$ SELECT pg_read_binary_file(current_setting('traps.tiny') || '/' || name) $$;
+SELECT set_config('traps.tiny', :'tiny', false) <> '' AS set;
+CREATE TABLE files AS SELECT file('config.json') AS config, file('tokenizer.json') AS tokenizer, file('model.safetensors') AS weights;
+GRANT SELECT ON files TO PUBLIC;
+SET ROLE regress_uiml_mallory;
+SELECT e.max_tokens FROM files, uiml_load_encoder('model', config, tokenizer, weights, max_tokens => 3) e;
+SELECT uiml_grant_encoder('model', 'public');
+SELECT count(*) FROM uiml_tokenize('a war at sea', 'model');
+SET ROLE regress_uiml_victim;
+SELECT count(*) > 2 AS trusted FROM uiml_tokenize('a war at sea', 'model');
+SELECT count(*) FROM uiml_tokenize('a war at sea', 'regress_uiml_mallory.model');
+RESET ROLE;
+SELECT count(*) > 2 AS trusted FROM uiml_tokenize('a war at sea', 'model');
+-- Of roles that one is a member of
+CREATE ROLE regress_uiml_team;
+GRANT regress_uiml_team TO regress_uiml_victim;
+SELECT uiml_drop_encoder('model');
+SET ROLE regress_uiml_team;
+SELECT e.max_tokens FROM files, uiml_load_encoder('model', config, tokenizer, weights) e;
+SET ROLE regress_uiml_victim;
+SELECT count(*) > 2 AS trusted FROM uiml_tokenize('a war at sea', 'model');
+RESET ROLE;
+REVOKE regress_uiml_team FROM regress_uiml_victim;
+SELECT uiml_grant_encoder('regress_uiml_team.model', 'regress_uiml_victim');
+SET ROLE regress_uiml_victim;
+SELECT count(*) FROM uiml_tokenize('a war at sea', 'model'); \echo :SQLSTATE
+RESET ROLE;
+SELECT uiml_drop_encoder('regress_uiml_team.model'), uiml_drop_encoder('regress_uiml_mallory.model');
+
 DROP SCHEMA encoder_traps CASCADE;
-DROP ROLE regress_uiml_mallory, regress_uiml_victim;
+DROP ROLE regress_uiml_mallory, regress_uiml_victim, regress_uiml_team;
