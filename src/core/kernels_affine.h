@@ -166,50 +166,57 @@ load_left(const float *x, size_t left)
 	return left >= LANES ? (Lanes) LOAD(x) : load_part(x, left, 0.0f);
 }
 
-/* So many sums of a row, from output j on, become elements of y.  activation is a constant. */
-INLINE void
-finish_row(const UimlAffine *a, const UimlActivation activation, size_t i, size_t j, size_t outputs,
-		   const float *sums)
+/* Sums of row i, outputs j on, of which so many are left, with all that comes behind them. */
+INLINE Lanes
+finish_lanes(const UimlAffine *a, const UimlActivation activation, size_t i, size_t j, size_t left,
+			 Lanes bias, Lanes sums)
 {
-	const float *residual = a->residual != NULL ? a->residual + i * a->ldr + j : NULL;
-	float *y = a->y + i * a->ldy + j;
-
-	for (size_t c = 0; c < outputs; c += LANES)
-	{
-		Lanes s = LOAD(sums + c);
-
-		if (a->factor != NULL)
-			s *= a->factor[i];
-		if (a->bias != NULL)
-			s += load_left(a->bias + j + c, outputs - c);
-		s = lanes_activate(activation, s);
-		if (residual != NULL)
-			s += load_left(residual + c, outputs - c);
-		if (outputs - c >= LANES)
-			*(LooseLanes *) (y + c) = s;
-		else
-			store_part(y + c, outputs - c, s);
-	}
+	if (a->factor != NULL)
+		sums *= a->factor[i];
+	sums = lanes_activate(activation, sums + bias);
+	if (a->residual != NULL)
+		sums += load_left(a->residual + i * a->ldr + j, left);
+	return sums;
 }
 
-/* Outputs j on of rows i on; sums has width floats of each row. */
-static __attribute__((noinline)) void
-finish(const UimlAffine *a, size_t i, size_t rows, size_t j, size_t outputs, const float *sums, size_t width)
+/* One vector of outputs, from j on, of rows i on; activation is a constant. */
+INLINE void
+finish_column(const UimlAffine *a, const UimlActivation activation, size_t i, size_t rows, size_t j,
+			  const float *sums, size_t width)
 {
-	for (size_t r = 0; r < rows; r++, sums += width)
+	size_t left = a->n - j;
+	Lanes bias = a->bias != NULL ? load_left(a->bias + j, left) : (Lanes){0};
+	float *y = a->y + i * a->ldy + j;
+
+	if (left >= LANES)
+		for (size_t r = 0; r < rows; r++, sums += width, y += a->ldy)
+			*(LooseLanes *) y = finish_lanes(a, activation, i + r, j, LANES, bias, LOAD(sums));
+	else
+		for (size_t r = 0; r < rows; r++, sums += width, y += a->ldy)
+			store_part(y, left, finish_lanes(a, activation, i + r, j, left, bias, LOAD(sums)));
+}
+
+/*
+ * Outputs j on of rows i on; sums has width floats of each row.  Rows follow each other without a branch, so
+ * that one's polynomial is computed while another's waits.
+ */
+static __attribute__((noinline)) void
+finish(const UimlAffine *a, size_t i, size_t rows, size_t j, const float *sums, size_t width)
+{
+	for (size_t c = 0; c < width && j + c < a->n; c += LANES)
 		switch (a->activation)
 		{
 			case UIML_ACTIVATION_GELU:
-				finish_row(a, UIML_ACTIVATION_GELU, i + r, j, outputs, sums);
+				finish_column(a, UIML_ACTIVATION_GELU, i, rows, j + c, sums + c, width);
 				break;
 			case UIML_ACTIVATION_GELU_TANH:
-				finish_row(a, UIML_ACTIVATION_GELU_TANH, i + r, j, outputs, sums);
+				finish_column(a, UIML_ACTIVATION_GELU_TANH, i, rows, j + c, sums + c, width);
 				break;
 			case UIML_ACTIVATION_RELU:
-				finish_row(a, UIML_ACTIVATION_RELU, i + r, j, outputs, sums);
+				finish_column(a, UIML_ACTIVATION_RELU, i, rows, j + c, sums + c, width);
 				break;
 			default:
-				finish_row(a, UIML_ACTIVATION_NONE, i + r, j, outputs, sums);
+				finish_column(a, UIML_ACTIVATION_NONE, i, rows, j + c, sums + c, width);
 		}
 }
 
@@ -259,7 +266,7 @@ affine_outputs(const UimlAffine *a, size_t i, size_t rows, size_t j, const size_
 		}
 	}
 	if (!plain && j < a->n)
-		finish(a, i, rows, j, a->n - j < width ? a->n - j : width, sums, width);
+		finish(a, i, rows, j, sums, width);
 }
 
 static __attribute__((noinline)) void
