@@ -102,6 +102,81 @@ prefix_find(Conversion *c)
 	return UIML_OK;
 }
 
+/* Does text begin with a word and then a point?  Moves it behind them. */
+static bool
+passes(const char **text, const char *word)
+{
+	size_t length = strlen(word);
+
+	if (strncmp(*text, word, length) != 0 || (*text)[length] != '.')
+		return false;
+	*text += length + 1;
+	return true;
+}
+
+static bool
+is_parameter(const char *member)
+{
+	return strcmp(member, "weight") == 0 || strcmp(member, "bias") == 0 || strcmp(member, "gamma") == 0 ||
+		   strcmp(member, "beta") == 0;
+}
+
+/* What is behind "embeddings."; two are numbers of tokens that some files keep. */
+static bool
+is_of_embeddings(const char *rest)
+{
+	return strcmp(rest, "word_embeddings.weight") == 0 || strcmp(rest, "position_embeddings.weight") == 0 ||
+		   strcmp(rest, "token_type_embeddings.weight") == 0 || strcmp(rest, "position_ids") == 0 ||
+		   strcmp(rest, "token_type_ids") == 0 || (passes(&rest, "LayerNorm") && is_parameter(rest));
+}
+
+/* What is behind the stem of all layers: the number of one, a part, and weight or bias. */
+static bool
+is_of_layer(const Names *names, const char *rest)
+{
+	const char *const parts[] = {names->q,  names->k,    names->v,   names->out, names->attention_norm,
+								 names->up, names->down, names->norm};
+	const char *part = rest + strspn(rest, "0123456789");
+
+	if (part == rest || *part++ != '.')
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		rest = part;
+		if (passes(&rest, parts[i]) && is_parameter(rest))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A model that has more in its layers (another kind of positions, gates, adapters) is another model, whatever
+ * config.json calls it.  What is beside embeddings and layers, as a pooler, is behind the hidden states.
+ */
+static UimlStatus
+strangers_refuse(const Conversion *c)
+{
+	const char *stack = c->config->distilbert ? "transformer" : "encoder";
+
+	for (size_t i = 0; i < c->weights->n; i++)
+	{
+		const char *name = c->weights->tensor[i].name;
+		const char *rest = name + c->prefix_length;
+		bool known = true;
+
+		if (strncmp(name, c->prefix, (size_t) c->prefix_length) != 0)
+			continue;
+		if (passes(&rest, "embeddings"))
+			known = is_of_embeddings(rest);
+		else if (passes(&rest, stack))
+			known = passes(&rest, "layer") && is_of_layer(c->names, rest);
+		if (!known)
+			return uiml_fault(c->fault, "Tensor \"%.120s\" is of a kind of model that is not supported.",
+							  name);
+	}
+	return UIML_OK;
+}
+
 /* A tensor's name: that of a part of a layer, or of none (-1), and "weight" or "bias". */
 static void
 name_make(const Conversion *c, long layer, const char *part, const char *member, char *name)
@@ -476,6 +551,8 @@ uiml_bert_convert(const UimlEnv *env, const UimlModelSource *source, UimlOutput 
 
 	if (status == UIML_OK)
 		status = prefix_find(&c);
+	if (status == UIML_OK)
+		status = strangers_refuse(&c);
 	if (status != UIML_OK)
 		return status;
 	shape_make(source, &shape);

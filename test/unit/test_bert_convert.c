@@ -461,6 +461,25 @@ test_faults(void **state)
 		 UIML_ECORRUPT,
 		 "There are two tensors of word embeddings, \"embeddings.word_embeddings.weight\" and "
 		 "\"other.embeddings.word_embeddings.weight\"."},
+		{{.extra = "encoder.layer.1.attention.self.distance_embedding.weight"},
+		 UIML_ECORRUPT,
+		 "Tensor \"encoder.layer.1.attention.self.distance_embedding.weight\" is of a kind of model that is "
+		 "not supported."},
+		{{.prefix = "bert.", .extra = "encoder.layer.0.attention.self.query.lora_A.weight"},
+		 UIML_ECORRUPT,
+		 "Tensor \"bert.encoder.layer.0.attention.self.query.lora_A.weight\" is of a kind of model that is "
+		 "not "
+		 "supported."},
+		{{.extra = "encoder.relative_attention_bias.weight"},
+		 UIML_ECORRUPT,
+		 "Tensor \"encoder.relative_attention_bias.weight\" is of a kind of model that is not supported."},
+		{{.extra = "embeddings.rel_embeddings.weight"},
+		 UIML_ECORRUPT,
+		 "Tensor \"embeddings.rel_embeddings.weight\" is of a kind of model that is not supported."},
+		{{.distilbert = true, .extra = "transformer.layer.0.mlp.gated_layers.weight"},
+		 UIML_ECORRUPT,
+		 "Tensor \"transformer.layer.0.mlp.gated_layers.weight\" is of a kind of model that is not "
+		 "supported."},
 		{{.nan = "layer.1.attention.self.value.weight"},
 		 UIML_ENOTFINITE,
 		 "Element 18 of tensor \"encoder.layer.1.attention.self.value.weight\" is not a number."},
@@ -481,6 +500,26 @@ test_faults(void **state)
 		flavour.prefix = flavour.prefix != NULL ? flavour.prefix : "";
 		assert_int_equal(convert(model_make(flavour), &sink, &info, &fault), bad[i].status);
 		assert_string_equal(fault.text, bad[i].fault);
+	}
+}
+
+/* What transformers passes over, too: buffers, heads, layers beyond those of config.json, other prefixes. */
+static void
+test_passed_over(void **state)
+{
+	static const char *const extra[] = {"embeddings.position_ids", "embeddings.token_type_ids",
+										"classifier.weight", "cls.predictions.bias",
+										"encoder.layer.7.attention.self.query.weight"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(extra) / sizeof(extra[0]); i++)
+	{
+		Flavour flavour = {.prefix = "bert.", .type = "F32", .extra = extra[i]};
+		Sink sink;
+		UimlModelInfo info;
+		UimlFault fault;
+
+		assert_int_equal(convert(model_make(flavour), &sink, &info, &fault), UIML_OK);
 	}
 }
 
@@ -677,11 +716,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),        cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_tokenizer),     cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_interrupts),    cmocka_unit_test(test_streams),
-		cmocka_unit_test(test_header),        cmocka_unit_test(test_shapes),
-		cmocka_unit_test(test_pooling_names),
+		cmocka_unit_test(test_places),      cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_passed_over), cmocka_unit_test(test_tokenizer),
+		cmocka_unit_test(test_memory),      cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_streams),     cmocka_unit_test(test_header),
+		cmocka_unit_test(test_shapes),      cmocka_unit_test(test_pooling_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
