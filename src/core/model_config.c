@@ -238,7 +238,18 @@ config_take(const json_t *root, Reading *reading)
 
 /* ---------- files of sentence-transformers ---------- */
 
-/* The class of a module is what follows the last point of its type. */
+/*
+ * The class of a module of sentence-transformers: what follows the last point of its type.  A module that comes with
+ * its model may do anything, whatever its class is called, so it has none here.
+ */
+static const char *
+module_class(const char *type)
+{
+	static const char library[] = "sentence_transformers.";
+
+	return strncmp(type, library, strlen(library)) == 0 ? strrchr(type, '.') + 1 : "";
+}
+
 static UimlStatus
 module_take(const json_t *module, bool *pooling, bool *normalize, UimlFault *fault)
 {
@@ -251,7 +262,7 @@ module_take(const json_t *module, bool *pooling, bool *normalize, UimlFault *fau
 	status = uiml_json_string(module, MODULES, "type", "", &type, fault);
 	if (status != UIML_OK)
 		return status;
-	name = strrchr(type, '.') != NULL ? strrchr(type, '.') + 1 : type;
+	name = module_class(type);
 	if (strcmp(name, "Pooling") == 0)
 		*pooling = true;
 	else if (strcmp(name, "Normalize") == 0)
@@ -358,14 +369,21 @@ sentences_take(const json_t *root, Reading *reading)
 	return UIML_OK;
 }
 
-/* model_max_length, where it is a length and sentence-transformers says nothing. */
+/* model_max_length, where it is a length and sentence-transformers says nothing; long texts lose their end. */
 static UimlStatus
 tokenizer_take(const json_t *root, Reading *reading)
 {
 	UimlModelConfig *config = reading->config;
+	const char *side;
 	double length;
 	UimlStatus status = uiml_json_real(root, TOKENIZER, "model_max_length", 0, &length, reading->fault);
 
+	if (status == UIML_OK)
+		status = uiml_json_string(root, TOKENIZER, "truncation_side", "right", &side, reading->fault);
+	if (status == UIML_OK && strcmp(side, "right") != 0)
+		return uiml_fault(reading->fault,
+						  "tokenizer_config.json says truncation_side \"%.*s\"; only \"right\" is supported.",
+						  SHOWN, side);
 	if (status == UIML_OK && config->max_tokens == 0 && length >= 1 && length <= MAX_LENGTH)
 		config->max_tokens = (size_t) length;
 	return status;

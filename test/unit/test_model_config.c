@@ -327,6 +327,8 @@ test_faults(void **state)
 		{{.config = bert, .modules = "[3]"}, "A module of modules.json is not an object."},
 		{{.config = bert, .modules = "[" MODULE("Dense") "]"},
 		 "modules.json has a module of type \"sentence_transformers.models.Dense\", which is not supported."},
+		{{.config = bert, .modules = "[{\"type\": \"custom_st.Transformer\"}]"},
+		 "modules.json has a module of type \"custom_st.Transformer\", which is not supported."},
 		{{.config = bert, .modules = "[" MODULE("Pooling") "]"},
 		 "modules.json has a pooling, but 1_Pooling/config.json is missing."},
 		{{.config = bert, .pooling = "[]"}, "1_Pooling/config.json is not an object."},
@@ -345,6 +347,8 @@ test_faults(void **state)
 		 "\"max_seq_length\" of sentence_bert_config.json must be a whole number from 1 to 1000000."},
 		{{.config = bert, .sentences = "3"},
 		 "sentence_bert_config.json is not valid JSON: line 1, column 1: '[' or '{' expected near '3'."},
+		{{.config = bert, .tokenizer = "{\"truncation_side\": \"left\"}"},
+		 "tokenizer_config.json says truncation_side \"left\"; only \"right\" is supported."},
 		{{.config = bert, .tokenizer = "{\"model_max_length\": \"512\"}"},
 		 "\"model_max_length\" of tokenizer_config.json must be a number."},
 	};
