@@ -198,6 +198,23 @@ finish_rows(const UimlEnv *env, const UimlBertModel *model, const unsigned char 
 	return status;
 }
 
+/*
+ * Weights may make numbers that overflow.  A query or key that did makes scores that are none, and these would
+ * count as small ones; in the states, a maximum of rows would pass over them.
+ */
+static bool
+rows_are_finite(const float *x, size_t rows, size_t d, size_t ld)
+{
+	const UimlKernels *kernels = uiml_kernels();
+
+	for (size_t i = 0; i < rows; i++)
+	{
+		if (!kernels->is_finite(x + i * ld, d))
+			return false;
+	}
+	return true;
+}
+
 static UimlStatus
 run_layer(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *batch, const Parts *parts,
 		  size_t number)
@@ -217,6 +234,8 @@ run_layer(const UimlEnv *env, const UimlBertModel *model, const UimlBertBatch *b
 	qkv.panels = floats_at(layer, model->at.qkv.weight);
 	qkv.bias = floats_at(layer, model->at.qkv.bias);
 	status = uiml_affine(env, &qkv);
+	if (status == UIML_OK && !rows_are_finite(parts->qkv, rows, 3 * d, parts->ldqkv))
+		status = UIML_ENOTFINITE;
 	if (status == UIML_OK)
 		status = attend(env, model, batch, parts);
 	if (batch->first_only && number == model->shape.layers - 1)
@@ -240,5 +259,8 @@ uiml_bert_forward(const UimlEnv *env, const UimlBertModel *model, const UimlBert
 
 	for (size_t i = 0; status == UIML_OK && i < model->shape.layers; i++)
 		status = run_layer(env, model, batch, &parts, i);
+	if (status == UIML_OK && !rows_are_finite(parts.x, batch->first_only ? batch->n : batch->start[batch->n],
+											  model->shape.hidden, parts.ldx))
+		status = UIML_ENOTFINITE;
 	return status;
 }

@@ -43,7 +43,7 @@ extern size_t uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_
  *		t; where only the first are wanted, row i is that of sequence i.
  *
  * A row depends on its own sequence only, bit for bit.  UIML_OK, UIML_EINTERRUPTED; UIML_ECORRUPT for an id
- * beyond the vocabulary.
+ * beyond the vocabulary; UIML_ENOTFINITE where states overflow.
  */
 extern UimlStatus uiml_bert_forward(const UimlEnv *env, const UimlBertModel *model,
 									const UimlBertBatch *batch);

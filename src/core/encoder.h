@@ -149,7 +149,7 @@ typedef struct UimlText
  * Tokens beyond max_tokens don't count.  Invalid UTF-8 is UIML_EINVALID.
  *
  * Scratch memory does not grow with n.  Returns UIML_OK, UIML_EINVALID, UIML_ENOMEM, UIML_EINTERRUPTED; and
- * UIML_ECORRUPT where weights make a vector that is not finite.
+ * UIML_ENOTFINITE where numbers that weights make overflow.
  */
 extern UimlStatus uiml_encoder_embed_all(const UimlEnv *env, const UimlEncoder *encoder,
 										 const UimlText *texts, size_t n, float *x);

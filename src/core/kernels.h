@@ -170,7 +170,7 @@ typedef struct UimlKernels
 	 * The first writes the rounded-up n times d floats, the second n times the rounded-up d.
 	 *
 	 * softmax: each of m rows of n > 0 finite elements, ld apart, becomes exp(scale (x - its largest)), scale >= 0;
-	 * share[i] = 1 / the sum of row i.
+	 * share[i] = 1 / the sum of row i; NaN where the largest is not finite.
 	 *
 	 * layer_norm: each of m rows of d elements, ld apart, becomes (x - mean) / sqrt(variance + epsilon) * gain + shift.
 	 *

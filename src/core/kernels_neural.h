@@ -167,7 +167,12 @@ static void
 softmax(float *x, size_t m, size_t n, size_t ld, float scale, float *share)
 {
 	for (size_t i = 0; i < m; i++, x += ld)
-		share[i] = (float) (1.0 / row_power(x, n, row_largest(x, n), scale * 1.44269504f));
+	{
+		float largest = row_largest(x, n);
+
+		/* infinity - infinity is NaN */
+		share[i] = (float) (1.0 / row_power(x, n, largest, scale * 1.44269504f)) + (largest - largest);
+	}
 }
 
 /* Of d elements: of x - centre, or of their squares. */

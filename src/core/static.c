@@ -164,7 +164,7 @@ embed_text(const UimlEnv *env, const UimlEncoder *encoder, const UimlText *text,
 	for (size_t j = 0; j < encoder->dims; j++)
 		x[j] = counted > 0 ? (float) (sum[j] / (double) counted) : 0;
 	if (!uiml_kernels()->is_finite(x, encoder->dims))
-		return UIML_ECORRUPT;
+		return UIML_ENOTFINITE;
 	if (UIML_ENCODER_VIEW(StaticView, encoder)->shape.normalize)
 		uiml_unit(x, encoder->dims);
 	return UIML_OK;

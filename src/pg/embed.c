@@ -84,6 +84,10 @@ uiml_encoder_check(UimlStatus status, const char *what)
 				 errmsg("a text is too long for the tokenizer of its encoder"),
 				 errdetail("It has megabytes without a place to cut, or the tokenizer makes 64 times as "
 						   "much of it.")));
+	if (status == UIML_ENOTFINITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("the vector of a text is not finite"),
+				 errdetail("The weights of its encoder make numbers that overflow.")));
 	uiml_check(status, what);
 }
 

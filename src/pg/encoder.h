@@ -50,7 +50,8 @@ extern UimlEncoderRow *uiml_encoder_row(const char *name, bool read_only);
 extern size_t uiml_encoder_dims(const char *name, bool read_only);
 
 /*
- * What an encoder returned for texts: CHARACTER_NOT_IN_REPERTOIRE where one is not valid UTF-8, else as uiml_check.
+ * What an encoder returned for texts: CHARACTER_NOT_IN_REPERTOIRE where one is not valid UTF-8,
+ * PROGRAM_LIMIT_EXCEEDED for one that is too long, NUMERIC_VALUE_OUT_OF_RANGE, else as uiml_check.
  */
 extern void uiml_encoder_check(UimlStatus status, const char *what);
 

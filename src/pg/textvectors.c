@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/encoder.h"
 #include "pg/env.h"
 #include "pg/textvectors.h"
 #include "pg/utf8.h"
@@ -87,7 +88,7 @@ check_encoded(const VectorWork *work, UimlStatus status)
 	if (status == UIML_EINVALID)
 		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 						errmsg("a text of domain \"%s\" is not valid UTF-8", work->v->domain->name)));
-	uiml_check(status, "text vectors");
+	uiml_encoder_check(status, "text vectors");
 }
 
 /* --- every text ----------------------------------------------------------------------------------------- */

@@ -75,6 +75,24 @@ SELECT count(*), bool_and(v = uiml_embed(t, 'tiny')) AS same
 FROM (SELECT array_agg(repeat('ab ', i % 40) || i ORDER BY i) AS texts FROM generate_series(1, 600) i) s,
 	unnest(texts, uiml_embed(texts, 'tiny')) u (t, v);
 
+-- Finite weights whose numbers overflow: an error, never a vector that is none
+CREATE FUNCTION filled(tensor text, value bytea) RETURNS bytea LANGUAGE sql AS $$
+	SELECT overlay(w PLACING decode(repeat(encode(value, 'hex'), (t->>1)::integer / 4 - (t->>0)::integer / 4), 'hex') FROM 9 + head + (t->>0)::integer)
+	FROM (SELECT w, head, convert_from(substr(w, 9, head), 'UTF8')::jsonb -> tensor -> 'data_offsets' AS t
+		FROM (SELECT file('model.safetensors') AS w, get_byte(file('model.safetensors'), 0) + 256 * get_byte(file('model.safetensors'), 1) AS head) f) g $$;
+CREATE FUNCTION overflows(name text, tensor text, value bytea, OUT one text, OUT several text) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM load(name, weights => filled(tensor, value));
+	BEGIN PERFORM uiml_embed('war and love', name); EXCEPTION WHEN OTHERS THEN one := SQLERRM; END;
+	BEGIN PERFORM uiml_embed('{war,love}'::text[], name); EXCEPTION WHEN OTHERS THEN several := SQLSTATE; END;
+	PERFORM uiml_drop_encoder(name);
+END $$;
+SELECT name, o.* FROM (VALUES ('words', 'embeddings.word_embeddings.weight', '\xffff7f7f'::bytea),
+	('norm', 'embeddings.LayerNorm.weight', '\xcaf24971'), ('query', 'encoder.layer.0.attention.self.query.weight', '\xffff7f7f'),
+	('scores', 'encoder.layer.1.attention.self.query.bias', '\xffff7f7f'), ('values', 'encoder.layer.1.attention.self.value.bias', '\xffff7f7f'),
+	('inner', 'encoder.layer.1.intermediate.dense.bias', '\xffff7f7f'), ('last', 'encoder.layer.1.output.LayerNorm.weight', '\xffff7f7f'))
+	m (name, tensor, value), LATERAL overflows(name, tensor, value) o;
+
 -- Names
 
 SELECT load(''); \echo :SQLSTATE
