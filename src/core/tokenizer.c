@@ -329,43 +329,43 @@ uiml_tokenizing_normalize(UimlTokenizing *run, const unsigned char *steps, size_
 	return UIML_OK;
 }
 
-/* Cuts normalized text at the added tokens for it. */
+/* Emits the added tokens of a text, if there are any to look for, and visits what is between them. */
 static UimlStatus
-run_normalized(UimlTokenizing *run, const char *text, size_t length, bool at_start, Remaining *pieces)
+cut_at_added(UimlAddedSearch *search, bool any, bool at_start, UimlPieceVisit visit, void *ctx)
 {
-	UimlAddedSearch search = {.run = run, .text = text, .length = length, .normalized = true};
-	bool found = run->tokenizer->n_added > run->tokenizer->n_added_raw;
-	UimlStatus status;
+	const char *text = search->text;
 
-	while (found)
+	while (any)
 	{
 		size_t gap_end;
 		size_t end;
 		uint32_t id;
+		UimlStatus status = uiml_added_next(search, &gap_end, &end, &id, &any);
 
-		status = uiml_added_next(&search, &gap_end, &end, &id, &found);
 		if (status != UIML_OK)
 			return status;
-		if (!found)
+		if (!any)
 			break;
-		if (gap_end > search.gap_start)
-			status = visit_piece(pieces, text + search.gap_start, gap_end - search.gap_start,
-								 at_start && search.gap_start == 0);
+		if (gap_end > search->gap_start)
+			status = visit(ctx, text + search->gap_start, gap_end - search->gap_start,
+						   at_start && search->gap_start == 0);
 		if (status == UIML_OK)
-			status = visit_added(run, id);
+			status = visit_added(search->run, id);
 		if (status != UIML_OK)
 			return status;
-		search.gap_start = end;
+		search->gap_start = end;
 	}
-	return visit_piece(pieces, text + search.gap_start, length - search.gap_start,
-					   at_start && search.gap_start == 0);
+	return visit(ctx, text + search->gap_start, search->length - search->gap_start,
+				 at_start && search->gap_start == 0);
 }
 
 /* Normalizes a text between two added tokens, and so on. */
 static UimlStatus
-run_between(UimlTokenizing *run, const char *text, size_t length, bool at_start)
+run_between(void *ctx, const char *text, size_t length, bool at_start)
 {
+	UimlTokenizing *run = ctx;
 	const UimlTokenizer *tokenizer = run->tokenizer;
+	UimlAddedSearch search = {.run = run, .normalized = true};
 	Remaining pieces = {.run = run, .n = tokenizer->n_pre_tokenizers};
 	UimlStep first;
 	UimlStep second;
@@ -388,7 +388,10 @@ run_between(UimlTokenizing *run, const char *text, size_t length, bool at_start)
 									   &pieces.at, &text, &length);
 	if (status != UIML_OK || length == 0)
 		return status;
-	return run_normalized(run, text, length, at_start && !run->moved, &pieces);
+	search.text = text;
+	search.length = length;
+	return cut_at_added(&search, tokenizer->n_added > tokenizer->n_added_raw, at_start && !run->moved,
+						visit_piece, &pieces);
 }
 
 /* Cuts a text at the added tokens that are looked for first. */
@@ -396,30 +399,8 @@ static UimlStatus
 run_text(UimlTokenizing *run, const char *text, size_t length)
 {
 	UimlAddedSearch search = {.run = run, .text = text, .length = length};
-	bool found = run->tokenizer->n_added_raw > 0;
-	UimlStatus status;
 
-	while (found)
-	{
-		size_t gap_end;
-		size_t end;
-		uint32_t id;
-
-		status = uiml_added_next(&search, &gap_end, &end, &id, &found);
-		if (status != UIML_OK)
-			return status;
-		if (!found)
-			break;
-		if (gap_end > search.gap_start)
-			status =
-				run_between(run, text + search.gap_start, gap_end - search.gap_start, search.gap_start == 0);
-		if (status == UIML_OK)
-			status = visit_added(run, id);
-		if (status != UIML_OK)
-			return status;
-		search.gap_start = end;
-	}
-	return run_between(run, text + search.gap_start, length - search.gap_start, search.gap_start == 0);
+	return cut_at_added(&search, run->tokenizer->n_added_raw > 0, true, run_between, run);
 }
 
 /* ---------- a call ---------- */
