@@ -215,10 +215,7 @@ distil(Distilling *distilling)
 	check_status(distilling, uiml_distill_begin(&distilling->env, distilling->encoder, &distilling->params,
 												distilling->domain != NULL, &distilling->distiller));
 	if (distilling->domain != NULL)
-	{
-		uiml_phases_enter(&distilling->phases, "reading");
 		uiml_encoder_texts(distilling->domain, budget->context, add_text, distilling);
-	}
 	uiml_phases_enter(&distilling->phases, "encoding");
 	uiml_blas_begin();
 	status = uiml_distill_finish(distilling->distiller, &out, &distilling->distilled);
