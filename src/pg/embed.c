@@ -57,6 +57,7 @@ embed_state(FmgrInfo *flinfo, const text *name)
 		state->scratch = AllocSetContextCreate(flinfo->fn_mcxt, "uiml embed", ALLOCSET_DEFAULT_SIZES);
 		flinfo->fn_extra = state;
 	}
+	MemoryContextReset(state->scratch); /* of a call that ended in an error, caught in a function */
 	if (state_holds(state, name))
 		return state;
 	if (state->name != NULL)
@@ -153,6 +154,21 @@ batch_add(TextBatch *batch, int element)
 	MemoryContextSwitchTo(old);
 }
 
+/* Before the work, and before memory is taken for vectors that no array can hold. */
+static void
+check_size(const bool *null, int n, const UimlEncoder *encoder)
+{
+	Size vectors = 0;
+
+	for (int i = 0; i < n; i++)
+		vectors += !null[i];
+	if (vectors > MaxAllocSize / UIML_VECTOR_SIZE(encoder->dims))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("an array cannot hold %zu vectors of %zu dimensions", vectors, encoder->dims),
+						errhint("Pass fewer texts at a time, at most %zu.",
+								(Size) MaxAllocSize / UIML_VECTOR_SIZE(encoder->dims))));
+}
+
 Datum
 uiml_embed_array(PG_FUNCTION_ARGS)
 {
@@ -168,6 +184,7 @@ uiml_embed_array(PG_FUNCTION_ARGS)
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &batch->value, &null, &n);
 	if (n == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(type));
+	check_size(null, n, state->encoder);
 	for (int i = 0; i < n; i++)
 	{
 		if (null[i])
