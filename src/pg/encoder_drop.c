@@ -68,12 +68,13 @@ check_unused(const UimlEncoderRow *row)
 {
 	UimlSqlParams params = {0};
 	DomainList list = {.caller = GetUserId()};
+	const char *role = GetUserNameFromId(row->owner, true); /* NULL: dropped, and its encoder stayed */
 	UimlActing saved;
 
 	initStringInfo(&list.names);
 	uiml_sql_param(&params, INT8OID, Int64GetDatum(row->encoder_id), false);
 	uiml_sql_param_text(&params, row->name);
-	uiml_sql_param_text(&params, psprintf("%s.%s", GetUserNameFromId(row->owner, false), row->name));
+	uiml_sql_param_text(&params, role != NULL ? psprintf("%s.%s", role, row->name) : NULL);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(row->owner), false);
 	uiml_act_as(uiml_catalog_owner(), &saved);
 	uiml_sql_each(USERS_QUERY, &params, false, add_domain, &list);
