@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -75,6 +76,44 @@ uiml_encoder_check_word(const char *name)
 				errdetail("It is the name of the built-in encoder."), errhint("Pass another name."));
 }
 
+static void
+note_row(TupleTableSlot *slot, void *ctx)
+{
+	(void) slot;
+	*(bool *) ctx = true;
+}
+
+/* Whether the domain's owner may use an encoder of that name, be it his own or another's. */
+static bool
+owner_finds(const UimlDomain *domain, const char *name)
+{
+	UimlSqlParams params = {0};
+	UimlActing saved;
+	bool found = false;
+
+	uiml_sql_param_text(&params, name);
+	uiml_act_as_owner(domain, &saved);
+	uiml_sql_each("SELECT FROM uiml.encoder e WHERE e.name OPERATOR(pg_catalog.=) $1", &params, false,
+				  note_row, &found);
+	uiml_act_as_self(&saved);
+	return found;
+}
+
+/*
+ * Who may train another's domain makes encoders that are its owner's, which he finds before those that he was
+ * granted.  The name of the domain is not the trainer's choice.
+ */
+static void
+check_shadow(const UimlDomain *domain, const char *name)
+{
+	if (strcmp(name, domain->name) != 0 && !has_privs_of_role(GetUserId(), domain->owner) &&
+		owner_finds(domain, name))
+		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("encoder \"%s\" already exists", name),
+				errdetail("It is another role's, and the owner of domain \"%s\" would no longer find it.",
+						  domain->name),
+				errhint("Pass another name."));
+}
+
 void
 uiml_encoder_check_name(const UimlDomain *domain, const char *name)
 {
@@ -82,6 +121,8 @@ uiml_encoder_check_name(const UimlDomain *domain, const char *name)
 
 	uiml_encoder_check_word(name);
 	namesake = uiml_encoder_namesake(domain->owner, name);
+	if (namesake.encoder_id == 0)
+		check_shadow(domain, name);
 	if (namesake.encoder_id != 0 && namesake.domain_id != domain->domain_id)
 		ereport(ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
 				namesake.domain_id == 0 ? errmsg("encoder \"%s\" already exists", name)

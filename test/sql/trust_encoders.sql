@@ -79,5 +79,36 @@ SELECT count(*) FROM uiml_tokenize('a war at sea', 'model'); \echo :SQLSTATE
 RESET ROLE;
 SELECT uiml_drop_encoder('regress_uiml_team.model'), uiml_drop_encoder('regress_uiml_mallory.model');
 
+-- Who may train a domain gives its owner no encoder by which another is no longer found
+SET ROLE regress_uiml_victim;
+SELECT uiml_create_domain('shop', 'events', text_cols => '{title}', features => 'text', options => '{"encoder": "model"}');
+SELECT uiml_grant('shop', 'regress_uiml_mallory', 'train');
+RESET ROLE;
+SELECT dims FROM uiml_load_encoder('model', :'tiny');
+SELECT uiml_grant_encoder('model', 'public');
+SET ROLE regress_uiml_mallory;
+SELECT dims FROM uiml_train_encoder('regress_uiml_victim.shop', 'hash', name => 'model'); \echo :SQLSTATE
+SELECT distilled FROM uiml_distill('model', 4, 'model', 'regress_uiml_victim.shop'); \echo :SQLSTATE
+SELECT dims FROM uiml_train_encoder('regress_uiml_victim.shop', 'hash', name => 'words');
+SELECT dims FROM uiml_train_encoder('regress_uiml_victim.shop', 'hash', name => 'words');
+SELECT dims FROM uiml_train_encoder('regress_uiml_victim.shop', 'hash');
+SET ROLE regress_uiml_victim;
+SELECT count(*) > 2 AS trusted FROM uiml_tokenize('a war at sea', 'model');
+SELECT dims FROM uiml_train_encoder('shop', 'hash', name => 'model');
+SELECT uiml_drop_encoder('model');
+SELECT uiml_drop_domain('shop');
+RESET ROLE;
+SELECT uiml_drop_encoder('model');
+
+-- A role that is gone leaves its encoder to those who may drop it
+SET ROLE regress_uiml_team;
+SELECT e.max_tokens FROM files, uiml_load_encoder('left', config, tokenizer, weights) e;
+RESET ROLE;
+DROP ROLE regress_uiml_team;
+SELECT uiml_drop_encoder('left');
+
+-- More vectors than an array holds are refused before the work
+SELECT uiml_embed(array_fill('a'::text, ARRAY[1100000])); \echo :SQLSTATE
+
 DROP SCHEMA encoder_traps CASCADE;
-DROP ROLE regress_uiml_mallory, regress_uiml_victim, regress_uiml_team;
+DROP ROLE regress_uiml_mallory, regress_uiml_victim;
