@@ -156,22 +156,18 @@ uiml_row_covariance(const UimlEnv *env, const float *x, size_t dims, const uint3
 
 UimlStatus
 uiml_whitening_learn(const UimlEnv *env, UimlWhitening whitening, const float *x, size_t dims,
-					 const uint32_t *row, size_t n, float *w, float *offset)
+					 const uint32_t *row, size_t n, float *w, double *mean)
 {
-	double *mean = uiml_alloc(env, dims, sizeof(double));
 	double *cov = uiml_alloc(env, dims * dims, sizeof(double));
 	double *vectors = uiml_alloc(env, dims * dims, sizeof(double));
 	UimlStatus status = UIML_ENOMEM;
 
-	if (mean != NULL && cov != NULL && vectors != NULL)
+	if (cov != NULL && vectors != NULL)
 		status = uiml_row_covariance(env, x, dims, row, n, mean, cov);
 	if (status == UIML_OK)
 		status = uiml_whitening_solve(env, whitening, dims, cov, vectors, w);
-	if (status == UIML_OK)
-		uiml_whitening_offset(dims, mean, w, offset);
 	uiml_free(env, vectors);
 	uiml_free(env, cov);
-	uiml_free(env, mean);
 	return status;
 }
 
@@ -191,9 +187,18 @@ uiml_unit_row(float *x, size_t dims)
 	return usable;
 }
 
-/* x = (product + offset) made unit, where x was of a text. */
+/* Rows about the mean: subtracted from the products instead, it would cancel most of their digits. */
 static void
-finish_row(const float *product, const float *offset, size_t dims, float *x)
+centre_rows(const float *x, const double *mean, size_t rows, size_t dims, float *centred)
+{
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j < dims; j++)
+			centred[i * dims + j] = (float) (x[i * dims + j] - mean[j]);
+}
+
+/* x = product made unit, where x was of a text. */
+static void
+finish_row(const float *product, size_t dims, float *x)
 {
 	bool empty = true;
 	double squares = 0;
@@ -204,7 +209,7 @@ finish_row(const float *product, const float *offset, size_t dims, float *x)
 		return;
 	for (size_t j = 0; j < dims; j++)
 	{
-		x[j] = product[j] + offset[j];
+		x[j] = product[j];
 		squares += (double) x[j] * x[j];
 	}
 	if (squares < SHORTEST * SHORTEST)
@@ -214,10 +219,11 @@ finish_row(const float *product, const float *offset, size_t dims, float *x)
 }
 
 UimlStatus
-uiml_whitening_apply(const UimlEnv *env, const float *w, const float *offset, size_t dims, float *x, size_t n)
+uiml_whitening_apply(const UimlEnv *env, const float *w, const double *mean, size_t dims, float *x, size_t n)
 {
+	float *centred = uiml_alloc(env, BLOCK_ROWS * dims, sizeof(float));
 	float *product = uiml_alloc(env, BLOCK_ROWS * dims, sizeof(float));
-	UimlStatus status = product != NULL ? UIML_OK : UIML_ENOMEM;
+	UimlStatus status = centred != NULL && product != NULL ? UIML_OK : UIML_ENOMEM;
 
 	for (size_t first = 0; status == UIML_OK && first < n; first += BLOCK_ROWS)
 	{
@@ -228,10 +234,12 @@ uiml_whitening_apply(const UimlEnv *env, const float *w, const float *offset, si
 			status = UIML_EINTERRUPTED;
 			break;
 		}
-		status = uiml_gemm_f32(env, false, false, rows, dims, dims, 1, x + first * dims, w, 0, product);
+		centre_rows(x + first * dims, mean, rows, dims, centred);
+		status = uiml_gemm_f32(env, false, false, rows, dims, dims, 1, centred, w, 0, product);
 		for (size_t i = 0; status == UIML_OK && i < rows; i++)
-			finish_row(product + i * dims, offset, dims, x + (first + i) * dims);
+			finish_row(product + i * dims, dims, x + (first + i) * dims);
 	}
 	uiml_free(env, product);
+	uiml_free(env, centred);
 	return status;
 }

@@ -41,22 +41,22 @@ extern UimlStatus uiml_row_covariance(const UimlEnv *env, const float *x, size_t
 
 /*
  * uiml_whitening_learn
- *		W and offset from rows of x, as uiml_row_covariance takes them.
+ *		W and the mean (dims) from rows of x, as uiml_row_covariance takes them.
  *
  * Returns UIML_OK, UIML_EEMPTY (fewer than two rows count), UIML_ENOMEM, UIML_EINTERRUPTED, UIML_ENOTFINITE.
  * O(n dims^2 + dims^3) time, some 3 dims^2 doubles of workspace.
  */
 extern UimlStatus uiml_whitening_learn(const UimlEnv *env, UimlWhitening whitening, const float *x,
-									   size_t dims, const uint32_t *row, size_t n, float *w, float *offset);
+									   size_t dims, const uint32_t *row, size_t n, float *w, double *mean);
 
 /*
  * uiml_whitening_apply
- *		Each row of x (n x dims) becomes x W + offset, made unit; rows of zeros stay, and what is whitened to
+ *		Each row of x (n x dims) becomes (x - mean) W, made unit; rows of zeros stay, and what is whitened to
  *		next to nothing becomes such a row.
  *
  * Returns UIML_OK, UIML_ENOMEM, UIML_EINTERRUPTED.
  */
-extern UimlStatus uiml_whitening_apply(const UimlEnv *env, const float *w, const float *offset, size_t dims,
+extern UimlStatus uiml_whitening_apply(const UimlEnv *env, const float *w, const double *mean, size_t dims,
 									   float *x, size_t n);
 
 /* Makes a row unit; false, and a row of zeros, where its length is not a positive number. */

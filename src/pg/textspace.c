@@ -324,25 +324,25 @@ whiten(TextWork *work, const UimlTextVectors *vectors)
 	UimlWhitening whitening = whitening_of(work, true);
 	size_t dims = space->dims;
 	float *w;
-	float *offset;
+	double *mean;
 	UimlStatus status;
 
 	if (whitening == UIML_WHITENING_NONE)
 		return;
 	w = MemoryContextAllocHuge(CurrentMemoryContext, dims * dims * sizeof(float));
-	offset = palloc(dims * sizeof(float));
-	status = uiml_whitening_learn(work->env, whitening, space->x, dims, vectors->item, vectors->n_items, w,
-								  offset);
+	mean = palloc(dims * sizeof(double));
+	status =
+		uiml_whitening_learn(work->env, whitening, space->x, dims, vectors->item, vectors->n_items, w, mean);
 	if (status == UIML_OK)
 	{
-		uiml_check(uiml_whitening_apply(work->env, w, offset, dims, space->x, n_rows(work->source)),
+		uiml_check(uiml_whitening_apply(work->env, w, mean, dims, space->x, n_rows(work->source)),
 				   "whitening");
 		space->whitening = whitening;
 		space->whitened_by = vectors->n_items;
 	}
 	else if (status != UIML_EEMPTY)
 		uiml_check(status, "whitening");
-	pfree(offset);
+	pfree(mean);
 	pfree(w);
 }
 

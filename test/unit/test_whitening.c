@@ -36,9 +36,9 @@ make_rows(float *x)
 	}
 }
 
-/* Mean and covariance of x W + offset. */
+/* Mean and covariance of (x - centre) W. */
 static void
-moments(const float *x, const float *w, const float *offset, double *mean, double *cov)
+moments(const float *x, const float *w, const double *centre, double *mean, double *cov)
 {
 	double y[DIMS];
 
@@ -48,9 +48,9 @@ moments(const float *x, const float *w, const float *offset, double *mean, doubl
 		for (size_t i = 0; i < N; i++)
 			for (size_t j = 0; j < DIMS; j++)
 			{
-				y[j] = offset[j] - (pass == 1 ? mean[j] : 0);
+				y[j] = pass == 1 ? -mean[j] : 0;
 				for (size_t k = 0; k < DIMS; k++)
-					y[j] += x[i * DIMS + k] * (double) w[k * DIMS + j];
+					y[j] += (x[i * DIMS + k] - centre[k]) * w[k * DIMS + j];
 				if (pass == 0)
 					mean[j] += y[j] / N;
 				for (size_t k = 0; pass == 1 && k <= j; k++)
@@ -65,14 +65,14 @@ full_makes_directions_alike(void **state)
 	UimlEnv env = test_env_counting();
 	float *x = malloc(N * DIMS * sizeof(float));
 	float w[DIMS * DIMS];
-	float offset[DIMS];
+	double centre[DIMS];
 	double mean[DIMS];
 	double cov[DIMS * DIMS];
 
 	(void) state;
 	make_rows(x);
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N, w, offset), UIML_OK);
-	moments(x, w, offset, mean, cov);
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N, w, centre), UIML_OK);
+	moments(x, w, centre, mean, cov);
 	for (size_t j = 0; j < DIMS; j++)
 	{
 		assert_true(fabs(mean[j]) < 1e-4);
@@ -92,17 +92,17 @@ relaxed_damps_large_directions(void **state)
 	float *x = malloc(N * DIMS * sizeof(float));
 	float w[DIMS * DIMS];
 	float full[DIMS * DIMS];
-	float offset[DIMS];
+	double centre[DIMS];
 	double mean[DIMS];
 	double cov[DIMS * DIMS];
 
 	(void) state;
 	make_rows(x);
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N, full, offset),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N, full, centre),
 					 UIML_OK);
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_RELAXED, x, DIMS, NULL, N, w, offset),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_RELAXED, x, DIMS, NULL, N, w, centre),
 					 UIML_OK);
-	moments(x, w, offset, mean, cov);
+	moments(x, w, centre, mean, cov);
 	for (size_t j = 0; j < DIMS; j++)
 	{
 		double ratio = 0; /* of the factors: sqrt(L / (L + e)) */
@@ -126,21 +126,21 @@ zeros_and_unnamed_rows_teach_nothing(void **state)
 	float *x = calloc((N + 2) * DIMS, sizeof(float));
 	uint32_t *row = malloc(N * sizeof(uint32_t));
 	float w[2][DIMS * DIMS];
-	float offset[2][DIMS];
+	double centre[2][DIMS];
 
 	(void) state;
 	make_rows(x + DIMS);
 	for (size_t i = 0; i < N; i++)
 		row[i] = (uint32_t) i + 1;
 	x[(N + 1) * DIMS] = 1e6f;
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N + 1, w[0], offset[0]),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N + 1, w[0], centre[0]),
 					 UIML_OK);
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, row, N, w[1], offset[1]),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, row, N, w[1], centre[1]),
 					 UIML_OK);
 	assert_memory_equal(w[0], w[1], sizeof(w[0]));
-	assert_memory_equal(offset[0], offset[1], sizeof(offset[0]));
+	assert_memory_equal(centre[0], centre[1], sizeof(centre[0]));
 
-	assert_int_equal(uiml_whitening_apply(&env, w[0], offset[0], DIMS, x, N + 1), UIML_OK);
+	assert_int_equal(uiml_whitening_apply(&env, w[0], centre[0], DIMS, x, N + 1), UIML_OK);
 	for (size_t i = 0; i <= N; i++)
 	{
 		double squares = 0;
@@ -160,17 +160,51 @@ flat_directions_are_left_out(void **state)
 	UimlEnv env = test_env_counting();
 	float x[4 * 3] = {1, 0, 2, 3, 0, 2, 1, 1, 2, 3, 1, 2};
 	float w[9];
-	float offset[3];
+	double centre[3];
 	const float mean[] = {2, .5f, 2};
 
 	(void) state;
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, 3, NULL, 4, w, offset), UIML_OK);
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, 3, NULL, 4, w, centre), UIML_OK);
 	for (size_t i = 0; i < 9; i++)
 		assert_true(isfinite(w[i]) && fabsf(w[i]) < 10);
 	memcpy(x, mean, sizeof(mean));
-	assert_int_equal(uiml_whitening_apply(&env, w, offset, 3, x, 4), UIML_OK);
+	assert_int_equal(uiml_whitening_apply(&env, w, centre, 3, x, 4), UIML_OK);
 	for (size_t j = 0; j < 3; j++)
 		assert_true(x[j] == 0); /* the mean is nowhere */
+}
+
+/* Rows that differ in their last digits only, as of models whose texts all look alike, differ as they did. */
+static void
+narrow_cones_keep_their_digits(void **state)
+{
+	UimlEnv env = test_env_counting();
+	float *x = malloc(N * DIMS * sizeof(float));
+	float *whitened = malloc(N * DIMS * sizeof(float));
+	float w[DIMS * DIMS];
+	double centre[DIMS];
+
+	(void) state;
+	make_rows(x);
+	for (size_t i = 0; i < N * DIMS; i++)
+		whitened[i] = x[i] = 1 + (x[i] - 5) * 1e-3f;
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, N, w, centre), UIML_OK);
+	assert_int_equal(uiml_whitening_apply(&env, w, centre, DIMS, whitened, N), UIML_OK);
+	for (size_t i = 0; i < N; i++)
+	{
+		double y[DIMS] = {0};
+		double squares = 0;
+
+		for (size_t j = 0; j < DIMS; j++)
+		{
+			for (size_t k = 0; k < DIMS; k++)
+				y[j] += (x[i * DIMS + k] - centre[k]) * w[k * DIMS + j];
+			squares += y[j] * y[j];
+		}
+		for (size_t j = 0; j < DIMS; j++)
+			assert_true(fabs(whitened[i * DIMS + j] - y[j] / sqrt(squares)) < 1e-4);
+	}
+	free(whitened);
+	free(x);
 }
 
 static void
@@ -179,12 +213,12 @@ too_few_rows_are_empty(void **state)
 	UimlEnv env = test_env_counting();
 	float x[2 * DIMS] = {1};
 	float w[DIMS * DIMS];
-	float offset[DIMS];
+	double centre[DIMS];
 
 	(void) state;
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, 2, w, offset),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, 2, w, centre),
 					 UIML_EEMPTY);
-	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, 0, w, offset),
+	assert_int_equal(uiml_whitening_learn(&env, UIML_WHITENING_FULL, x, DIMS, NULL, 0, w, centre),
 					 UIML_EEMPTY);
 	assert_int_equal(test_env_live(), 0);
 }
@@ -193,10 +227,10 @@ static UimlStatus
 learn_and_apply(const UimlEnv *env, float *x)
 {
 	float w[DIMS * DIMS];
-	float offset[DIMS];
-	UimlStatus status = uiml_whitening_learn(env, UIML_WHITENING_RELAXED, x, DIMS, NULL, N, w, offset);
+	double centre[DIMS];
+	UimlStatus status = uiml_whitening_learn(env, UIML_WHITENING_RELAXED, x, DIMS, NULL, N, w, centre);
 
-	return status == UIML_OK ? uiml_whitening_apply(env, w, offset, DIMS, x, N) : status;
+	return status == UIML_OK ? uiml_whitening_apply(env, w, centre, DIMS, x, N) : status;
 }
 
 static void
@@ -230,6 +264,7 @@ main(void)
 		cmocka_unit_test(relaxed_damps_large_directions),
 		cmocka_unit_test(zeros_and_unnamed_rows_teach_nothing),
 		cmocka_unit_test(flat_directions_are_left_out),
+		cmocka_unit_test(narrow_cones_keep_their_digits),
 		cmocka_unit_test(too_few_rows_are_empty),
 		cmocka_unit_test(survives_lack_of_memory_and_interrupts),
 	};
