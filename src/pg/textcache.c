@@ -26,6 +26,9 @@
 /* Rows of a statement that writes. */
 #define BATCH_ROWS 256
 
+/* Bytes of a text that are hashed between two looks for a cancel. */
+#define HASH_CHUNK ((size_t) 1024 * 1024)
+
 StaticAssertDecl(UIML_TEXT_HASH_SIZE == UUID_LEN, "hashes of texts are stored as uuid");
 
 /* --- hashes --------------------------------------------------------------------------------------------- */
@@ -46,8 +49,15 @@ uiml_text_hash(pg_cryptohash_ctx *hasher, const char *utf8, size_t length)
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
 	UimlTextHash hash;
 
-	if (pg_cryptohash_init(hasher) < 0 || pg_cryptohash_update(hasher, (const uint8 *) utf8, length) < 0 ||
-		pg_cryptohash_final(hasher, digest, sizeof(digest)) < 0)
+	bool hashed = pg_cryptohash_init(hasher) >= 0;
+
+	for (size_t at = 0; hashed && at < length; at += HASH_CHUNK)
+	{
+		hashed = pg_cryptohash_update(hasher, (const uint8 *) utf8 + at, Min(length - at, HASH_CHUNK)) >= 0;
+		if (length > HASH_CHUNK)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (!hashed || pg_cryptohash_final(hasher, digest, sizeof(digest)) < 0)
 		elog(ERROR, "could not compute SHA-256 of a text");
 	memcpy(hash.byte, digest, sizeof(hash.byte));
 	return hash;
