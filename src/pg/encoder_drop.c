@@ -137,6 +137,10 @@ uiml_drop_encoder(PG_FUNCTION_ARGS)
 				errmsg("cannot drop encoder \"%s\" because it is built in", name));
 	row = uiml_encoder_row(name, false);
 	check_rights(row);
+	/* a loading of the same name waits, and finds it gone; so does another drop */
+	if (uiml_encoder_namesake(row->owner, row->name).encoder_id != row->encoder_id)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("encoder \"%s\" does not exist", name),
+				errdetail("It was dropped or replaced meanwhile."));
 	check_unused(row);
 	uiml_encoder_delete(row->encoder_id);
 	PG_RETURN_VOID();
