@@ -51,20 +51,25 @@ uiml_bert_row(const UimlBertModel *model)
 	return uiml_affine_stride(model->shape.hidden);
 }
 
-/* Parts of scratch, for so many tokens; returns the floats before that of attention. */
+/* The strides of parts, for so many tokens; returns the floats of all before attention's. */
 static size_t
-lay_out(const UimlBertModel *model, size_t tokens, float *scratch, Parts *parts)
+measure_parts(const UimlBertModel *model, size_t tokens, Parts *parts)
 {
-	size_t inner_rows = block_rows(tokens);
-
 	parts->ldx = uiml_bert_row(model);
 	parts->ldqkv = uiml_affine_stride(3 * model->shape.hidden);
 	parts->ldinner = uiml_affine_stride(model->shape.ffn);
+	return tokens * (parts->ldx + parts->ldqkv) + block_rows(tokens) * parts->ldinner;
+}
+
+static void
+lay_out(const UimlBertModel *model, size_t tokens, float *scratch, Parts *parts)
+{
+	size_t floats = measure_parts(model, tokens, parts);
+
 	parts->x = scratch;
 	parts->qkv = parts->x + tokens * parts->ldx;
 	parts->inner = parts->qkv + tokens * parts->ldqkv;
-	parts->attention = parts->inner + inner_rows * parts->ldinner;
-	return tokens * (parts->ldx + parts->ldqkv) + inner_rows * parts->ldinner;
+	parts->attention = scratch + floats;
 }
 
 size_t
@@ -72,7 +77,7 @@ uiml_bert_scratch(const UimlBertModel *model, size_t tokens, size_t longest)
 {
 	Parts parts;
 
-	return lay_out(model, tokens, NULL, &parts) +
+	return measure_parts(model, tokens, &parts) +
 		   uiml_attention_scratch(longest, model->shape.hidden / model->shape.heads);
 }
 
@@ -254,7 +259,7 @@ uiml_bert_forward(const UimlEnv *env, const UimlBertModel *model, const UimlBert
 	Parts parts;
 	UimlStatus status;
 
-	(void) lay_out(model, batch->start[batch->n], batch->scratch, &parts);
+	lay_out(model, batch->start[batch->n], batch->scratch, &parts);
 	status = embed(env, model, batch, parts.x, parts.ldx);
 
 	for (size_t i = 0; status == UIML_OK && i < model->shape.layers; i++)

@@ -352,8 +352,8 @@ uiml_transfer_delete(int32 source_domain_id, int32 domain_id)
 	param_int4(&params, source_domain_id);
 	param_int4(&params, domain_id);
 	return uiml_catalog_write("DELETE FROM uiml.transfer WHERE source_domain_id OPERATOR(pg_catalog.=) $1 "
-							   "AND domain_id OPERATOR(pg_catalog.=) $2",
-							   &params);
+							  "AND domain_id OPERATOR(pg_catalog.=) $2",
+							  &params);
 }
 
 /* The number of a pair's lock. */
