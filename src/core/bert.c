@@ -21,7 +21,7 @@
 UIML_ENCODER_VIEW_FITS(UimlBertModel);
 
 static UimlStatus
-open_bert(UimlEncoder *encoder, bool verify)
+open_bert(UimlEncoder *encoder, const UimlEnv *verify)
 {
 	UimlBertModel model = {.bytes = encoder->bytes};
 	UimlTokenizer *tokenizer = &encoder->tokenizer;
@@ -32,14 +32,17 @@ open_bert(UimlEncoder *encoder, bool verify)
 #endif
 	status = uiml_bert_get_header(encoder->bytes, encoder->length, &model.shape, &model.at);
 	if (status == UIML_OK)
-		status = uiml_tokenizer_open(encoder->bytes + model.at.tokenizer, model.shape.tokenizer, verify,
-									 tokenizer);
+		status = uiml_tokenizer_open(encoder->bytes + model.at.tokenizer, model.shape.tokenizer,
+									 verify != NULL, tokenizer);
 	if (status != UIML_OK)
 		return status;
 	if (tokenizer->vocabulary > model.shape.vocabulary ||
-		tokenizer->prefix + tokenizer->suffix > model.shape.max_tokens ||
-		(verify && !uiml_encoder_end_is_right(encoder->bytes, encoder->length)))
+		tokenizer->prefix + tokenizer->suffix > model.shape.max_tokens)
 		return UIML_ECORRUPT;
+	if (verify != NULL)
+		status = uiml_encoder_end_check(verify, encoder->bytes, encoder->length);
+	if (status != UIML_OK)
+		return status;
 	encoder->has_tokenizer = true;
 	encoder->features = tokenizer->vocabulary;
 	encoder->max_tokens = model.shape.max_tokens;

@@ -50,8 +50,8 @@ uiml_encoder_put_header(unsigned char *header, UimlEncoderKind kind, UimlWhiteni
 	encoder_store64(header + ENCODER_AT_SIZE, size);
 }
 
-UimlStatus
-uiml_encoder_open(const void *data, size_t length, bool verify, UimlEncoder *encoder)
+static UimlStatus
+open_encoder(const void *data, size_t length, const UimlEnv *verify, UimlEncoder *encoder)
 {
 	const unsigned char *bytes = data;
 	const UimlArchitecture *architecture;
@@ -71,6 +71,20 @@ uiml_encoder_open(const void *data, size_t length, bool verify, UimlEncoder *enc
 							 .bytes = bytes,
 							 .length = length};
 	return encoder->dims > 0 ? architecture->open(encoder, verify) : UIML_ECORRUPT;
+}
+
+UimlStatus
+uiml_encoder_open(const void *data, size_t length, bool verify, UimlEncoder *encoder)
+{
+	UimlEnv env = uiml_env_malloc();
+
+	return open_encoder(data, length, verify ? &env : NULL, encoder);
+}
+
+UimlStatus
+uiml_encoder_verify(const UimlEnv *env, const void *data, size_t length, UimlEncoder *encoder)
+{
+	return open_encoder(data, length, env, encoder);
 }
 
 /* ---------- use ---------- */

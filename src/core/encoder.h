@@ -127,6 +127,13 @@ typedef struct UimlEncoder
  */
 extern UimlStatus uiml_encoder_open(const void *bytes, size_t length, bool verify, UimlEncoder *encoder);
 
+/*
+ * As uiml_encoder_open with verify, for bytes of any size: asks env->interrupted every few megabytes.  Also
+ * UIML_EINTERRUPTED.
+ */
+extern UimlStatus uiml_encoder_verify(const UimlEnv *env, const void *bytes, size_t length,
+									  UimlEncoder *encoder);
+
 /* The tokenizer of a model of language, as long as the encoder; NULL for others. */
 extern const UimlTokenizer *uiml_encoder_tokenizer(const UimlEncoder *encoder);
 

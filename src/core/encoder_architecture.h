@@ -9,9 +9,9 @@
 
 /*
  * open: encoder has bytes, length, kind, whitening and dims (not 0) from a header whose size is length; the
- * rest is zero.  Checks everything else that the length depends on, down to its last byte, and with verify the
- * checksum; fills in digest, texts, features, max_tokens, the tokenizer and the view.  UIML_OK;
- * UIML_ECORRUPT; UIML_EINVALID.
+ * rest is zero.  Checks everything else that the length depends on, down to its last byte, and where verify
+ * isn't NULL the checksum, asking that environment for interrupts; fills in digest, texts, features, max_tokens,
+ * the tokenizer and the view.  UIML_OK; UIML_ECORRUPT; UIML_EINVALID; UIML_EINTERRUPTED.
  *
  * embed: see uiml_encoder_embed_all; n is at least 1.
  */
@@ -19,7 +19,7 @@ typedef struct UimlArchitecture
 {
 	UimlEncoderKind kind;
 	const char *name;
-	UimlStatus (*open)(UimlEncoder *encoder, bool verify);
+	UimlStatus (*open)(UimlEncoder *encoder, const UimlEnv *verify);
 	UimlStatus (*embed)(const UimlEnv *env, const UimlEncoder *encoder, const UimlText *texts, size_t n,
 						float *x);
 } UimlArchitecture;

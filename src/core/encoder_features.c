@@ -95,7 +95,7 @@ typedef struct FeatureView
 UIML_ENCODER_VIEW_FITS(FeatureView);
 
 static UimlStatus
-open_features(UimlEncoder *encoder, bool verify)
+open_features(UimlEncoder *encoder, const UimlEnv *verify)
 {
 	static const unsigned char reserved[ENCODER_AT_CHECKSUM - ENCODER_AT_RESERVED];
 	const unsigned char *bytes = encoder->bytes;
@@ -113,7 +113,7 @@ open_features(UimlEncoder *encoder, bool verify)
 		layout.size != encoder->length)
 		return UIML_ECORRUPT;
 	encoder->digest = encoder_load64(bytes + ENCODER_AT_CHECKSUM);
-	if (verify && uiml_encoder_checksum(bytes, encoder->length) != encoder->digest)
+	if (verify != NULL && uiml_encoder_checksum(bytes, encoder->length) != encoder->digest)
 		return UIML_ECORRUPT;
 	encoder->texts = (size_t) encoder_load64(bytes + ENCODER_AT_TEXTS);
 	encoder->features = (size_t) n_rows;

@@ -7,6 +7,9 @@
 #include "core/encoder_write.h"
 #include "core/parts.h"
 
+/* Read between two questions for an interrupt: a millisecond from memory, more where pages come from a disk. */
+#define CHECKED_BYTES ((size_t) 2 * 1024 * 1024)
+
 static const unsigned char zeros[UIML_PART_ALIGNMENT];
 
 void
@@ -71,10 +74,27 @@ uiml_encoder_write_end(UimlEncoderWriter *writer)
 	return uiml_encoder_write(writer, checksum, sizeof(checksum));
 }
 
+UimlStatus
+uiml_encoder_end_check(const UimlEnv *env, const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+	uint64_t checksum = 0;
+
+	for (size_t at = 0; at < length - 8; at += CHECKED_BYTES)
+	{
+		size_t left = length - 8 - at;
+
+		if (uiml_interrupted(env))
+			return UIML_EINTERRUPTED;
+		checksum = uiml_checksum(checksum, bytes + at, left < CHECKED_BYTES ? left : CHECKED_BYTES);
+	}
+	return checksum == encoder_load64(bytes + length - 8) ? UIML_OK : UIML_ECORRUPT;
+}
+
 bool
 uiml_encoder_end_is_right(const void *data, size_t length)
 {
-	const unsigned char *bytes = data;
+	UimlEnv env = uiml_env_malloc();
 
-	return uiml_checksum(0, bytes, length - 8) == encoder_load64(bytes + length - 8);
+	return uiml_encoder_end_check(&env, data, length) == UIML_OK;
 }

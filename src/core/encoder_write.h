@@ -33,4 +33,7 @@ extern UimlStatus uiml_encoder_write_end(UimlEncoderWriter *writer);
  */
 extern bool uiml_encoder_end_is_right(const void *bytes, size_t length);
 
+/* The same: UIML_OK, UIML_ECORRUPT, or UIML_EINTERRUPTED, which is asked about every two megabytes. */
+extern UimlStatus uiml_encoder_end_check(const UimlEnv *env, const void *bytes, size_t length);
+
 #endif /* UIML_ENCODER_WRITE_H */

@@ -31,7 +31,7 @@ typedef struct StaticView
 UIML_ENCODER_VIEW_FITS(StaticView);
 
 static UimlStatus
-open_static(UimlEncoder *encoder, bool verify)
+open_static(UimlEncoder *encoder, const UimlEnv *verify)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	(void) encoder;
@@ -43,11 +43,11 @@ open_static(UimlEncoder *encoder, bool verify)
 	UimlStaticLayout layout;
 	UimlStatus status = uiml_static_get_header(bytes, encoder->length, &view->shape, &layout);
 
-	if (status == UIML_OK && verify && !uiml_encoder_end_is_right(bytes, encoder->length))
-		return UIML_ECORRUPT;
+	if (status == UIML_OK && verify != NULL)
+		status = uiml_encoder_end_check(verify, bytes, encoder->length);
 	if (status == UIML_OK)
-		status =
-			uiml_tokenizer_open(bytes + layout.tokenizer, view->shape.tokenizer, verify, &encoder->tokenizer);
+		status = uiml_tokenizer_open(bytes + layout.tokenizer, view->shape.tokenizer, verify != NULL,
+									 &encoder->tokenizer);
 	if (status != UIML_OK)
 		return status;
 	if (encoder->tokenizer.vocabulary != view->shape.vocabulary)

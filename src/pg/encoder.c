@@ -184,9 +184,18 @@ encoder_check(const char *data, Size size, bool verify, void *view, const void *
 {
 	const UimlEncoderRow *row = ((const EncoderWanted *) ctx)->row;
 	UimlEncoder *encoder = view;
+	UimlStatus status;
+	UimlPgEnv pg;
+	UimlEnv env;
 
-	return size == (Size) row->bytes && uiml_encoder_open(data, size, verify, encoder) == UIML_OK &&
-		   encoder->dims == (size_t) row->dims;
+	if (size != (Size) row->bytes)
+		return false;
+	env = uiml_env_pg(&pg, CurrentMemoryContext, NULL, NULL);
+	status = verify ? uiml_encoder_verify(&env, data, size, encoder)
+					: uiml_encoder_open(data, size, false, encoder);
+	if (status == UIML_EINTERRUPTED)
+		uiml_check(status, "an encoder");
+	return status == UIML_OK && encoder->dims == (size_t) row->dims;
 }
 
 static bool

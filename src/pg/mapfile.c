@@ -56,6 +56,12 @@
 /* field4 of our lock tag; pg_advisory_lock uses 1 and 2. */
 #define LOCKTAG_CLASS 0x756D
 
+/*
+ * Where a file can't be written, backends have copies of their own up to this size.  A hundred connections with a
+ * gigabyte each would take the memory of the whole server for one full disk.
+ */
+#define PRIVATE_SIZE ((Size) 256 * 1024 * 1024)
+
 /* Left over by a backend that was killed while it wrote, when older than this. */
 #define ABANDONED_SECONDS 3600
 
@@ -168,7 +174,30 @@ file_path(char *path, const Mapping *mapping, bool temporary)
 		snprintf(path + length, MAXPGPATH - length, ".%s", mapping->suffix);
 }
 
-/* Maps a file; false where there is none, or none that is whole.  Raises no error. */
+/* Whether the bytes mapped are what they should be; what check raises leaves nothing mapped. */
+static bool
+mapping_check(const Mapping *mapping, void *address, bool verify, const void *ctx)
+{
+	bool right = false;
+
+	PG_TRY();
+	{
+		right = mapping->kind->check(address, mapping->size, verify || mapping->size <= VERIFIED_SIZE,
+									 mapping->view, ctx);
+	}
+	PG_CATCH();
+	{
+		munmap(address, mapping->size);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return right;
+}
+
+/*
+ * Maps a file; false where there is none, or none that is whole.  Raises an error where there is no room for it
+ * in the address space, as there would be none for a copy.
+ */
 static bool
 mapping_map(Mapping *mapping, const char *path, bool verify, const void *ctx)
 {
@@ -183,12 +212,14 @@ mapping_map(Mapping *mapping, const char *path, bool verify, const void *ctx)
 	{
 		mapping->size = (size_t) status.st_size;
 		address = mmap(NULL, mapping->size, PROT_READ, MAP_SHARED, fd, 0);
+		if (address == MAP_FAILED && errno == ENOMEM)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not map file \"%s\": %m", path),
+							errdetail("It has %zu bytes.", mapping->size)));
 	}
 	CloseTransientFile(fd);
 	if (address == MAP_FAILED)
 		return false;
-	if (!mapping->kind->check(address, mapping->size, verify || mapping->size <= VERIFIED_SIZE, mapping->view,
-							  ctx))
+	if (!mapping_check(mapping, address, verify, ctx))
 	{
 		munmap(address, mapping->size);
 		mapping->refused = true;
@@ -259,8 +290,16 @@ void
 uiml_mapfile_begin(UimlMapWriter *writer, Size size)
 {
 	writer->size = size;
-	if (writer->fd < 0)
-		writer->bytes = MemoryContextAllocHuge(writer->context, size);
+	if (writer->fd >= 0)
+		return;
+	if (size > PRIVATE_SIZE)
+	{
+		errno = writer->error;
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not write a file of %zu bytes: %m", size),
+						errdetail("Connections share it; without it each would take that much memory."),
+						errhint("It belongs into directory \"%s\".", CACHE_DIRECTORY)));
+	}
+	writer->bytes = MemoryContextAllocHuge(writer->context, size);
 }
 
 /* One piece of at most WRITE_CHUNK bytes. */
@@ -318,7 +357,7 @@ remove_file(int code, Datum path)
 	(void) unlink(DatumGetCString(path));
 }
 
-/* Builds into a new file; what build raises leaves none.  False with errno where it can't be written. */
+/* Builds into a new file.  False with errno where it can't be written. */
 static bool
 write_file(const Mapping *mapping, const char *path, const void *ctx)
 {
@@ -329,11 +368,7 @@ write_file(const Mapping *mapping, const char *path, const void *ctx)
 									  pg_file_create_mode);
 	if (writer.fd < 0)
 		return false;
-	PG_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(path));
-	{
-		run_build(mapping, ctx, &writer);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(path));
+	run_build(mapping, ctx, &writer);
 	if (CloseTransientFile(writer.fd) != 0 && writer.error == 0)
 		writer.error = errno;
 	errno = writer.error;
@@ -341,20 +376,26 @@ write_file(const Mapping *mapping, const char *path, const void *ctx)
 }
 
 /*
- * Builds the file, verifies what was written, and gives it its name; false where that failed, or what was built is
- * not what it should be.
+ * Builds the file, verifies what was written, and gives it its name; what is raised meanwhile leaves no file.  False
+ * where that failed (errno in error), or what was built is not what it should be.
  */
 static bool
-mapping_publish(Mapping *mapping, const void *ctx)
+mapping_publish(Mapping *mapping, const void *ctx, int *error)
 {
 	char temporary[MAXPGPATH];
 	char path[MAXPGPATH];
 	bool written;
+	bool mapped;
 
 	file_path(temporary, mapping, true);
 	file_path(path, mapping, false);
-	written = make_directory() && write_file(mapping, temporary, ctx);
-	if (written && mapping_map(mapping, temporary, true, ctx))
+	PG_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(temporary));
+	{
+		written = make_directory() && write_file(mapping, temporary, ctx);
+		mapped = written && mapping_map(mapping, temporary, true, ctx);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(remove_file, CStringGetDatum(temporary));
+	if (mapped)
 	{
 		if (rename(temporary, path) == 0)
 			return true;
@@ -362,9 +403,11 @@ mapping_publish(Mapping *mapping, const void *ctx)
 		munmap(mapping->address, mapping->size);
 		mapping->address = NULL;
 	}
+	*error = errno;
 	if (!written)
-		ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path),
-					  errdetail("The backend uses a copy of its own.")));
+		ereport(LOG,
+				(errcode_for_file_access(), errmsg("could not write file \"%s\": %m", path),
+				 errdetail("Up to %zu MB the backend uses a copy of its own.", PRIVATE_SIZE / 1024 / 1024)));
 	(void) unlink(temporary);
 	return false;
 }
@@ -379,7 +422,7 @@ mapping_build(Mapping *mapping, const void *ctx)
 {
 	UimlMapWriter writer = {.fd = -1, .context = mapping->context};
 
-	if (mapping_publish(mapping, ctx))
+	if (mapping_publish(mapping, ctx, &writer.error))
 		return true;
 	CHECK_FOR_INTERRUPTS();
 	if (!mapping->refused)

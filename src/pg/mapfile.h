@@ -27,8 +27,8 @@ typedef struct UimlMapWriter UimlMapWriter;
  *
  * noun:		"packed items", for the server log
  * view_size:	of what check fills
- * check:		whether bytes are what the caller (ctx) must find, without raising an error; points the view
- *				at them. verify: read all of them (a file is verified before it is published, and at each
+ * check:		whether bytes are what the caller (ctx) must find, without raising an error but that of an
+ *				interrupt; points the view at them. verify: read all of them (a file is verified before it is published, and at each
  *				mapping where it is small), else look at no more than a new connection has time for.  The
  *				bytes are at a multiple of the page size, or of MAXALIGN
  * build:		hands the bytes to the writer: first how many there are, then all of them in order.  May raise
@@ -59,9 +59,10 @@ extern void uiml_mapfile_write(UimlMapWriter *writer, const void *bytes, Size si
  *		stale or damaged (the directory is left out of base backups and emptied at server start).
  *
  * The caller has checked that the current user may read what it is built from.  Bytes go to the file as
- * they are built, so that no copy of all of them is needed; where it can't be written (a full disk), the backend keeps a copy of its own and the server log says so.  The view stays
- * valid until the end of the transaction; mappings are kept by the backend, least recently used ones given
- * back.
+ * they are built, so that no copy of all of them is needed.  Where it can't be written (a full disk), the server
+ * log says so, and the backend keeps a copy of its own, or raises an error where that would have more than 256
+ * MB.  The view stays valid until the end of the transaction; mappings are kept by the backend, least recently
+ * used ones given back.
  */
 extern const void *uiml_mapfile_open(const UimlMapKind *kind, const UimlMapKey *key, const void *ctx);
 

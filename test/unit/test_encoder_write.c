@@ -11,7 +11,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/checksum.h"
+#include "core/encoder_format.h"
 #include "core/encoder_write.h"
+#include "testenv.h"
 
 #define ROOM 4096
 
@@ -99,6 +102,34 @@ test_damage(void **state)
 	assert_true(uiml_encoder_end_is_right(sink.bytes, sink.length));
 }
 
+/* Many megabytes are read in pieces, with the same result; between them reading can be stopped. */
+static void
+test_large(void **state)
+{
+	size_t size = (size_t) 5 << 20;
+	unsigned char *bytes = malloc(size);
+	long k = 0;
+	UimlStatus status;
+
+	(void) state;
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (unsigned char) (i * 37 + i / 251);
+	encoder_store64(bytes + size - 8, uiml_checksum(0, bytes, size - 8));
+	do
+	{
+		long countdown = ++k;
+		UimlEnv env = test_env_interrupting(&countdown);
+
+		status = uiml_encoder_end_check(&env, bytes, size);
+	} while (status == UIML_EINTERRUPTED);
+	assert_int_equal(status, UIML_OK);
+	assert_true(k > 2);
+	bytes[size - 9] ^= 1;
+	assert_false(uiml_encoder_end_is_right(bytes, size));
+	free(bytes);
+}
+
 /* What writing returns is passed on, wherever it fails. */
 static void
 test_full(void **state)
@@ -118,6 +149,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_full),
 	};
 
