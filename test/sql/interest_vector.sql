@@ -83,7 +83,7 @@ SELECT what, e.* FROM (VALUES
 	(12, 'infinity', '\x00020000ff8000003f800000')) AS b (n, what, bytes),
 	receive(bytes::bytea, :'file') e ORDER BY n;
 \set ECHO errors
-SELECT format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
+SELECT format('COPY (SELECT WHERE false) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
 \set ECHO all
 DROP FUNCTION receive(bytea, text);
 DROP TABLE bytes, vectors, received;

@@ -127,7 +127,7 @@ SELECT current_setting('data_directory') || '/uiml_vector_state.' || current_dat
 \set ECHO errors
 SELECT format('COPY states TO %L BINARY', :'file') \gexec
 SELECT format('COPY states_received FROM %L BINARY', :'file') \gexec
-SELECT format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
+SELECT format('COPY (SELECT WHERE false) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
 \set ECHO all
 SELECT count(*), bool_and(a.state::text IS NOT DISTINCT FROM b.state::text) AS equal FROM states a JOIN states_received b USING (part);
 SELECT difference(merge(state), (SELECT decayed FROM serial)) < 1e-6 AS same FROM states_received;

@@ -16,7 +16,7 @@ INSERT INTO files VALUES ('config.json', decode(:'config', 'base64')), ('tokeniz
 SELECT current_setting('data_directory') || '/pgsql_tmp_regress_uiml' AS tiny \gset
 \set make 'mkdir -p ' :tiny
 \set remove 'rm -r ' :tiny
-COPY (SELECT) TO PROGRAM :'make';
+COPY (SELECT WHERE false) TO PROGRAM :'make';
 CREATE TABLE large AS SELECT name, lo_from_bytea(0, body) AS id FROM files;
 SELECT lo_export(id, :'tiny' || '/' || name), lo_unlink(id) FROM large;
 GRANT SELECT ON files TO PUBLIC;
@@ -173,7 +173,7 @@ SELECT encoder FROM uiml.encoders ORDER BY encoder;
 
 CREATE FUNCTION run(commands text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('COPY (SELECT) TO PROGRAM %L', commands);
+	EXECUTE format('COPY (SELECT WHERE false) TO PROGRAM %L', commands);
 END $$;
 -- Without the path, which differs
 CREATE FUNCTION hint_of_directory(files text) RETURNS text LANGUAGE plpgsql AS $$
@@ -307,6 +307,6 @@ SELECT uiml_drop_domain('ear');
 RESET ROLE;
 SELECT uiml_drop_encoder(encoder) FROM uiml.encoders;
 SELECT count(*) FROM uiml.encoder_part;
-COPY (SELECT) TO PROGRAM :'remove';
+COPY (SELECT WHERE false) TO PROGRAM :'remove';
 DROP SCHEMA load_test CASCADE;
 DROP ROLE regress_uiml_alice, regress_uiml_bob;

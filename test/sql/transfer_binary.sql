@@ -70,4 +70,4 @@ SELECT form, e.* FROM (
 	UNION ALL SELECT form, type, at(bytes, 24, '\x0000000000000080') FROM form WHERE form = 2
 	UNION ALL SELECT form, type, at(bytes, 88, '\x000000000000f0bf') FROM form WHERE form = 2) b, receive(type, bytes, :'file') e;
 \set ECHO errors
-SELECT format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
+SELECT format('COPY (SELECT WHERE false) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || :'file') \gexec
