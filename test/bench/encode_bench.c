@@ -2,10 +2,11 @@
  * encode_bench.c
  *	  Times a transformer from texts to vectors, beside cblas_sgemm on the products of its linear layers alone.
  *
- * usage: encode_bench FOLDER SECONDS
- * For each shape, so many texts of so many tokens each (the special ones included), the two take turns until so
- * many seconds are over, and each one's fastest turn counts, in processor time of one thread.  sgemm gets the
- * rows of all texts at once and does nothing else: no attention, no bias, no activation, no norm.
+ * usage: encode_bench FOLDER SECONDS SHAPE...
+ * A SHAPE is TEXTSxTOKENS: so many texts of so many tokens each, the special ones included.  For each the two take
+ * turns until so many seconds are over, and each one's fastest turn counts, in processor time of one thread: lines of
+ * "SHAPE uiml TOKENS/S" and "SHAPE sgemm TOKENS/S".  sgemm gets the rows of all texts at once and does nothing else: no
+ * attention, no bias, no activation, no norm.
  */
 #include <cblas.h>
 #include <stdio.h>
@@ -19,8 +20,6 @@
 #include "../unit/modelfiles.h"
 
 #define MAX_TEXTS 64
-
-static const size_t shapes[][2] = {{32, 12}, {16, 32}, {8, 128}, {1, 512}, {1, 128}, {1, 32}, {1, 12}};
 
 /* Linear layers of a model: qkv, out, up, down. */
 typedef struct Linear
@@ -100,7 +99,7 @@ time_shape(const UimlEncoder *encoder, const UimlBertShape *model, const Linear 
 	float *y = random_floats(n * tokens * widest);
 	double ours = 1e9, sgemm = 1e9;
 	double rows = (double) (n * tokens);
-	time_t end = time(NULL) + (time_t) seconds;
+	double end = now() + seconds;
 
 	for (size_t i = 0; i < n; i++)
 		texts[i] = (UimlText){.text = text, .length = strlen(text)};
@@ -111,9 +110,8 @@ time_shape(const UimlEncoder *encoder, const UimlBertShape *model, const Linear 
 
 		ours = t < ours ? t : ours;
 		sgemm = u < sgemm ? u : sgemm;
-	} while (time(NULL) < end);
-	printf("%5zu x %-4zu %10.0f %10.1f %12.0f %8.2f\n", n, tokens, rows / ours, (double) n / ours,
-		   rows / sgemm, sgemm / ours);
+	} while (now() < end);
+	printf("%zux%zu uiml %.0f\n%zux%zu sgemm %.0f\n", n, tokens, rows / ours, n, tokens, rows / sgemm);
 	fflush(stdout);
 	free(text);
 	free(x);
@@ -121,7 +119,8 @@ time_shape(const UimlEncoder *encoder, const UimlBertShape *model, const Linear 
 }
 
 static void
-time_shapes(const UimlEncoder *encoder, const UimlBertShape *model, double seconds)
+time_shapes(const UimlEncoder *encoder, const UimlBertShape *model, double seconds, char **shape,
+			int n_shapes)
 {
 	int hidden = (int) model->hidden, ffn = (int) model->ffn;
 	Linear linear[4] = {{.k = hidden, .n = 3 * hidden},
@@ -131,11 +130,12 @@ time_shapes(const UimlEncoder *encoder, const UimlBertShape *model, double secon
 
 	for (size_t i = 0; i < 4; i++)
 		linear[i].weights = random_floats(model->layers * (size_t) linear[i].n * (size_t) linear[i].k);
-	printf("texts x tokens   tokens/s    texts/s  sgemm tok/s    ratio\n");
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+	for (int i = 0; i < n_shapes; i++)
 	{
-		if (shapes[i][1] <= encoder->max_tokens)
-			time_shape(encoder, model, linear, shapes[i][0], shapes[i][1], seconds);
+		size_t n, tokens;
+
+		if (sscanf(shape[i], "%zux%zu", &n, &tokens) == 2 && n <= MAX_TEXTS && tokens <= encoder->max_tokens)
+			time_shape(encoder, model, linear, n, tokens, seconds);
 	}
 	for (size_t i = 0; i < 4; i++)
 		free(linear[i].weights);
@@ -151,9 +151,9 @@ main(int argc, char **argv)
 	size_t length;
 	unsigned char *bytes;
 
-	if (argc != 3)
+	if (argc < 4)
 	{
-		fprintf(stderr, "usage: encode_bench FOLDER SECONDS\n");
+		fprintf(stderr, "usage: encode_bench FOLDER SECONDS SHAPE...\n");
 		return 1;
 	}
 	bytes = model_load(argv[1], &options, &length);
@@ -161,7 +161,7 @@ main(int argc, char **argv)
 		uiml_bert_get_header(bytes, length, &model, &layout) != UIML_OK)
 		return 1;
 
-	time_shapes(&encoder, &model, atof(argv[2]));
+	time_shapes(&encoder, &model, atof(argv[2]), argv + 3, argc - 3);
 	free(bytes);
 	return 0;
 }
