@@ -543,6 +543,7 @@ uiml_bert_convert(const UimlEnv *env, const UimlModelSource *source, UimlOutput 
 					.config = config,
 					.weights = source->weights,
 					.names = config->distilbert ? &distilbert_names : &bert_names,
+					.prefix = "",
 					.fault = fault};
 	unsigned char header[ENCODER_HEADER_SIZE];
 	UimlBertShape shape;
