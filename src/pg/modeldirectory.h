@@ -9,7 +9,7 @@
 #include "pg/modelfile.h"
 
 /* Texts that are read as a whole: the largest tokenizers have some 20 MB. */
-#define UIML_MAX_TOKENIZER_BYTES ((Size) 64 * 1024 * 1024)
+#define UIML_MAX_TOKENIZER_BYTES ((Size) 32 * 1024 * 1024)
 #define UIML_MAX_CONFIG_BYTES    ((Size) 1024 * 1024)
 
 /*
