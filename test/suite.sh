@@ -172,7 +172,7 @@ run_fuzz() # runs
 	xargs -P "$(nproc)" -I '{}' bash -c 'mkdir -p "$2/corpus_$3"
 		corpus=test/fuzz/corpus/$3
 		[ -d "$corpus" ] || corpus=
-		timeout 600 "build/fuzz/$3" -runs="$1" -max_total_time=120 -seed=1 -timeout=10 -rss_limit_mb=2048 \
+		timeout 600 "build/fuzz/$3" -runs="$1" -max_total_time=60 -seed=1 -timeout=10 -rss_limit_mb=2048 \
 			-artifact_prefix="$PWD/build/fuzz/" "$2/corpus_$3" $corpus >"$2/$3.log" 2>&1
 		echo $? >"$2/$3.status"' fuzz "$1" "$out" '{}' <"$out/fuzz_targets"
 	while read -r name; do
