@@ -196,6 +196,6 @@ lint-cppcheck:
 		--suppress=missingInclude --suppress=missingIncludeSystem --suppress=invalidPointerCast --suppress=ctuuninitvar --suppress=missingReturn \
 		-D__GNUC__=12 -DUIML_VERSION='""' --include=test/cppcheck.h -Isrc src
 lint-analyze:
-	@for f in $(CORE); do \
-		$(CLANG) --analyze --analyzer-output text -Xclang -analyzer-werror -Isrc $$f || exit 1; done
+	@printf '%s\n' $(CORE) | xargs -P "$$(nproc)" -n 1 \
+		$(CLANG) --analyze --analyzer-output text -Xclang -analyzer-werror -Isrc
 endif
