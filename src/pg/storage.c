@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -274,6 +276,56 @@ uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 vers
 	return get_relname_relid(name, schema);
 }
 
+/*
+ * Work tables are unlogged.  When the transaction of one aborts, its files are removed, but for an empty main file
+ * that stays until a checkpoint, while nobody waits for the record of the abort to reach the disk.  After a crash
+ * in that moment recovery would make the init file anew, fail to copy it over the main file ("File exists"), and
+ * need a second start.  So the record, which is there when callbacks are called, is flushed before the files go.
+ */
+static bool work_table_made = false;
+
+static void
+flush_abort(void)
+{
+	/* by its first byte: what was inserted before is flushed as a whole */
+	if (work_table_made && !XLogRecPtrIsInvalid(ProcLastRecPtr))
+		XLogFlush(ProcLastRecPtr + 1);
+}
+
+static void
+work_xact_callback(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event == XACT_EVENT_ABORT)
+		flush_abort();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		work_table_made = false;
+}
+
+static void
+work_subxact_callback(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void *arg)
+{
+	(void) own;
+	(void) parent;
+	(void) arg;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		flush_abort();
+}
+
+static void
+note_work_table(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(work_xact_callback, NULL);
+		RegisterSubXactCallback(work_subxact_callback, NULL);
+		registered = true;
+	}
+	work_table_made = true;
+}
+
 Oid
 uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix)
 {
@@ -282,6 +334,7 @@ uiml_storage_new_work_table(const UimlDomain *domain, const char *suffix)
 	char *relation = qualified(schema, name);
 
 	check_free(domain, schema, name);
+	note_work_table();
 	uiml_sql_run(
 		psprintf("CREATE UNLOGGED TABLE %s (user_no integer NOT NULL, events pg_catalog.bytea NOT NULL) "
 				 "WITH (toast_tuple_target = 8160, autovacuum_enabled = off, parallel_workers = %d)",

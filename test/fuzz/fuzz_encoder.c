@@ -87,8 +87,8 @@ bytes_of(const uint8_t *input, size_t size, size_t *length)
 }
 
 /*
- * Embeds a text: finite numbers, or a status that models of language may return, for bytes that aren't UTF-8 or
- * weights that are damaged.
+ * Embeds a text: finite numbers, or a status that models of language may return, for bytes that aren't UTF-8,
+ * weights that are damaged or overflow, or a tokenizer that makes too much of a text.
  */
 static void
 embed(const UimlEncoder *encoder, const char *text, size_t length)
@@ -101,7 +101,8 @@ embed(const UimlEncoder *encoder, const char *text, size_t length)
 		return;
 	status = uiml_encoder_embed(&env, encoder, text, length, x);
 	if (status != UIML_OK && (encoder->kind == UIML_ENCODER_HASH || encoder->kind == UIML_ENCODER_LSA ||
-							  (status != UIML_EINVALID && status != UIML_ECORRUPT)))
+							  (status != UIML_EINVALID && status != UIML_ECORRUPT &&
+							   status != UIML_ENOTFINITE && status != UIML_ELIMIT)))
 		abort();
 	for (size_t j = 0; j < encoder->dims && status == UIML_OK; j++)
 	{
