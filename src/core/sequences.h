@@ -16,6 +16,8 @@ typedef struct UimlSequences
 	size_t n_events;
 	size_t *start;  /* n + 1 */
 	uint32_t *item; /* n_events: item numbers */
+	double *at;     /* n_events: seconds since any fixed instant; NULL where nobody asks */
+	float *weight;  /* n_events: of the event, > 0; NULL likewise */
 } UimlSequences;
 
 /*
