@@ -20,6 +20,9 @@
 #define PIECE      ((size_t) 16 * 1024)
 #define READ_PIECE ((size_t) 256 * 1024)
 
+/* The member of the header that is no tensor. */
+#define METADATA "__metadata__"
+
 /* Of a name, in a fault. */
 #define SHOWN 120
 
@@ -169,31 +172,71 @@ tensor_take(UimlTensor *tensor, const json_t *value, uint64_t data, uint64_t unt
 	return status;
 }
 
-/* Counts the tensors and the bytes of their names. */
+static bool
+is_plain_string(const json_t *value)
+{
+	return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+/* Counts the tensors, the metadata, and the bytes of all their names and values. */
 static UimlStatus
-names_measure(json_t *root, size_t *n, size_t *names, UimlFault *fault)
+names_measure(json_t *root, UimlSafetensors *file, size_t *names, UimlFault *fault)
 {
 	const char *key;
 	json_t *value;
 
 	if (!json_is_object(root))
 		return uiml_fault(fault, "The header of the safetensors file is not an object.");
-	*n = 0;
 	*names = 0;
 	json_object_foreach(root, key, value)
 	{
-		if (strcmp(key, "__metadata__") == 0)
+		if (strcmp(key, METADATA) == 0)
 			continue;
-		*n += 1;
+		file->n++;
 		*names += strlen(key) + 1;
 	}
-	if (*n > UIML_SAFETENSORS_TENSORS)
-		return uiml_fault(fault, "The safetensors file has %zu tensors; at most %d are read.", *n,
+	json_object_foreach(json_object_get(root, METADATA), key, value)
+	{
+		if (!is_plain_string(value))
+			continue;
+		file->n_metadata++;
+		*names += strlen(key) + 1 + json_string_length(value) + 1;
+	}
+	if (file->n > UIML_SAFETENSORS_TENSORS)
+		return uiml_fault(fault, "The safetensors file has %zu tensors; at most %d are read.", file->n,
 						  UIML_SAFETENSORS_TENSORS);
 	return UIML_OK;
 }
 
-/* Takes all tensors of the header, in any order. */
+/* Copies a string to *at, which it moves behind it. */
+static const char *
+copy_string(char **at, const char *string)
+{
+	size_t size = strlen(string) + 1;
+	char *copy = memcpy(*at, string, size);
+
+	*at += size;
+	return copy;
+}
+
+static void
+metadata_take(UimlSafetensors *file, json_t *metadata, char **names)
+{
+	const char *key;
+	json_t *value;
+	UimlMetadata *next = file->metadata;
+
+	json_object_foreach(metadata, key, value)
+	{
+		if (!is_plain_string(value))
+			continue;
+		next->name = copy_string(names, key);
+		next->value = copy_string(names, json_string_value(value));
+		next++;
+	}
+}
+
+/* Takes metadata and all tensors of the header, in any order. */
 static UimlStatus
 tensors_take(const UimlEnv *env, UimlSafetensors *file, json_t *root, uint64_t data, UimlFault *fault)
 {
@@ -201,25 +244,26 @@ tensors_take(const UimlEnv *env, UimlSafetensors *file, json_t *root, uint64_t d
 	char *name;
 	const char *key;
 	json_t *value;
-	UimlStatus status = names_measure(root, &file->n, &names, fault);
+	UimlStatus status = names_measure(root, file, &names, fault);
 
 	if (status != UIML_OK)
 		return status;
-	file->memory = uiml_alloc(env, file->n * sizeof(UimlTensor) + names, 1);
+	file->memory =
+		uiml_alloc(env, file->n * sizeof(UimlTensor) + file->n_metadata * sizeof(UimlMetadata) + names, 1);
 	if (file->memory == NULL)
 		return UIML_ENOMEM;
 	file->tensor = file->memory;
-	name = (char *) (file->tensor + file->n);
+	file->metadata = (UimlMetadata *) (file->tensor + file->n);
+	name = (char *) (file->metadata + file->n_metadata);
+	metadata_take(file, json_object_get(root, METADATA), &name);
 	file->n = 0;
 	json_object_foreach(root, key, value)
 	{
 		UimlTensor *tensor = &file->tensor[file->n];
 
-		if (strcmp(key, "__metadata__") == 0)
+		if (strcmp(key, METADATA) == 0)
 			continue;
-		*tensor = (UimlTensor){.name = name};
-		memcpy(name, key, strlen(key) + 1);
-		name += strlen(key) + 1;
+		*tensor = (UimlTensor){.name = copy_string(&name, key)};
 		status = tensor_take(tensor, value, data, file->input->size, fault);
 		if (status != UIML_OK)
 			return status;
@@ -311,6 +355,8 @@ uiml_safetensors_close(const UimlEnv *env, UimlSafetensors *file)
 	file->memory = NULL;
 	file->tensor = NULL;
 	file->n = 0;
+	file->metadata = NULL;
+	file->n_metadata = 0;
 }
 
 const UimlTensor *
@@ -319,6 +365,17 @@ uiml_safetensors_find(const UimlSafetensors *file, const char *name)
 	const UimlTensor key = {.name = name};
 
 	return file->n == 0 ? NULL : bsearch(&key, file->tensor, file->n, sizeof(key), compare_names);
+}
+
+const char *
+uiml_safetensors_metadata(const UimlSafetensors *file, const char *name)
+{
+	for (size_t i = 0; i < file->n_metadata; i++)
+	{
+		if (strcmp(file->metadata[i].name, name) == 0)
+			return file->metadata[i].value;
+	}
+	return NULL;
 }
 
 /* ---------- elements ---------- */

@@ -39,11 +39,20 @@ typedef struct UimlTensor
 	uint64_t offset;                /* of its first byte in the file */
 } UimlTensor;
 
+/* What a file says of itself. */
+typedef struct UimlMetadata
+{
+	const char *name; /* UTF-8, as value */
+	const char *value;
+} UimlMetadata;
+
 typedef struct UimlSafetensors
 {
 	const UimlInput *input;
 	UimlTensor *tensor; /* by name */
 	size_t n;
+	UimlMetadata *metadata; /* in any order; what isn't a string without null characters is left out */
+	size_t n_metadata;
 	void *memory;
 } UimlSafetensors;
 
@@ -58,6 +67,9 @@ extern void uiml_safetensors_close(const UimlEnv *env, UimlSafetensors *file);
 
 /* The tensor of a name, or NULL. */
 extern const UimlTensor *uiml_safetensors_find(const UimlSafetensors *file, const char *name);
+
+/* The value of a name in the metadata, or NULL. */
+extern const char *uiml_safetensors_metadata(const UimlSafetensors *file, const char *name);
 
 /* "F32", static; and whether it is one of F64, F32, F16, BF16. */
 extern const char *uiml_tensor_type_name(UimlTensorType type);
