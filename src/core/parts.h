@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define UIML_PART_ALIGNMENT ((size_t) 64)
 
@@ -26,5 +27,15 @@ uiml_part_place(size_t *at, size_t count, size_t width, size_t *start)
 	*at -= *at % UIML_PART_ALIGNMENT;
 	return true;
 }
+
+/* Turns count elements of width bytes into the other byte order, in place. */
+extern void uiml_part_swap(char *part, size_t count, size_t width);
+
+/* Whether n + 1 offsets ascend from 0 to the number of entries, and these are below a bound. */
+extern bool uiml_lists_are_sound(const uint64_t *start, size_t n, const uint32_t *entry, size_t n_entries,
+								 size_t bound);
+
+/* Whether n floats are finite and, unless they may be, none is negative. */
+extern bool uiml_floats_are_sound(const float *x, size_t n, bool negative);
 
 #endif /* UIML_PARTS_H */

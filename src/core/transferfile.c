@@ -12,7 +12,6 @@
 #include "core/checksum.h"
 #include "core/parts.h"
 #include "core/transferfile.h"
-#include "core/vector.h"
 
 #define MAGIC       "uimltran"
 #define VERSION     1
@@ -299,40 +298,16 @@ view_set(const char *data, const Header *header, const Layout *layout, UimlTrans
 	memcpy(file->items.weight, scalar + SCALAR_WEIGHT, sizeof(file->items.weight));
 }
 
-/* Whether n + 1 offsets ascend from 0 to the number of entries, and these are below a bound. */
-static bool
-lists_are_sound(const uint64_t *start, size_t n, const uint32_t *entry, size_t n_entries, size_t bound)
-{
-	if (start[0] != 0 || start[n] != n_entries)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (start[i] > start[i + 1])
-			return false;
-	for (size_t e = 0; e < n_entries; e++)
-		if (entry[e] >= bound)
-			return false;
-	return true;
-}
-
 /* Whether the pool can be followed. */
 static bool
 pool_is_sound(const UimlItemTransfer *items)
 {
 	const UimlItemPool *pool = &items->pool;
 
-	return !items->used || (lists_are_sound(pool->item_start, pool->n_source_items, pool->user,
+	return !items->used || (uiml_lists_are_sound(pool->item_start, pool->n_source_items, pool->user,
 											pool->n_entries, pool->n_users) &&
-							lists_are_sound(pool->choice_start, pool->n_users, pool->choice, pool->n_choices,
+							uiml_lists_are_sound(pool->choice_start, pool->n_users, pool->choice, pool->n_choices,
 											items->n_items));
-}
-
-static bool
-none_negative(const float *x, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (x[i] < 0)
-			return false;
-	return true;
 }
 
 /* Rows are distributions. */
@@ -361,7 +336,7 @@ floats_are_sound(const char *data, const Layout *layout)
 		const void *part = data + layout->start[floats[i].part];
 		size_t n = layout->count[floats[i].part];
 
-		if (!uiml_vector_is_finite(part, n) || (!floats[i].negative && !none_negative(part, n)))
+		if (!uiml_floats_are_sound(part, n, floats[i].negative))
 			return false;
 	}
 	return layout->count[PART_HISTORY] == 0 ||
@@ -489,23 +464,6 @@ uiml_transferfile_pack(const UimlItemTransfer *items, const UimlInterestTransfer
 
 /* ---------- byte order ---------- */
 
-static void
-swap_part(char *part, size_t count, size_t width)
-{
-	for (size_t i = 0; i < count; i++)
-	{
-		char *element = part + i * width;
-
-		for (size_t b = 0; b < width / 2; b++)
-		{
-			char byte = element[b];
-
-			element[b] = element[width - 1 - b];
-			element[width - 1 - b] = byte;
-		}
-	}
-}
-
 UimlStatus
 uiml_transferfile_swap(char *data, size_t size)
 {
@@ -517,7 +475,7 @@ uiml_transferfile_swap(char *data, size_t size)
 		uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) != checksum_of(data, size))
 		return UIML_ECORRUPT;
 	for (int part = 0; part < N_PARTS; part++)
-		swap_part(data + layout.start[part], layout.count[part], part_width(part));
+		uiml_part_swap(data + layout.start[part], layout.count[part], part_width(part));
 	header.order = 1 - header.order;
 	header_put(data, &header, size);
 	return UIML_OK;
