@@ -112,6 +112,7 @@ typedef struct UimlNextModel
 	UimlNextRidge ridge;
 	UimlNextRules ease;   /* links.start NULL: absent */
 	UimlLstmWeights lstm; /* shape.classes 0: absent */
+	bool padded;          /* the lstm sees sequences padded in front with token 0 to max_length (mask false) */
 } UimlNextModel;
 
 /*
