@@ -36,14 +36,14 @@ op_pack_outputs(const real *rows, size_t n, size_t k, size_t ld, real *packed)
 
 /* y (m x n) = x (m x k) W + bias + residual; bias and residual may be NULL, residual may be y. */
 static inline void
-op_affine(size_t m, size_t k, size_t n, const real *x, const real *packed, const real *bias,
+op_affine(size_t m, size_t k, size_t n, const real *x, size_t ldx, const real *packed, const real *bias,
 		  const real *residual, size_t ldr, real *y, size_t ldy)
 {
 	UimlAffine affine = {.m = m,
 						 .k = k,
 						 .n = n,
 						 .x = x,
-						 .ldx = k,
+						 .ldx = ldx,
 						 .panels = packed,
 						 .bias = bias,
 						 .residual = residual,
@@ -73,7 +73,7 @@ op_pack_outputs(const real *rows, size_t n, size_t k, size_t ld, real *packed)
 }
 
 static inline void
-op_affine(size_t m, size_t k, size_t n, const real *x, const real *packed, const real *bias,
+op_affine(size_t m, size_t k, size_t n, const real *x, size_t ldx, const real *packed, const real *bias,
 		  const real *residual, size_t ldr, real *y, size_t ldy)
 {
 	for (size_t i = 0; i < m; i++)
@@ -82,7 +82,7 @@ op_affine(size_t m, size_t k, size_t n, const real *x, const real *packed, const
 			real sum = 0;
 
 			for (size_t p = 0; p < k; p++)
-				sum += x[i * k + p] * packed[p * n + j];
+				sum += x[i * ldx + p] * packed[p * n + j];
 			sum += bias == NULL ? 0 : bias[j];
 			y[i * ldy + j] = sum + (residual == NULL ? 0 : residual[i * ldr + j]);
 		}
@@ -112,6 +112,14 @@ op_add_rows(size_t rows, size_t n, const real *x, size_t ld, real *sum)
 	for (size_t i = 0; i < rows; i++)
 		for (size_t j = 0; j < n; j++)
 			sum[j] += x[i * ld + j];
+}
+
+/* y += x times factor. */
+static inline void
+op_add_scaled(size_t n, real factor, const real *x, real *y)
+{
+	for (size_t j = 0; j < n; j++)
+		y[j] += x[j] * factor;
 }
 
 static inline real
@@ -168,8 +176,8 @@ op_gates_backward(size_t m, size_t hidden, real *z, const real *c_before, const 
 }
 
 /*
- * Each of m rows of n logits becomes (softmax - 1 at its target) times factor.  Returns the sum of cross-entropies, and adds
- * to *hits the rows whose target has the highest logit.
+ * Each of m rows of n logits becomes (softmax - 1 at its target) times factor; without targets these are all the last one.
+ * Returns the sum of cross-entropies, and adds to *hits the rows whose target has the highest logit.
  */
 static inline double
 op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *target, real factor,
@@ -180,7 +188,8 @@ op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *tar
 	for (size_t r = 0; r < m; r++)
 	{
 		real *row = logit + r * ld;
-		real top = row[0], own = row[target[r]];
+		size_t at = target == NULL ? n - 1 : target[r];
+		real top = row[0], own = row[at];
 		double sum = 0;
 
 		for (size_t j = 1; j < n; j++)
@@ -193,11 +202,43 @@ op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *tar
 		}
 		for (size_t j = 0; j < n; j++)
 			row[j] *= (real) (factor / sum);
-		row[target[r]] -= factor;
+		row[at] -= factor;
 		entropy += log(sum) - (double) (own - top);
 		*hits += own >= top;
 	}
 	return entropy;
+}
+
+/*
+ * Takes n more logits into top, the highest so far (-INFINITY before the first), and sum, that of exp(logit - top).
+ */
+static inline void
+op_add_exps(size_t n, const real *logit, double *top, double *sum)
+{
+	real highest = logit[0];
+	double more = 0;
+
+	for (size_t j = 1; j < n; j++)
+		highest = logit[j] > highest ? logit[j] : highest;
+	for (size_t j = 0; j < n; j++)
+		more += exp((double) (logit[j] - highest));
+	if (highest > *top)
+	{
+		*sum = *sum * exp(*top - highest) + more;
+		*top = highest;
+	}
+	else
+		*sum += more * exp(highest - *top);
+}
+
+static inline double
+op_square_sum(size_t n, const real *x)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double) x[i] * (double) x[i];
+	return sum;
 }
 
 /* Of one optimizer step; gradients count times scale. */
