@@ -203,7 +203,8 @@ op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *tar
 		for (size_t j = 0; j < n; j++)
 			row[j] *= (real) (factor / sum);
 		row[at] -= factor;
-		entropy += log(sum) - (double) (own - top);
+		/* of which the largest is 1 */
+		entropy += log(sum > 1 ? sum : 1) - (double) (own - top);
 		*hits += own >= top;
 	}
 	return entropy;
