@@ -63,6 +63,32 @@ typedef struct UimlAffine
 	size_t ldy;
 } UimlAffine;
 
+/*
+ * A step of an LSTM for some sequences.  Rows of gates have 4 hidden elements, the gates input, forget, candidate and
+ * output of all units; rows of the others have hidden ones.  Rows follow each other without a gap.
+ */
+typedef struct UimlLstmGates
+{
+	size_t rows, hidden;
+	float *gates;
+	const float *input;    /* what is added to gates: rows of 4 hidden, */
+	const uint32_t *index; /* of which row r has number index[r]; or r, where this is NULL */
+	bool first;            /* gates isn't read, only written: input is all there is */
+	const float *c_before; /* NULL: zero */
+	float *c, *tanh_c, *h;
+	const float *dh;
+	float *dc;
+} UimlLstmGates;
+
+/* Weights in training: gradients count times scale; mean and square are moments of them. */
+typedef struct UimlOptimizer
+{
+	float *weight;
+	const float *gradient;
+	float *mean, *square;
+	float scale, rate, mean_rate, square_rate, epsilon;
+} UimlOptimizer;
+
 typedef struct UimlKernels
 {
 	const char *name;
@@ -183,6 +209,39 @@ typedef struct UimlKernels
 	void (*layer_norm)(float *x, size_t m, size_t d, size_t ld, const float *gain, const float *shift,
 					   float epsilon);
 	void (*maximum)(const float *a, const float *b, size_t dim, float *result);
+
+	/*
+	 * What training adds to that.
+	 *
+	 * outer_add: c (m x n) += a'b with so many rows of a and b; rows lie lda, ldb and ldc floats apart.  Each element is
+	 * one sum in the order of the rows.
+	 *
+	 * lstm_forward: gates (+ input, unless that is NULL) are activated in place, input, forget and output by the logistic
+	 * function and the candidate by tanh, with relative errors of some 1e-7; c = forget c_before + input candidate,
+	 * tanh_c, h = output tanh_c.
+	 *
+	 * lstm_backward: activated gates become the gradient of what they were activated from, given dh and, in dc, what the
+	 * next step found for c; dc becomes the gradient of c_before.  Reads tanh_c, not c, h and input.
+	 *
+	 * cross_entropy: each of m rows of n finite elements, ld apart, becomes weight times (softmax - 1 at its target), or
+	 * zeros where its target is n or more.  Returns the sum of -ln softmax at targets, and adds to *hits the rows whose
+	 * target has the largest element.
+	 *
+	 * exp_sum: the sum of exp(x - *largest) over n > 0 finite elements; *largest is their largest.
+	 *
+	 * adam: mean += mean_rate (g - mean), square += square_rate (g^2 - square), weight -= rate mean / (sqrt(square) +
+	 * epsilon) for n elements, where g is scale times gradient.  adagrad: square += g^2, weight -= rate g /
+	 * (sqrt(square) + epsilon).  A square below the smallest normal float has the root 0.
+	 */
+	void (*outer_add)(const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t m, size_t n,
+					  float *c, size_t ldc);
+	void (*lstm_forward)(const UimlLstmGates *step);
+	void (*lstm_backward)(const UimlLstmGates *step);
+	double (*cross_entropy)(float *x, size_t m, size_t n, size_t ld, const uint32_t *target, float weight,
+							size_t *hits);
+	double (*exp_sum)(const float *x, size_t n, float *largest);
+	void (*adam)(const UimlOptimizer *optimizer, size_t n);
+	void (*adagrad)(const UimlOptimizer *optimizer, size_t n);
 } UimlKernels;
 
 /* The fastest that this processor runs; about a nanosecond. */

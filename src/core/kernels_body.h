@@ -18,6 +18,8 @@
 
 #include "core/kernels_affine.h"
 
+#include "core/kernels_lstm.h"
+
 const UimlKernels TABLE = {
 	.name = TABLE_NAME,
 
@@ -61,4 +63,12 @@ const UimlKernels TABLE = {
 	.softmax = softmax,
 	.layer_norm = layer_norm,
 	.maximum = maximum,
+
+	.outer_add = outer_add,
+	.lstm_forward = lstm_forward,
+	.lstm_backward = lstm_backward,
+	.cross_entropy = cross_entropy,
+	.exp_sum = exp_sum,
+	.adam = adam,
+	.adagrad = adagrad,
 };
