@@ -21,7 +21,7 @@ extern size_t uiml_lstm_trainer_bytes(const UimlLstmShape *shape, const UimlLstm
 
 /*
  * uiml_lstm_trainer_create
- *		A trainer of weights, which stay the caller's and are changed in place by each step.
+ *		A trainer of weights, which stay the caller's and are changed in place by each step. env must outlive it.
  *
  * Returns UIML_OK, UIML_EINVALID (a shape or options out of range), UIML_ENOMEM.
  */
