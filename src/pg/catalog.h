@@ -119,6 +119,9 @@ extern void uiml_serving_read(TupleTableSlot *slot, UimlServing *serving);
 /* The checks of uiml_serving_list: false where the version is to be left out. */
 extern bool uiml_serving_is_usable(const UimlServing *serving, bool named);
 
+/* A version, active or not, whose items can still be read; NULL where they were dropped by hand. */
+extern UimlServing *uiml_serving_of_version(int64 version_id);
+
 /*
  * uiml_act_as_owner / uiml_act_as_self
  *		Catalog writes and storage run as the domain's owner, in a security-restricted operation, after the

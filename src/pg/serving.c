@@ -151,6 +151,32 @@ uiml_serving_is_usable(const UimlServing *serving, bool named)
 	return false;
 }
 
+static void
+take_serving(TupleTableSlot *slot, void *ctx)
+{
+	UimlServing *serving = palloc(sizeof(UimlServing));
+
+	uiml_serving_read(slot, serving);
+	*(UimlServing **) ctx = serving;
+}
+
+UimlServing *
+uiml_serving_of_version(int64 version_id)
+{
+	UimlSqlParams params = {0};
+	UimlServing *serving = NULL;
+
+	uiml_sql_param(&params, INT8OID, Int64GetDatum(version_id), false);
+	uiml_sql_each("SELECT " UIML_SERVING_COLUMNS " FROM uiml.version v "
+				  "WHERE v.version_id OPERATOR(pg_catalog.=) $1",
+				  &params, false, take_serving, &serving);
+	if (serving == NULL || get_rel_relkind(serving->items_table) != RELKIND_RELATION ||
+		get_rel_relkind(serving->interests_table) != RELKIND_RELATION ||
+		!uiml_serving_is_usable(serving, false))
+		return NULL;
+	return serving;
+}
+
 /*
  * Lists
  */

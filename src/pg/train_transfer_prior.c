@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -89,33 +88,6 @@ use_identity(TransferTraining *training)
 }
 
 /* --- the versions before -------------------------------------------------------------------------------- */
-
-static void
-take_serving(TupleTableSlot *slot, void *ctx)
-{
-	UimlServing *serving = palloc(sizeof(UimlServing));
-
-	uiml_serving_read(slot, serving);
-	*(UimlServing **) ctx = serving;
-}
-
-/* A version whose items can still be read; NULL where they were dropped by hand. */
-static UimlServing *
-earlier_version(int64 version_id)
-{
-	UimlSqlParams params = {0};
-	UimlServing *serving = NULL;
-
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(version_id), false);
-	uiml_sql_each("SELECT " UIML_SERVING_COLUMNS " FROM uiml.version v "
-				  "WHERE v.version_id OPERATOR(pg_catalog.=) $1",
-				  &params, false, take_serving, &serving);
-	if (serving == NULL || get_rel_relkind(serving->items_table) != RELKIND_RELATION ||
-		get_rel_relkind(serving->interests_table) != RELKIND_RELATION ||
-		!uiml_serving_is_usable(serving, false))
-		return NULL;
-	return serving;
-}
 
 /* Items of two versions on their way into rows. */
 typedef struct ItemsReader
@@ -198,7 +170,7 @@ turn_side(const TransferTraining *training, UimlSide *side, int64 version_id, si
 	*rows = NULL;
 	if (version_id == side->serving->version_id)
 		return (size_t) side->serving->dims == dims;
-	earlier = earlier_version(version_id);
+	earlier = uiml_serving_of_version(version_id);
 	if (earlier == NULL || (size_t) earlier->dims != dims)
 		return false;
 	served = uiml_served_open(earlier);
