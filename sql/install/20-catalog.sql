@@ -1,6 +1,7 @@
 /*
  * 20-catalog.sql
- *	  What uiml remembers: domains, their versions, grants, encoders, transfers, and the log of trainings.
+ *	  What uiml remembers: domains, their versions, grants, encoders, transfers, sequence models, and the log of
+ *	  trainings.
  *
  * Every table carries the domain's owner, tied to uiml.domain by a foreign key, so that a row-level policy
  * looks at its own row and at uiml.grants only (whose policies look at nothing else, so that none recurses),
@@ -41,6 +42,7 @@ CREATE TABLE uiml.domain (
 	items_table pg_catalog.regclass NOT NULL,
 	interests_table pg_catalog.regclass NOT NULL,
 	users_table pg_catalog.regclass NOT NULL,
+	sequences_table pg_catalog.regclass NOT NULL,
 	created_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
 	UNIQUE (name, owner),
 	UNIQUE (domain_id, owner),
@@ -262,19 +264,61 @@ ALTER TABLE uiml.transfer_part ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE uiml.transfer_part IS 'The bytes that predictions by transfers are made from, in parts';
 SELECT pg_catalog.pg_extension_config_dump('uiml.transfer_part', '');
 
+CREATE SEQUENCE uiml.sequence_model_id_seq AS bigint;
+SELECT pg_catalog.pg_extension_config_dump('uiml.sequence_model_id_seq', '');
+
+CREATE TABLE uiml.sequence_model (
+	sequence_model_id bigint NOT NULL DEFAULT pg_catalog.nextval('uiml.sequence_model_id_seq') PRIMARY KEY,
+	domain_id integer NOT NULL,
+	owner pg_catalog.regrole NOT NULL,
+	version_id bigint NOT NULL,
+	target text NOT NULL CHECK (target OPERATOR(pg_catalog.=) ANY ('{interest,item}'::text[])),
+	trained_by pg_catalog.regrole NOT NULL,
+	trained_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+	kind text NOT NULL, -- what was kept: popularity, rules, ridge, lstm, or a mixture of several
+	classes bigint NOT NULL, -- interests or items
+	embedding integer NOT NULL, -- 0, as hidden: there is no LSTM in it
+	hidden integer NOT NULL,
+	max_length integer NOT NULL, -- of the end of a sequence that is looked at
+	users bigint NOT NULL, -- that it was fitted on
+	events bigint NOT NULL,
+	sequences_table pg_catalog.regclass NOT NULL, -- the version's
+	settings jsonb NOT NULL, -- to train it again with
+	metrics jsonb NOT NULL, -- of each network by epoch, and of what else was judged
+	digest bigint NOT NULL, -- of the bytes
+	bytes bigint NOT NULL,
+	UNIQUE (version_id, target),
+	FOREIGN KEY (version_id, owner) REFERENCES uiml.version (version_id, owner) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX sequence_model_domain ON uiml.sequence_model (domain_id);
+COMMENT ON TABLE uiml.sequence_model IS
+	'Models of what users do next, one for interests and one for items of each version; read it through the view uiml.sequence_models';
+SELECT pg_catalog.pg_extension_config_dump('uiml.sequence_model', '');
+
+CREATE TABLE uiml.sequence_part (
+	sequence_model_id bigint NOT NULL REFERENCES uiml.sequence_model ON DELETE CASCADE,
+	part integer NOT NULL, -- from 0
+	data bytea NOT NULL, -- at most 1 MB
+	PRIMARY KEY (sequence_model_id, part)
+);
+ALTER TABLE uiml.sequence_part ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE uiml.sequence_part IS 'The bytes of sequence models, in parts';
+SELECT pg_catalog.pg_extension_config_dump('uiml.sequence_part', '');
+
 -- Rights: rows are seen by owner and grantees, written with the owner's privileges.  DELETE is granted to
 -- nobody: who has it on a table may also LOCK it, and stop everybody's predictions.  uiml's functions delete
 -- as the owner of the tables, what the caller's rights on the domain were checked for.
 --
 -- A transfer is of two domains, perhaps of two owners, and tells which users they share.  So it is seen by
 -- those only who may use both, and written by nobody: uiml's functions insert, too, as the owner of the tables.
+-- So are sequence models, in which there is nothing to set by hand.
 
 GRANT SELECT ON uiml.domain, uiml.grants, uiml.version, uiml.evaluation, uiml.training_log, uiml.encoder,
-	uiml.encoder_part, uiml.encoder_grant, uiml.transfer, uiml.transfer_part
+	uiml.encoder_part, uiml.encoder_grant, uiml.transfer, uiml.transfer_part, uiml.sequence_model, uiml.sequence_part
 	TO PUBLIC;
 GRANT
 	INSERT (owner, name, events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
-		kind_weights, half_life, features, dims, interests, options, items_table, interests_table, users_table),
+		kind_weights, half_life, features, dims, interests, options, items_table, interests_table, users_table, sequences_table),
 	UPDATE (events, user_col, item_col, time_col, kind_col, weight_col, text_cols, items, item_key, item_text,
 		kind_weights, half_life, features, dims, interests, options)
 	ON uiml.domain TO PUBLIC;
@@ -303,6 +347,8 @@ ALTER TABLE uiml.encoder_part ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.encoder_grant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.transfer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE uiml.transfer_part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.sequence_model ENABLE ROW LEVEL SECURITY;
+ALTER TABLE uiml.sequence_part ENABLE ROW LEVEL SECURITY;
 
 -- Without WITH CHECK the USING condition also holds for new rows.
 CREATE POLICY owner ON uiml.domain USING (pg_catalog.pg_has_role(owner, 'USAGE'));
@@ -346,3 +392,8 @@ CREATE POLICY user_of_both ON uiml.transfer FOR SELECT
 		AND (pg_catalog.pg_has_role(source_owner, 'USAGE') OR uiml_is_grantee(source_domain_id)));
 CREATE POLICY user_of_both ON uiml.transfer_part FOR SELECT
 	USING (EXISTS (SELECT FROM uiml.transfer t WHERE t.transfer_id OPERATOR(pg_catalog.=) transfer_part.transfer_id));
+CREATE POLICY user_of_domain ON uiml.sequence_model FOR SELECT
+	USING (pg_catalog.pg_has_role(owner, 'USAGE') OR uiml_is_grantee(domain_id));
+CREATE POLICY user_of_domain ON uiml.sequence_part FOR SELECT
+	USING (EXISTS (SELECT FROM uiml.sequence_model m
+		WHERE m.sequence_model_id OPERATOR(pg_catalog.=) sequence_part.sequence_model_id));

@@ -65,7 +65,7 @@ CREATE VIEW uiml.domains WITH (security_barrier) AS
 		d.items AS items_table, COALESCE(d.item_text, d.text_cols) AS texts,
 		pg_catalog.pg_size_pretty((SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(t.inhrelid))
 			FROM pg_catalog.pg_inherits t WHERE t.inhparent OPERATOR(pg_catalog.=) ANY
-				(ARRAY[d.items_table::pg_catalog.oid, d.interests_table::pg_catalog.oid, d.users_table::pg_catalog.oid]))) AS size
+				(ARRAY[d.items_table::pg_catalog.oid, d.interests_table::pg_catalog.oid, d.users_table::pg_catalog.oid, d.sequences_table::pg_catalog.oid]))) AS size
 	FROM uiml.domain d LEFT JOIN uiml.version v ON v.domain_id OPERATOR(pg_catalog.=) d.domain_id AND v.active
 	WHERE pg_catalog.pg_has_role(d.owner, 'USAGE')
 		OR uiml_is_grantee(d.domain_id);

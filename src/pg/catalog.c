@@ -28,7 +28,8 @@
 	"d.time_col::pg_catalog.text, d.kind_col::pg_catalog.text, d.weight_col::pg_catalog.text, "              \
 	"d.text_cols::pg_catalog.text[], d.items, d.item_key::pg_catalog.text, d.item_text::pg_catalog.text[], " \
 	"d.kind_weights, EXTRACT(epoch FROM d.half_life)::double precision, d.features, d.dims, d.interests, "   \
-	"d.options, d.items_table, d.interests_table, d.users_table"
+	"d.options, d.items_table, d.interests_table, d.users_table, d.sequences_table"
+#define DOMAIN_N_COLUMNS 23
 
 /* The greatest privilege that was granted to the caller, as UimlPrivilege; NULL for none. */
 #define GRANTED                                                                                              \
@@ -136,6 +137,7 @@ read_domain(TupleTableSlot *slot)
 	domain->items_table = oid_value(slot, 20);
 	domain->interests_table = oid_value(slot, 21);
 	domain->users_table = oid_value(slot, 22);
+	domain->sequences_table = oid_value(slot, DOMAIN_N_COLUMNS);
 	return domain;
 }
 
@@ -255,7 +257,8 @@ add_candidate(TupleTableSlot *slot, void *ctx)
 		return;
 	candidate = palloc(sizeof(Candidate));
 	candidate->domain = read_domain(slot);
-	candidate->privilege = has_privs_of_role(GetUserId(), owner) ? UIML_OWN : int_value(slot, 23, -1);
+	candidate->privilege =
+		has_privs_of_role(GetUserId(), owner) ? UIML_OWN : int_value(slot, DOMAIN_N_COLUMNS + 1, -1);
 	found->all = lappend(found->all, candidate);
 }
 

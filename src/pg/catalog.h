@@ -50,6 +50,7 @@ typedef struct UimlDomain
 	Oid items_table; /* partitioned by version */
 	Oid interests_table;
 	Oid users_table;
+	Oid sequences_table;
 } UimlDomain;
 
 /* What predictions need of a domain's active version. */

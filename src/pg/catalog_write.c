@@ -147,13 +147,14 @@ uiml_domain_insert(const UimlDomain *domain)
 	param_oid(&params, domain->items_table);
 	param_oid(&params, domain->interests_table);
 	param_oid(&params, domain->users_table);
+	param_oid(&params, domain->sequences_table);
 	uiml_sql_each(
 		"INSERT INTO uiml.domain AS d (events, user_col, item_col, time_col, kind_col, weight_col, "
 		"text_cols, items, item_key, item_text, kind_weights, half_life, features, dims, interests, "
-		"options, owner, name, items_table, interests_table, users_table) "
+		"options, owner, name, items_table, interests_table, users_table, sequences_table) "
 		"VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.name[], $8, $9, $10::pg_catalog.name[], $11, "
 		"pg_catalog.justify_hours(pg_catalog.make_interval(secs => $12)), "
-		"$13, $14, $15, $16, $17, $18, $19, $20, $21) RETURNING d.domain_id::bigint",
+		"$13, $14, $15, $16, $17, $18, $19, $20, $21, $22) RETURNING d.domain_id::bigint",
 		&params, false, take_int8, &id);
 	return (int32) id;
 }

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "pg/catalog_parts.h"
 #include "pg/encoder.h"
 #include "pg/env.h"
 #include "pg/interest_vector.h"
@@ -207,30 +208,10 @@ encoder_fits(const void *view, const void *ctx)
 	return encoder->length == (Size) row->bytes && encoder->dims == (size_t) row->dims;
 }
 
-typedef struct PartReader
-{
-	const UimlEncoderRow *row;
-	UimlMapWriter *writer;
-	Size left;
-	int32 part;
-} PartReader;
-
 static void
-read_part(TupleTableSlot *slot, void *ctx)
+write_part(void *ctx, const char *bytes, Size size)
 {
-	PartReader *reader = ctx;
-	bool null;
-	int32 part = DatumGetInt32(slot_getattr(slot, 1, &null));
-	Datum value = slot_getattr(slot, 2, &null);
-	bytea *data = DatumGetByteaPP(value);
-	Size size = VARSIZE_ANY_EXHDR(data);
-
-	if (part != reader->part++ || size > reader->left)
-		encoder_corrupt(reader->row);
-	uiml_mapfile_write(reader->writer, VARDATA_ANY(data), size);
-	reader->left -= size;
-	if ((Pointer) data != DatumGetPointer(value))
-		pfree(data);
+	uiml_mapfile_write(ctx, bytes, size);
 }
 
 static void
@@ -246,7 +227,6 @@ static void
 encoder_build(const void *ctx, UimlMapWriter *writer)
 {
 	const EncoderWanted *wanted = ctx;
-	PartReader reader = {.row = wanted->row, .writer = writer, .left = (Size) wanted->row->bytes};
 	UimlSqlParams params = {0};
 	int64 stored = 0;
 
@@ -260,11 +240,11 @@ encoder_build(const void *ctx, UimlMapWriter *writer)
 		&params, wanted->read_only, take_int8, &stored);
 	if (stored < 1 || stored != wanted->row->bytes)
 		encoder_corrupt(wanted->row);
-	uiml_mapfile_begin(writer, reader.left);
-	uiml_sql_each(
-		"SELECT p.part, p.data FROM uiml.encoder_part p WHERE p.encoder_id OPERATOR(pg_catalog.=) $1 "
-		"ORDER BY p.part",
-		&params, wanted->read_only, read_part, &reader);
+	uiml_mapfile_begin(writer, (Size) stored);
+	if (!uiml_parts_each("SELECT p.part, p.data FROM uiml.encoder_part p "
+						 "WHERE p.encoder_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part",
+						 wanted->row->encoder_id, (Size) stored, wanted->read_only, write_part, writer))
+		encoder_corrupt(wanted->row);
 }
 
 static void

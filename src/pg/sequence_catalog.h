@@ -16,6 +16,7 @@
 
 #include "core/next.h"
 #include "pg/catalog.h"
+#include "pg/catalog_parts.h"
 
 /* A row of uiml.sequence_model without what is large. */
 typedef struct UimlSequenceRow
@@ -92,6 +93,9 @@ extern UimlSequenceRow *uiml_sequence_read(TupleTableSlot *slot);
  *		multiple of 8.  DATA_CORRUPTED where they are not all there.
  */
 extern char *uiml_sequence_bytes(const UimlSequenceRow *row, bool read_only, MemoryContext context);
+
+/* The same, part by part to fn, of which one is in memory at a time. */
+extern void uiml_sequence_each_part(const UimlSequenceRow *row, bool read_only, UimlPartFn fn, void *ctx);
 
 /* The settings and metrics of a model: jsonb, copied. */
 extern Jsonb *uiml_sequence_settings(const UimlSequenceRow *row, bool read_only);

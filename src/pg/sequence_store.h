@@ -27,7 +27,7 @@ extern UimlSequenceStore *uiml_sequence_store_begin(const UimlDomain *domain, in
 
 /*
  * uiml_sequence_store_add
- *		A user, each once.  item: n item numbers of the version in order of time, oldest first; of more than
+ *		A user, each once; the key stays valid until uiml_sequence_store_end.  item: n item numbers of the version in order of time, oldest first; of more than
  *		UIML_MAX_RECENT the last are kept.  A user without any needs no row.
  */
 extern void uiml_sequence_store_add(UimlSequenceStore *store, Datum user, const uint32 *item, size_t n);
@@ -39,5 +39,8 @@ extern void uiml_sequence_store_add(UimlSequenceStore *store, Datum user, const 
  *		ANALYZE to its end.
  */
 extern Oid uiml_sequence_store_end(UimlSequenceStore *store);
+
+/* Deletes the rows of versions of which there is no sequence model any more.  Call as the others. */
+extern void uiml_sequence_store_tidy(const UimlDomain *domain);
 
 #endif /* UIML_PG_SEQUENCE_STORE_H */

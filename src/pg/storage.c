@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
@@ -24,9 +25,13 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "pg/catalog.h"
@@ -69,7 +74,16 @@ static const TableShape shapes[] = {
 		 "user_id, events, last_at, mass, interests, vector, items, texts",
 		 "Users of domain %s: decayed mass in all and per interest (by interest_no), vector, the item_no of "
 		 "what they did, and for how many items their texts count"},
+	[UIML_SEQUENCES] = {"_sequences", "user_id", "user_id %1$s NOT NULL, recent integer[] NOT NULL",
+						"user_id, recent",
+						"Sequences of domain %s: the item_no of what each user did last, in order of time"},
 };
+
+/* For comments on tables. */
+static const char *const maker[] = {[UIML_ITEMS] = "uiml_train",
+									[UIML_INTERESTS] = "uiml_train",
+									[UIML_USERS] = "uiml_train",
+									[UIML_SEQUENCES] = "uiml_train_sequence"};
 
 /*
  * Names
@@ -103,7 +117,8 @@ parent_field(UimlDomain *domain, UimlTable which)
 {
 	return which == UIML_ITEMS       ? &domain->items_table
 		   : which == UIML_INTERESTS ? &domain->interests_table
-									 : &domain->users_table;
+		   : which == UIML_USERS     ? &domain->users_table
+									 : &domain->sequences_table;
 }
 
 Oid
@@ -132,7 +147,7 @@ open_parent(const UimlDomain *domain, UimlTable which)
 void
 uiml_storage_check(const UimlDomain *domain)
 {
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 		(void) open_parent(domain, which);
 }
 
@@ -210,26 +225,27 @@ create_parent(const UimlDomain *domain, Oid schema, UimlTable which, const char 
 	appendStringInfo(&sql, shape->columns, key, uiml_key_type_sql(uiml_vector_type()));
 	appendStringInfo(&sql, ", PRIMARY KEY (%s, version)) PARTITION BY LIST (version)", shape->key);
 	uiml_sql_run(sql.data, NULL);
-	comment_on(
-		"TABLE", relation,
-		psprintf("All versions of view %s, a partition each; made by uiml_train", view_name(domain, which)));
+	comment_on("TABLE", relation,
+			   psprintf("All versions of view %s, a partition each; made by %s", view_name(domain, which),
+						maker[which]));
 	return get_relname_relid(name, schema);
 }
 
 void
 uiml_storage_create(UimlDomain *domain, Oid schema, Oid user_type, Oid item_type)
 {
-	char *key[] = {[UIML_ITEMS] = key_sql(domain->events, domain->item_col, item_type),
-				   [UIML_INTERESTS] = "integer",
-				   [UIML_USERS] = key_sql(domain->events, domain->user_col, user_type)};
+	char *key[UIML_N_TABLES] = {[UIML_ITEMS] = key_sql(domain->events, domain->item_col, item_type),
+								[UIML_INTERESTS] = "integer",
+								[UIML_USERS] = key_sql(domain->events, domain->user_col, user_type)};
 
+	key[UIML_SEQUENCES] = key[UIML_USERS];
 	check_schema(schema);
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 	{
 		check_free(domain, schema, view_name(domain, which));
 		check_free(domain, schema, parent_name(domain, which));
 	}
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 		*parent_field(domain, which) = create_parent(domain, schema, which, key[which]);
 }
 
@@ -254,13 +270,36 @@ create_view(const UimlDomain *domain, UimlTable which)
 void
 uiml_storage_create_views(const UimlDomain *domain)
 {
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 		create_view(domain, which);
 }
 
 /*
  * Partitions
  */
+
+/* By the bounds and not by its name, which is its owner's to change. */
+Oid
+uiml_storage_partition(const UimlDomain *domain, UimlTable which, int32 version)
+{
+	Relation parent = table_open(open_parent(domain, which), AccessShareLock);
+	PartitionKey key = RelationGetPartitionKey(parent);
+	PartitionDesc desc = RelationGetPartitionDesc(parent, true);
+	Oid partition = InvalidOid;
+
+	if (key->strategy == PARTITION_STRATEGY_LIST && key->partnatts == 1 && key->parttypid[0] == INT4OID &&
+		desc->nparts > 0)
+	{
+		bool equal = false;
+		int at = partition_list_bsearch(key->partsupfunc, key->partcollation, desc->boundinfo,
+										Int32GetDatum(version), &equal);
+
+		if (at >= 0 && equal)
+			partition = desc->oids[desc->boundinfo->indexes[at]];
+	}
+	table_close(parent, AccessShareLock);
+	return partition;
+}
 
 Oid
 uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version)
@@ -324,6 +363,22 @@ note_work_table(void)
 		registered = true;
 	}
 	work_table_made = true;
+}
+
+Oid
+uiml_storage_new_replacement(const UimlDomain *domain, UimlTable which)
+{
+	Oid parent = open_parent(domain, which);
+	Oid schema = get_rel_namespace(parent);
+	char *name = psprintf("%s_work%s", domain->name, shapes[which].suffix);
+
+	check_free(domain, schema, name);
+	note_work_table();
+	uiml_sql_run(
+		psprintf("CREATE UNLOGGED TABLE %s (LIKE %s INCLUDING STORAGE) WITH (autovacuum_enabled = off)",
+				 qualified(schema, name), uiml_relation_name(parent)),
+		NULL);
+	return get_relname_relid(name, schema);
 }
 
 Oid
@@ -462,8 +517,9 @@ uiml_storage_attach(const UimlDomain *domain, UimlTable which, Oid partition, in
 			"ALTER TABLE %s ADD CHECK (version OPERATOR(pg_catalog.=) %d), ADD PRIMARY KEY (%s, version)",
 			relation, version, shapes[which].key),
 		NULL);
-	comment_on("TABLE", relation,
-			   psprintf("Version %d of view %s; made by uiml_train", version, view_name(domain, which)));
+	comment_on(
+		"TABLE", relation,
+		psprintf("Version %d of view %s; made by %s", version, view_name(domain, which), maker[which]));
 	foreach (cell, grantees)
 		grant_select(relation, lfirst_oid(cell), true);
 	uiml_sql_run(psprintf("ANALYZE %s", relation), NULL);
@@ -500,7 +556,7 @@ uiml_storage_grant(const UimlDomain *domain, Oid grantee, bool grant)
 	ListCell *cell;
 
 	initStringInfo(&relations);
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 	{
 		Oid parent = uiml_storage_parent(domain, which);
 
@@ -522,7 +578,7 @@ uiml_storage_drop(const UimlDomain *domain)
 
 	if (OidIsValid(texts))
 		uiml_sql_run(psprintf("DROP TABLE %s", uiml_relation_name(texts)), NULL);
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 	{
 		Oid view = find_view(domain, which);
 		Oid parent = uiml_storage_parent(domain, which);

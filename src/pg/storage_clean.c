@@ -28,14 +28,20 @@
 #include "pg/sql.h"
 #include "pg/storage.h"
 
-#define N_TABLES 3
-
 static Oid
-retired_table(const UimlRetired *retired, UimlTable which)
+retired_table(const UimlDomain *domain, const UimlRetired *retired, UimlTable which)
 {
-	return which == UIML_ITEMS       ? retired->items_table
-		   : which == UIML_INTERESTS ? retired->interests_table
-									 : retired->users_table;
+	switch (which)
+	{
+		case UIML_ITEMS:
+			return retired->items_table;
+		case UIML_INTERESTS:
+			return retired->interests_table;
+		case UIML_USERS:
+			return retired->users_table;
+		default: /* made when it is needed: the version's row doesn't know */
+			return uiml_storage_partition(domain, which, retired->version);
+	}
 }
 
 /* What the catalog calls a version's table, if it is one: a partition of the domain's parent. */
@@ -90,15 +96,15 @@ drop_version(void *ctx)
 {
 	const UimlDomain *domain = ((Drop *) ctx)->domain;
 	const UimlRetired *retired = ((Drop *) ctx)->retired;
-	Oid locks[2 * N_TABLES];
-	Oid drop[N_TABLES];
+	Oid locks[2 * UIML_N_TABLES];
+	Oid drop[UIML_N_TABLES];
 	int n_locks = 0;
 	int n_drop = 0;
 
-	for (UimlTable which = UIML_ITEMS; which <= UIML_USERS; which++)
+	for (UimlTable which = UIML_ITEMS; which < UIML_N_TABLES; which++)
 	{
 		Oid parent = uiml_storage_parent(domain, which);
-		Oid table = retired_table(retired, which);
+		Oid table = retired_table(domain, retired, which);
 
 		if (!is_partition_of(table, parent))
 			continue; /* dropped or detached by hand */

@@ -19,11 +19,10 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "pg/catalog_parts.h"
 #include "pg/interest_vector.h"
 #include "pg/sql.h"
 #include "pg/transfer_catalog.h"
-
-#define PART_BYTES ((Size) 1024 * 1024)
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
@@ -110,49 +109,20 @@ uiml_transfer_refuse(void)
 			errhint("Train it again with uiml_train_transfer."));
 }
 
-typedef struct PartReader
-{
-	char *bytes;
-	Size size;
-	Size at;
-	int32 part;
-} PartReader;
-
-static void
-read_part(TupleTableSlot *slot, void *ctx)
-{
-	PartReader *reader = ctx;
-	bool null;
-	int32 part = DatumGetInt32(slot_getattr(slot, 1, &null));
-	Datum value = slot_getattr(slot, 2, &null);
-	bytea *data = DatumGetByteaPP(value);
-	Size size = VARSIZE_ANY_EXHDR(data);
-
-	if (part != reader->part++ || size > reader->size - reader->at)
-		uiml_transfer_refuse();
-	memcpy(reader->bytes + reader->at, VARDATA_ANY(data), size);
-	reader->at += size;
-	if ((Pointer) data != DatumGetPointer(value))
-		pfree(data);
-}
-
 char *
 uiml_transfer_bytes(const UimlTransferRow *row, bool read_only, MemoryContext context)
 {
-	PartReader reader = {.size = (Size) row->bytes};
-	UimlSqlParams params = {0};
+	char *bytes;
 
 	/* none that was stored by us is larger */
 	if (row->bytes < 1 || row->bytes > PG_INT32_MAX)
 		uiml_transfer_refuse();
-	reader.bytes = MemoryContextAllocHuge(context, reader.size);
-	param_int8(&params, row->transfer_id);
-	uiml_sql_each("SELECT p.part, p.data FROM uiml.transfer_part p "
-				  "WHERE p.transfer_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part",
-				  &params, read_only, read_part, &reader);
-	if (reader.at != reader.size)
+	bytes = uiml_parts_read("SELECT p.part, p.data FROM uiml.transfer_part p "
+							"WHERE p.transfer_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part",
+							row->transfer_id, (Size) row->bytes, read_only, context);
+	if (bytes == NULL)
 		uiml_transfer_refuse();
-	return reader.bytes;
+	return bytes;
 }
 
 typedef struct CountedReader
@@ -302,27 +272,11 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 		&params, take_id, &row->transfer_id);
 }
 
-static void
-insert_part(int64 transfer_id, int32 part, const char *bytes, Size size)
-{
-	UimlSqlParams params = {0};
-	bytea *data = palloc(VARHDRSZ + size);
-
-	SET_VARSIZE(data, VARHDRSZ + size);
-	memcpy(VARDATA(data), bytes, size);
-	param_int8(&params, transfer_id);
-	param_int4(&params, part);
-	uiml_sql_param(&params, BYTEAOID, PointerGetDatum(data), false);
-	uiml_sql_run("INSERT INTO uiml.transfer_part (transfer_id, part, data) VALUES ($1, $2, $3)", &params);
-	pfree(data);
-}
-
 void
 uiml_transfer_put(UimlTransferRow *row, const UimlTransferContents *contents)
 {
 	UimlSqlParams params = {0};
 	UimlActing saved;
-	int32 part = 0;
 
 	if (row->bytes > PG_INT32_MAX)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a transfer is too large"),
@@ -336,11 +290,8 @@ uiml_transfer_put(UimlTransferRow *row, const UimlTransferContents *contents)
 				 "AND version_id OPERATOR(pg_catalog.=) $2",
 				 &params);
 	insert_row(row, contents);
-	for (Size at = 0; at < (Size) row->bytes; at += PART_BYTES)
-	{
-		CHECK_FOR_INTERRUPTS();
-		insert_part(row->transfer_id, part++, contents->data + at, Min(PART_BYTES, (Size) row->bytes - at));
-	}
+	uiml_parts_write("INSERT INTO uiml.transfer_part (transfer_id, part, data) VALUES ($1, $2, $3)",
+					 row->transfer_id, contents->data, (Size) row->bytes);
 	uiml_act_as_self(&saved);
 }
 

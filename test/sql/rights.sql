@@ -34,10 +34,10 @@ SELECT uiml_grant('shop', 'regress_uiml_bob', 'own'); \echo :SQLSTATE
 
 -- Nor can they write in another's name
 
-INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table)
-VALUES ('regress_uiml_alice', 'forged', 0, 'u', 'i', '{}', 'auto', '{}', 0, 0, 0); \echo :SQLSTATE
-INSERT INTO uiml.domain (domain_id, owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table)
-VALUES (1000000, 'regress_uiml_bob', 'forged', 0, 'u', 'i', '{}', 'auto', '{}', 0, 0, 0); \echo :SQLSTATE
+INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table, sequences_table)
+VALUES ('regress_uiml_alice', 'forged', 0, 'u', 'i', '{}', 'auto', '{}', 0, 0, 0, 0); \echo :SQLSTATE
+INSERT INTO uiml.domain (domain_id, owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table, sequences_table)
+VALUES (1000000, 'regress_uiml_bob', 'forged', 0, 'u', 'i', '{}', 'auto', '{}', 0, 0, 0, 0); \echo :SQLSTATE
 RESET ROLE;
 SELECT domain_id AS shop FROM uiml.domain WHERE owner = 'regress_uiml_alice'::regrole \gset
 SET ROLE regress_uiml_bob;

@@ -152,8 +152,8 @@ CREATE TABLE trap2_users_versions (version int, user_id spied) PARTITION BY LIST
 RESET ROLE;
 DELETE FROM uiml.domain WHERE name = 'trap2';
 SET ROLE regress_uiml_mallory;
-INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table)
-VALUES ('regress_uiml_mallory', 'trap2', 'events', 'user_id', 'item_id', '{}', 'auto', '{}', 'trap2_items_versions', 'trap2_interests_versions', 'trap2_users_versions');
+INSERT INTO uiml.domain (owner, name, events, user_col, item_col, kind_weights, features, options, items_table, interests_table, users_table, sequences_table)
+VALUES ('regress_uiml_mallory', 'trap2', 'events', 'user_id', 'item_id', '{}', 'auto', '{}', 'trap2_items_versions', 'trap2_interests_versions', 'trap2_users_versions', 'trap2_sequences_versions');
 RESET ROLE;
 \set VERBOSITY terse
 SELECT version FROM uiml_train('trap2'); \echo :SQLSTATE
