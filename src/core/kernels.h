@@ -223,8 +223,11 @@ typedef struct UimlKernels
 	 * lstm_backward: activated gates become the gradient of what they were activated from, given dh and, in dc, what the
 	 * next step found for c; dc becomes the gradient of c_before.  Reads tanh_c, not c, h and input.
 	 *
+	 * add_rows: row index[r] of y += row r of x, for so many rows of n elements, in their order; the first row of y += all
+	 * of them where index is NULL.
+	 *
 	 * cross_entropy: each of m rows of n finite elements, ld apart, becomes weight times (softmax - 1 at its target), or
-	 * zeros where its target is n or more.  Returns the sum of -ln softmax at targets, and adds to *hits the rows whose
+	 * zeros where its target is n or more; without targets these are all n - 1.  Returns the sum of -ln softmax at targets, and adds to *hits the rows whose
 	 * target has the largest element.
 	 *
 	 * exp_sum: the sum of exp(x - *largest) over n > 0 finite elements; *largest is their largest.
@@ -237,6 +240,8 @@ typedef struct UimlKernels
 					  float *c, size_t ldc);
 	void (*lstm_forward)(const UimlLstmGates *step);
 	void (*lstm_backward)(const UimlLstmGates *step);
+	void (*add_rows)(size_t rows, size_t n, const float *x, size_t ldx, const uint32_t *index, float *y,
+					 size_t ldy);
 	double (*cross_entropy)(float *x, size_t m, size_t n, size_t ld, const uint32_t *target, float weight,
 							size_t *hits);
 	double (*exp_sum)(const float *x, size_t n, float *largest);

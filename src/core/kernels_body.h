@@ -67,6 +67,7 @@ const UimlKernels TABLE = {
 	.outer_add = outer_add,
 	.lstm_forward = lstm_forward,
 	.lstm_backward = lstm_backward,
+	.add_rows = add_rows,
 	.cross_entropy = cross_entropy,
 	.exp_sum = exp_sum,
 	.adam = adam,

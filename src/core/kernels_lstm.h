@@ -301,6 +301,46 @@ lstm_backward(const UimlLstmGates *s)
 	}
 }
 
+#define SUM_VECTORS 4
+
+/* Columns of so many rows; vectors is a constant. */
+INLINE void
+add_columns(size_t rows, const float *x, size_t ldx, float *y, const size_t vectors)
+{
+	Lanes s[SUM_VECTORS];
+
+#pragma GCC unroll 4
+	for (size_t v = 0; v < vectors; v++)
+		s[v] = LOAD(y + v * LANES);
+	for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+		for (size_t v = 0; v < vectors; v++)
+			s[v] += LOAD(x + r * ldx + v * LANES);
+#pragma GCC unroll 4
+	for (size_t v = 0; v < vectors; v++)
+		*(LooseLanes *) (y + v * LANES) = s[v];
+}
+
+static void
+add_rows(size_t rows, size_t n, const float *x, size_t ldx, const uint32_t *index, float *y, size_t ldy)
+{
+	size_t j = 0;
+
+	if (index != NULL)
+	{
+		for (size_t r = 0; r < rows; r++)
+			add(y + index[r] * ldy, x + r * ldx, n, y + index[r] * ldy);
+		return;
+	}
+	for (; n - j >= SUM_VECTORS * LANES; j += SUM_VECTORS * LANES)
+		add_columns(rows, x + j, ldx, y + j, SUM_VECTORS);
+	for (; n - j >= LANES; j += LANES)
+		add_columns(rows, x + j, ldx, y + j, 1);
+	for (; j < n; j++)
+		for (size_t r = 0; r < rows; r++)
+			y[j] += x[r * ldx + j];
+}
+
 /* ln(x) of a normal x > 0: the exponent, and 2 artanh((m - 1) / (m + 1)) of m within sqrt(2) of 1. */
 INLINE double
 natural_log(double x)
@@ -343,11 +383,15 @@ cross_entropy(float *x, size_t m, size_t n, size_t ld, const uint32_t *target, f
 	double loss = 0;
 
 	for (size_t i = 0; i < m; i++, x += ld)
-		if (target[i] < n)
-			loss += row_cross_entropy(x, n, target[i], weight, hits);
+	{
+		size_t own = target != NULL ? target[i] : n - 1;
+
+		if (own < n)
+			loss += row_cross_entropy(x, n, own, weight, hits);
 		else
 			for (size_t j = 0; j < n; j++)
 				x[j] = 0;
+	}
 	return loss;
 }
 

@@ -63,9 +63,8 @@ gather_gates(UimlLstmTrainer *t, size_t piece, size_t from, size_t to)
 	if (from == 0)
 		for (size_t i = 0; i < t->n_inputs; i++)
 			memset(t->table + i * 4 * H + columns.from, 0, columns.n * sizeof(real));
-	for (size_t i = from; i < to; i++)
-		op_add_rows(1, columns.n, t->z + i * 4 * H + columns.from, 4 * H,
-					t->table + t->input[i] * 4 * H + columns.from);
+	op_add_rows(to - from, columns.n, t->z + from * 4 * H + columns.from, 4 * H, t->input + from,
+				t->table + columns.from, 4 * H);
 	if (learns(t, UIML_LSTM_RECURRENT))
 		op_add_product(H, columns.n, to - from, t->h_before + from * H, H, t->z + from * 4 * H + columns.from,
 					   4 * H, t->gradient[UIML_LSTM_RECURRENT] + columns.from, 4 * H);
@@ -79,7 +78,7 @@ kernel_columns(UimlLstmTrainer *t, size_t piece, size_t from, size_t to)
 	Part columns = part_of(t, piece, 0, 4 * H, ALIGN);
 	const real *dz = t->table + from * 4 * H + columns.from;
 
-	op_add_rows(to - from, columns.n, dz, 4 * H, t->gradient[UIML_LSTM_BIAS] + columns.from);
+	op_add_rows(to - from, columns.n, dz, 4 * H, NULL, t->gradient[UIML_LSTM_BIAS] + columns.from, 0);
 	if (learns(t, UIML_LSTM_KERNEL))
 		op_add_product(D, columns.n, to - from, t->x + from * D, D, dz, 4 * H,
 					   t->gradient[UIML_LSTM_KERNEL] + columns.from, 4 * H);
@@ -107,9 +106,8 @@ embedding_columns(UimlLstmTrainer *t, size_t piece, size_t from, size_t to)
 	size_t D = t->weights.shape.embedding;
 	Part columns = part_of(t, piece, 0, D, ALIGN);
 
-	for (size_t i = from; i < to; i++)
-		op_add_rows(1, columns.n, t->dx + i * D + columns.from, D,
-					t->gradient[UIML_LSTM_EMBEDDING] + t->input_slot[i] * D + columns.from);
+	op_add_rows(to - from, columns.n, t->dx + from * D + columns.from, D, t->input_slot + from,
+				t->gradient[UIML_LSTM_EMBEDDING] + columns.from, D);
 }
 
 static UimlStatus

@@ -32,16 +32,15 @@ forward_rows(UimlLstmTrainer *t, size_t shard, size_t step, size_t from, size_t 
 	real *z = t->z + at * 4 * H;
 	const real *before = NULL;
 
-	for (size_t r = 0; r < m; r++)
-		memcpy(z + r * 4 * H, t->table + t->input[at + r] * 4 * H, 4 * H * sizeof(real));
 	if (step > 0)
 	{
 		before = t->c + (start_of(t, shard, step - 1) + from) * H;
-		op_affine(m, H, 4 * H, t->h_before + at * H, H, t->recurrent, NULL, z, 4 * H, z, 4 * H);
+		op_affine(m, H, 4 * H, t->h_before + at * H, H, t->recurrent, NULL, NULL, 0, z, 4 * H);
 	}
 	else
 		memset(t->h_before + at * H, 0, m * H * sizeof(real));
-	op_gates_forward(m, H, z, before, t->c + at * H, t->tanh_c + at * H, t->h + at * H);
+	op_gates_forward(m, H, z, t->table, t->input + at, before, t->c + at * H, t->tanh_c + at * H,
+					 t->h + at * H);
 	if (next > from)
 		memcpy(t->h_before + (start_of(t, shard, step + 1) + from) * H, t->h + at * H,
 			   ((next < to ? next : to) - from) * H * sizeof(real));

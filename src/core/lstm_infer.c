@@ -89,7 +89,7 @@ uiml_lstm_state(const UimlLstmWeights *w, const uint32_t *token, size_t n, void 
 		memcpy(room.z, room.table + room.input[t] * 4 * H, 4 * H * sizeof(float));
 		if (t > 0)
 			kernels->gather_rows(room.place, h, H, w->tensor[UIML_LSTM_RECURRENT], 4 * H, 4 * H, room.z);
-		op_gates_forward(1, H, room.z, t > 0 ? room.c : NULL, room.c, room.tanh_c, h);
+		op_gates_forward(1, H, room.z, NULL, NULL, t > 0 ? room.c : NULL, room.c, room.tanh_c, h);
 	}
 }
 

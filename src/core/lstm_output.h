@@ -109,7 +109,7 @@ output_columns(UimlLstmTrainer *t, size_t piece, size_t from, size_t to)
 	Part part = part_of(t, piece, 0, t->n_outputs, ALIGN);
 	const real *logit = logits_of(t, first) + part.from, *top = t->top + first * H;
 
-	op_add_rows(n, part.n, logit, t->ld_logits, t->gradient[UIML_LSTM_DENSE_BIAS] + part.from);
+	op_add_rows(n, part.n, logit, t->ld_logits, NULL, t->gradient[UIML_LSTM_DENSE_BIAS] + part.from, 0);
 	if (!s->tied && learns(t, UIML_LSTM_DENSE))
 		op_add_product(H, part.n, n, top, H, logit, t->ld_logits, t->gradient[UIML_LSTM_DENSE] + part.from,
 					   s->classes);

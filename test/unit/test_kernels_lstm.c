@@ -140,6 +140,41 @@ test_outer(void **state)
 	for_each_variant(check_cuts);
 }
 
+/* Rows into those that their numbers say, or all into one. */
+static void
+check_add_rows(const UimlKernels *kernels)
+{
+	static const uint32_t index[] = {2, 0, 2, 3, 2};
+	float x[5 * 210], y[4 * 210], before[4 * 210];
+	UimlRng rng;
+
+	uiml_rng_init(&rng, 7);
+	for (size_t n = 1; n < 200; n++)
+		for (size_t all = 0; all < 2; all++)
+		{
+			double sum[4 * 210];
+
+			fill(&rng, x, 5 * 210);
+			fill(&rng, before, 4 * 210);
+			memcpy(y, before, sizeof(y));
+			kernels->add_rows(5, n, x, n + 2, all ? NULL : index, y, n + 1);
+			for (size_t i = 0; i < 4 * 210; i++)
+				sum[i] = (double) before[i];
+			for (size_t r = 0; r < 5; r++)
+				for (size_t j = 0; j < n; j++)
+					sum[(all ? 0 : index[r]) * (n + 1) + j] += (double) x[r * (n + 2) + j];
+			for (size_t i = 0; i < 4 * 210; i++)
+				assert_near(kernels, "add_rows", n, y[i], sum[i], 3e-6);
+		}
+}
+
+static void
+test_add_rows(void **state)
+{
+	(void) state;
+	for_each_variant(check_add_rows);
+}
+
 /* ---------- gates ---------- */
 
 #define ROWS        7
@@ -383,6 +418,12 @@ check_cross_entropy_of(const UimlKernels *kernels, UimlRng *rng, size_t n, float
 	}
 	assert_true(fabs(loss - expected) <= 2e-6 * (1 + fabs(expected)));
 	assert_int_equal(hits, expected_hits);
+	memcpy(y, x, sizeof(y));
+	for (size_t r = 0; r < 4; r++)
+		target[r] = (uint32_t) n - 1;
+	loss = kernels->cross_entropy(y, 4, n, ld, target, weight, &hits);
+	assert_true(kernels->cross_entropy(x, 4, n, ld, NULL, weight, &hits) == loss);
+	assert_memory_equal(x, y, sizeof(float) * 4 * ld);
 }
 
 static void
@@ -514,9 +555,10 @@ test_optimizers(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_outer), cmocka_unit_test(test_gates),
-									   cmocka_unit_test(test_functions), cmocka_unit_test(test_cross_entropy),
-									   cmocka_unit_test(test_optimizers)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outer),         cmocka_unit_test(test_add_rows),
+		cmocka_unit_test(test_gates),         cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_optimizers)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
