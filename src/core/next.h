@@ -60,8 +60,8 @@ typedef struct UimlNextLinks
 	const float *weight;      /* finite */
 } UimlNextLinks;
 
-/* The most links that a class keeps. */
-#define UIML_NEXT_MAX_LINKS 200
+/* How far back anything looks. */
+#define UIML_NEXT_MAX_STEPS 200
 
 /* score = sum over the last `steps` classes, t = 0 the newest, of decay^t times the links of the class. */
 typedef struct UimlNextRules
@@ -112,7 +112,7 @@ typedef struct UimlNextModel
 	UimlNextRidge ridge;
 	UimlNextRules ease;   /* links.start NULL: absent */
 	UimlLstmWeights lstm; /* shape.classes 0: absent */
-	bool padded;          /* the lstm sees sequences padded in front with token 0 to max_length (mask false) */
+	bool padded; /* the lstm sees sequences padded in front with token 0 to max_length (mask false) */
 } UimlNextModel;
 
 /*
@@ -144,7 +144,7 @@ extern bool uiml_next_valid(const UimlNextModel *model, const UimlNextSpace *spa
  *
  * Numbers of items not below space->n_items, and items without an interest, are left out; popularity where nothing is
  * left.  exclude_seen: the items given have share 0, for the target item.
- * room: uiml_next_room bytes, aligned for any type.
+ * room: uiml_next_room bytes, aligned for any type; 0 on overflow.
  *
  * Returns how many of the n items counted, all of them and not only the last max_length: uiml_next_length of it is the
  * bucket of model->blend.  No allocation, no BLAS.  Of interests some 20 us beside the lstm; of items the links of
@@ -154,10 +154,9 @@ extern size_t uiml_next_room(const UimlNextModel *model, const UimlNextSpace *sp
 extern size_t uiml_next_predict(const UimlNextModel *model, const UimlNextSpace *space, const uint32_t *item,
 								size_t n, bool exclude_seen, void *room, float *share);
 
-/* The expert that has the largest part in the share of a class; as uiml_next_predict, which it must follow with its
- * room as it was left. */
-extern UimlNextExpert uiml_next_reason(const UimlNextModel *model, size_t n_known, const void *room,
-									   uint32_t class_no);
+/* The expert with the largest part in the share of a class, after uiml_next_predict and with its room. */
+extern UimlNextExpert uiml_next_reason(const UimlNextModel *model, const UimlNextSpace *space, size_t n_known,
+									   void *room, uint32_t class_no);
 
 /* ---- Fitting ---- */
 
