@@ -16,11 +16,11 @@
 #include "core/next_links.h"
 #include "core/sparse.h"
 
-#define WIDTH          16  /* columns of a panel: a cache line */
+#define WIDTH          32  /* columns of a panel: two cache lines */
 #define MAX_PANELS     2   /* at a time */
 #define PANEL_ENTRIES  8e6 /* of the matrix, times panels, between two checks: some ten milliseconds */
 #define MAX_ITERATIONS 60
-#define TOLERANCE      1e-3
+#define TOLERANCE      1e-2
 #define MOST_PRODUCTS  1e11 /* entries times items: some minutes */
 #define SUM_ROWS       64   /* summed in single precision */
 
