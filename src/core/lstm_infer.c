@@ -1,9 +1,9 @@
 /*
  * lstm_infer.c
- *	  What comes next for one user: no packed weights, no BLAS, nothing allocated.
+ *	  What comes next for one user: no BLAS, nothing allocated.
  *
- * A product with one row reads each weight once, so it is as fast as the second cache gives weights; packing them first would
- * cost as much as some steps do.  Only what a sequence repeats is saved: each distinct token is multiplied once.
+ * Weights are as they were stored, mapped and shared: nothing is prepared that outlives a call.  A step's product with h
+ * reads each weight of R once, so it is as fast as the second cache gives them.
  */
 #include "core/lstm.h"
 
@@ -11,10 +11,14 @@
 #define UIML_LSTM_KERNELS
 #include "core/lstm_ops.h"
 
+#define PACK_FROM 6 /* rows */
+
 /* What a room is cut into. */
 typedef struct Room
 {
-	float *table;    /* n x 4H: inputs' products by distinct token */
+	float *table;    /* n x 4H: x K + b by distinct token */
+	float *x;        /* n x D */
+	float *packed;   /* K */
 	float *z;        /* 4H */
 	float *c;        /* H */
 	float *tanh_c;   /* H */
@@ -32,7 +36,10 @@ most_inputs(const UimlLstmShape *s)
 size_t
 uiml_lstm_room(const UimlLstmShape *s, size_t n)
 {
-	return (n * 4 * s->hidden + 7 * s->hidden) * sizeof(float) + (most_inputs(s) + n) * sizeof(uint32_t);
+	size_t D = s->embedding, H = s->hidden;
+
+	return (n * (4 * H + D) + op_packed(D, 4 * H) + 7 * H) * sizeof(float) +
+		   (most_inputs(s) + n) * sizeof(uint32_t);
 }
 
 static Room
@@ -40,7 +47,9 @@ cut_room(const UimlLstmShape *s, size_t n, void *room)
 {
 	Room r = {.table = room};
 
-	r.z = r.table + n * 4 * s->hidden;
+	r.x = r.table + n * 4 * s->hidden;
+	r.packed = r.x + n * s->embedding;
+	r.z = r.packed + op_packed(s->embedding, 4 * s->hidden);
 	r.c = r.z + 4 * s->hidden;
 	r.tanh_c = r.c + s->hidden;
 	r.h = r.tanh_c + s->hidden;
@@ -51,27 +60,45 @@ cut_room(const UimlLstmShape *s, size_t n, void *room)
 	return r;
 }
 
-/* x K + b of each distinct token. */
-static void
-fill_table(const UimlLstmWeights *w, const uint32_t *token, size_t n, Room *room)
+/* Numbers the distinct tokens and fetches what they are embedded as; returns how many there are. */
+static size_t
+embed(const UimlLstmWeights *w, const uint32_t *token, size_t n, Room *room)
 {
-	const UimlKernels *kernels = uiml_kernels();
-	size_t D = w->shape.embedding, gates = 4 * w->shape.hidden, rows = 0;
+	size_t D = w->shape.embedding, rows = 0;
 
 	for (size_t t = 0; t < n; t++)
 	{
 		size_t same = 0;
-		float *row = room->table + rows * gates;
 
 		while (token[same] != token[t])
 			same++;
 		room->input[t] = same < t ? room->input[same] : (uint32_t) rows;
 		if (same < t)
 			continue;
-		memcpy(row, w->tensor[UIML_LSTM_BIAS], gates * sizeof(float));
-		kernels->gather_rows(room->place, w->tensor[UIML_LSTM_EMBEDDING] + token[t] * D, D,
-							 w->tensor[UIML_LSTM_KERNEL], gates, gates, row);
+		memcpy(room->x + rows * D, w->tensor[UIML_LSTM_EMBEDDING] + token[t] * D, D * sizeof(float));
 		rows++;
+	}
+	return rows;
+}
+
+/* x K + b of each distinct token: K is read once for some rows where it has been packed, which takes as long as a few. */
+static void
+fill_table(const UimlLstmWeights *w, size_t n, Room *room)
+{
+	const UimlKernels *kernels = uiml_kernels();
+	const float *kernel = w->tensor[UIML_LSTM_KERNEL], *bias = w->tensor[UIML_LSTM_BIAS];
+	size_t D = w->shape.embedding, gates = 4 * w->shape.hidden;
+
+	if (n >= PACK_FROM)
+	{
+		op_pack_inputs(kernel, D, gates, gates, room->packed);
+		op_affine(n, D, gates, room->x, D, room->packed, bias, NULL, 0, room->table, gates);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+	{
+		memcpy(room->table + i * gates, bias, gates * sizeof(float));
+		kernels->gather_rows(room->place, room->x + i * D, D, kernel, gates, gates, room->table + i * gates);
 	}
 }
 
@@ -82,7 +109,7 @@ uiml_lstm_state(const UimlLstmWeights *w, const uint32_t *token, size_t n, void 
 	size_t H = w->shape.hidden;
 	Room room = cut_room(&w->shape, n, memory);
 
-	fill_table(w, token, n, &room);
+	fill_table(w, embed(w, token, n, &room), &room);
 	memset(h, 0, H * sizeof(float));
 	for (size_t t = 0; t < n; t++)
 	{
