@@ -16,12 +16,6 @@
 #define UIML_SEQUENCE_MAX_BATCH  4096
 #define UIML_SEQUENCE_MAX_LENGTH 1000
 
-typedef enum UimlSequenceOptimizer
-{
-	UIML_SEQUENCE_ADAM = 0,
-	UIML_SEQUENCE_ADAGRAD
-} UimlSequenceOptimizer;
-
 typedef struct UimlSequenceFitParams
 {
 	size_t embedding;  /* 1 .. 1024; with tied output = hidden */
@@ -33,11 +27,12 @@ typedef struct UimlSequenceFitParams
 	size_t patience;   /* stop after so many epochs without a lower validation loss; 0: never */
 	bool mask;         /* false: sequences are padded in front to max_length, and padding is processed */
 	bool last;         /* one target a sequence, what came last; false: each event but the first */
-	UimlSequenceOptimizer optimizer;
+	UimlLstmOptimizer optimizer;
 	double learning_rate; /* > 0 */
 	double clip_norm;     /* of a batch's gradient; 0: none */
 	double dropout;       /* of embedded tokens and of outputs, 0 <= dropout < 1 */
-	size_t negatives;     /* sampled for each batch as count^.5, with logQ correction; 0: full softmax */
+	size_t
+		negatives; /* sampled for each batch as count^.5, with logQ correction; only where tied; 0: full softmax */
 	bool frozen[UIML_LSTM_N_TENSORS];
 	uint64_t seed;
 } UimlSequenceFitParams;

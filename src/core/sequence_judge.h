@@ -13,8 +13,10 @@ typedef struct UimlSequenceJudging
 	size_t max_length; /* events of the past that a prediction sees */
 	bool mask;         /* as in training */
 	bool last;         /* only what comes last in each sequence is predicted, not every event but the first */
-	size_t k;          /* HR@k and NDCG@k by full ranking; 0: neither */
-	bool unseen;       /* ranked are only classes not in the past; repeated ones are not asked for */
+	size_t
+		most; /* events of a sequence that are predicted, evenly spaced with the last one among them; 0: all */
+	size_t k;    /* HR@k and NDCG@k by full ranking; 0: neither */
+	bool unseen; /* ranked are only classes not in the past; repeated ones are not asked for */
 } UimlSequenceJudging;
 
 /* Every event counts the same. */
@@ -45,7 +47,7 @@ extern UimlStatus uiml_sequence_judge(const UimlEnv *env, const UimlLstmWeights 
 									  const UimlSequenceClasses *classes, const UimlSequenceJudging *judging,
 									  float *probability, UimlSequenceJudgement *judgement);
 
-/* How many events it would predict. */
+/* How many events it would predict were there no limit of a sequence's. */
 extern size_t uiml_sequence_judged_events(const UimlSequences *sequences, const UimlSequenceClasses *classes,
 										  bool last);
 
@@ -61,6 +63,7 @@ extern UimlStatus uiml_sequence_judge_blend(const UimlEnv *env, const UimlLstmWe
 											UimlSequenceJudgement *judgement);
 
 /* Bytes that judging takes; saturates. */
-extern size_t uiml_sequence_judge_memory(const UimlLstmShape *shape, size_t n_sequences, size_t n_events);
+extern size_t uiml_sequence_judge_memory(const UimlLstmShape *shape, size_t max_length, size_t n_sequences,
+										 size_t n_events);
 
 #endif /* UIML_SEQUENCE_JUDGE_H */

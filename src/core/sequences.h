@@ -10,15 +10,18 @@
 
 #include "core/uiml.h"
 
-/* Sequence s is item[start[s]] .. item[start[s + 1] - 1], oldest first. */
+/*
+ * Sequence s is item[start[s]] .. item[start[s + 1] - 1], oldest first.  start[0] need not be 0: a chunk may be a part of
+ * longer arrays.
+ */
 typedef struct UimlSequences
 {
 	size_t n;
-	size_t n_events;
-	size_t *start;  /* n + 1 */
-	uint32_t *item; /* n_events: item numbers */
-	double *at;     /* n_events: seconds since any fixed instant; NULL where nobody asks */
-	float *weight;  /* n_events: of the event, > 0; NULL likewise */
+	size_t n_events; /* start[n] - start[0] */
+	size_t *start;   /* n + 1 */
+	uint32_t *item;  /* n_events: item numbers */
+	double *at;      /* n_events: seconds since any fixed instant; NULL where nobody asks */
+	float *weight;   /* n_events: of the event, > 0; NULL likewise */
 } UimlSequences;
 
 /* Which class each item is of. */
