@@ -94,7 +94,8 @@ uiml_states_step(const UimlStates *states, const UimlLstmBatch *batch, size_t st
 	if (step > 0)
 		op_affine(m, H, 4 * H, room->h + (at - batch->rows[step - 1]) * H, H, states->recurrent, NULL,
 				  room->z, 4 * H, room->z, 4 * H);
-	op_gates_forward(m, H, room->z, step > 0 ? room->c : NULL, room->c, room->tanh_c, room->h + at * H);
+	op_gates_forward(m, H, room->z, NULL, NULL, step > 0 ? room->c : NULL, room->c, room->tanh_c,
+					 room->h + at * H);
 }
 
 void
