@@ -228,8 +228,9 @@ survey(Fit *fit)
 		fit->result->events += fit->windows.n_positions;
 		fit->result->targets += fit->windows.n_targets;
 	}
+	/* Nobody did what has the 1 alone: it must be drawn, or nothing would tell that it is unlikely. */
 	for (size_t i = 0; i < classes->n; i++)
-		fit->share[i] = sqrt(fit->share[i]);
+		fit->share[i] = sqrt(fit->share[i] + 1);
 	fit->total *= (double) fit->params->epochs;
 	return status == UIML_OK && fit->result->targets == 0 ? UIML_EEMPTY : status;
 }
