@@ -16,7 +16,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c src/pg/*.c)))
 DEMO_DATA := $(if $(filter command,$(origin DATA)),$(DATA))
 override DATA = $(wildcard sql/upgrade/*.sql)
 DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
-CORE_LIBS = -llapacke -lopenblas -lutf8proc -ljansson -lm
+CORE_LIBS = -llapacke -lopenblas -lutf8proc -ljansson -lm -lpthread
 PG_CPPFLAGS = -Isrc -DUIML_VERSION='"$(EXTVERSION)"'
 # OpenBLAS and LAPACKE are loaded by the first training (src/pg/blas_calls.c).
 # -Bsymbolic: functions of the library call each other directly.
