@@ -14,4 +14,11 @@
  */
 extern void uiml_threads_run(void *ctx, size_t n, UimlTaskFn task, void *arg);
 
+/*
+ * uiml_threads_keep
+ *		Keeps the threads of all jobs until the context is reset or deleted: for a training of many jobs that take less than
+ *		a millisecond each.  Nothing happens where they are kept already, or uiml.blas_threads is 1.
+ */
+extern void uiml_threads_keep(MemoryContext context);
+
 #endif /* UIML_PG_THREADS_H */
