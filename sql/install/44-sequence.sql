@@ -2,6 +2,34 @@
  * 44-sequence.sql
  *	  Sequence models: from what users did, in order of time, to what they do next.
  */
+CREATE FUNCTION uiml_train_sequence(
+	domain text,
+	target text DEFAULT 'interest',
+	model text DEFAULT 'auto',
+	embedding integer DEFAULT NULL,
+	hidden integer DEFAULT NULL,
+	epochs integer DEFAULT 10,
+	batch integer DEFAULT 32,
+	learning_rate double precision DEFAULT NULL,
+	max_length integer DEFAULT 50,
+	from_domain text DEFAULT NULL,
+	freeze text[] DEFAULT NULL,
+	patience integer DEFAULT 2,
+	validation double precision DEFAULT 0.1,
+	test double precision DEFAULT 0.1,
+	users integer[] DEFAULT NULL,
+	seed bigint DEFAULT 0,
+	options jsonb DEFAULT NULL)
+	RETURNS TABLE (
+		model text, users bigint, epochs integer, validation_loss double precision,
+		validation_accuracy double precision, loss double precision, accuracy double precision,
+		hr double precision, ndcg double precision, used boolean)
+	AS 'MODULE_PATHNAME', 'uiml_train_sequence'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 7 COST 100000;
+COMMENT ON FUNCTION uiml_train_sequence(text, text, text, integer, integer, integer, integer, double precision, integer, text, text[],
+	integer, double precision, double precision, integer[], bigint, jsonb) IS
+	'Trains a model of what users do next on the events of a trained domain in order of time, for its active version, and stores it in place of the one before. target: interest or item. model: auto keeps what held-out users (validation) speak for; lstm, rules or ridge keep that one. from_domain: the LSTM starts from that of another domain, carried over by the transfer between the two. freeze: layers (embedding, recurrent, output) that keep the weights they start from. Returns a row per model with its loss in nats per event and accuracy on validation and test users, HR and NDCG at 10 for items, and which are used; history and blend tell what predictions say without and with it';
+
 CREATE FUNCTION uiml_drop_sequence(domain text, target text DEFAULT 'interest')
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'uiml_drop_sequence'

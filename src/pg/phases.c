@@ -39,7 +39,8 @@ static const struct
 			 {"judging", .06},
 			 {"refit", .10},
 			 {"texts", .01},
-			 {"storing", .10}};
+			 {"storing", .10},
+			 {"fitting", 0}};
 
 void
 uiml_phases_begin(UimlPhases *phases, const char *subject)
