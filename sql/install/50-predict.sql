@@ -20,7 +20,7 @@ CREATE FUNCTION uiml_predict(
 	AS 'MODULE_PATHNAME', 'uiml_predict'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
 COMMENT ON FUNCTION uiml_predict(text, text, integer, timestamp with time zone) IS
-	'Interests of a user, best first: k rows per domain. user_id is a key of any type (NULL or unknown: what transfers from other domains tell, else the domain''s prior); domain a name, ''owner.name'', or NULL for every trained domain you may predict from; k 1 to 10000; as_of an instant not before the newest event (NULL: that event). score is the expected share of the user''s next events, low and high a 90 % interval of the share among the next 20; basis (history, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
+	'Interests of a user, best first: k rows per domain. user_id is a key of any type (NULL or unknown: what transfers from other domains tell, else the domain''s prior); domain a name, ''owner.name'', or NULL for every trained domain you may predict from; k 1 to 10000; as_of an instant not before the newest event (NULL: that event). score is the expected share of the user''s next events, low and high a 90 % interval of the share among the next 20; basis (history, sequence: what follows what the user did last, where the domain has a sequence model, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_predict(
 	user_id anyelement, domain text DEFAULT NULL, k integer DEFAULT 10, as_of timestamp with time zone DEFAULT NULL)
@@ -30,7 +30,7 @@ CREATE FUNCTION uiml_predict(
 	AS 'MODULE_PATHNAME', 'uiml_predict'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
 COMMENT ON FUNCTION uiml_predict(anyelement, text, integer, timestamp with time zone) IS
-	'Interests of a user, best first: k rows per domain. user_id is a key of any type (NULL or unknown: what transfers from other domains tell, else the domain''s prior); domain a name, ''owner.name'', or NULL for every trained domain you may predict from; k 1 to 10000; as_of an instant not before the newest event (NULL: that event). score is the expected share of the user''s next events, low and high a 90 % interval of the share among the next 20; basis (history, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
+	'Interests of a user, best first: k rows per domain. user_id is a key of any type (NULL or unknown: what transfers from other domains tell, else the domain''s prior); domain a name, ''owner.name'', or NULL for every trained domain you may predict from; k 1 to 10000; as_of an instant not before the newest event (NULL: that event). score is the expected share of the user''s next events, low and high a 90 % interval of the share among the next 20; basis (history, sequence: what follows what the user did last, where the domain has a sequence model, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_predict_from(
 	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL,
@@ -41,7 +41,7 @@ CREATE FUNCTION uiml_predict_from(
 	AS 'MODULE_PATHNAME', 'uiml_predict_from'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
 COMMENT ON FUNCTION uiml_predict_from(anycompatiblearray, text, integer, real[], text) IS
-	'Interests of somebody who is no stored user, from the items of their history, each as one event of now: history is an array of item keys (unknown ones count nothing), weights one number per item, >= 0 (NULL: 1 each, a view); source the domain that the items are of, where the transfer from it to domain is to tell (NULL: domain itself). Result as of uiml_predict';
+	'Interests of somebody who is no stored user, from the items of their history, each as one event of now: history is an array of item keys (unknown ones count nothing; oldest first, for a sequence model), weights one number per item, >= 0 (NULL: 1 each, a view); source the domain that the items are of, where the transfer from it to domain is to tell (NULL: domain itself). Result as of uiml_predict';
 
 CREATE FUNCTION uiml_predict_all(
 	domain text DEFAULT NULL, k integer DEFAULT 10, as_of timestamp with time zone DEFAULT NULL)
@@ -70,7 +70,7 @@ CREATE FUNCTION uiml_recommend(
 	AS 'MODULE_PATHNAME', 'uiml_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
 COMMENT ON FUNCTION uiml_recommend(text, text, integer, boolean, anycompatiblearray, regclass, double precision) IS
-	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
+	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history, sequence: what follows what the user did last, where the domain has a sequence model, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_recommend(
 	user_id anyelement, domain text DEFAULT NULL, k integer DEFAULT 10, exclude_seen boolean DEFAULT true,
@@ -82,7 +82,7 @@ CREATE FUNCTION uiml_recommend(
 	AS 'MODULE_PATHNAME', 'uiml_recommend'
 	LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10 SUPPORT uiml_predict_support;
 COMMENT ON FUNCTION uiml_recommend(anyelement, text, integer, boolean, anycompatiblearray, regclass, double precision) IS
-	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
+	'Items for a user, best first: k rows per domain. user_id, domain and k as in uiml_predict; exclude_seen leaves out what the user already did; candidates (an array of item keys) or candidates_from (a relation with a column item_id, or a single column) admit only those items; diversity 0 (by score alone) to 1 chooses the list by maximal marginal relevance, rank being the place in it. score is the expected share of the user''s next events among the items that take part, low and high a 90 % interval of the share among the next 20; basis (history, sequence: what follows what the user did last, where the domain has a sequence model, transfer: what the user did in other domains, or prior) is what the score rests on most, basis_share its part';
 
 CREATE FUNCTION uiml_recommend_from(
 	history anycompatiblearray, domain text DEFAULT NULL, k integer DEFAULT 10, weights real[] DEFAULT NULL,

@@ -77,6 +77,7 @@ typedef struct UimlServing
 	Oid interests_table;
 	Oid users_table;
 	bool transfers; /* there are some into it that predict (pg/transfer_serving.h) */
+	bool sequences; /* there is a sequence model (pg/sequence_serving.h) */
 } UimlServing;
 
 /*
@@ -108,7 +109,7 @@ extern UimlDomain *uiml_domain_find(const char *name, UimlPrivilege privilege);
  */
 extern List *uiml_serving_list(const char *domain);
 
-/* Columns of "uiml.version v" for a statement of one's own, and the reader of its rows but for transfers. */
+/* Columns of "uiml.version v" for a statement of one's own, and the reader of its rows but for transfers and sequences. */
 #define UIML_SERVING_COLUMNS                                                                                 \
 	"v.owner, v.domain, v.version_id, v.version, v.data_until, v.half_life, v.items, v.dims, v.interests, "  \
 	"v.alpha, v.item_alpha, v.temperature, v.event_mass, v.dispersion, v.generalization IS NOT NULL, "       \

@@ -9,6 +9,9 @@
  * decayed to the version's data_until; at a later instant all of them are smaller by one factor f, which is
  * exact and costs nothing: (f c + alpha prior) / (|f c| + alpha) is the line above with alpha / f in place of
  * alpha.
+ *
+ * Where the version has a sequence model of interests and something is known of what the user did last, the share
+ * is (1 - w) times that and w times the model's, with w by how much is known (core/next.h), whatever as_of.
  */
 #include "postgres.h"
 
@@ -26,6 +29,7 @@
 #include "core/generalize.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
+#include "pg/sequence_serving.h"
 #include "pg/sql.h"
 #include "pg/transfer_serving.h"
 #include "pg/userkey.h"
@@ -44,9 +48,10 @@ typedef struct Prediction
 	UimlBasis basis;    /* of the prior */
 	double alpha;       /* strength of the prior */
 	float *transferred; /* served->k: the prior where transfers give one */
-	float *mass;        /* served->k, workspace */
-	double *share;      /* served->k, workspace */
-	int *order;         /* served->k, workspace */
+	UimlSequence sequence;
+	float *mass;   /* served->k, workspace */
+	double *share; /* served->k, workspace */
+	int *order;    /* served->k, workspace */
 } Prediction;
 
 /* 2^-((as_of - data_until) / half_life), the common factor of all masses; 1 where as_of is NULL. */
@@ -90,10 +95,11 @@ prediction_open(Prediction *prediction, const UimlState *state, int k, UimlResul
 	prediction->order = palloc(sizeof(int) * served->k);
 }
 
-/* For predictions of users. */
+/* For predictions of users: what else can tell of them. */
 static void
-prediction_open_transfers(Prediction *prediction, const UimlState *state)
+prediction_open_models(Prediction *prediction, const UimlState *state)
 {
+	(void) uiml_sequence_open(&prediction->sequence, state, UIML_NEXT_INTEREST);
 	uiml_transfers_open(&prediction->transfers, state, UIML_TRANSFER_INTERESTS);
 	prediction->transferred = palloc(sizeof(float) * prediction->served->k);
 }
@@ -135,6 +141,7 @@ prediction_put(Prediction *prediction, Datum user)
 	const UimlServed *served = prediction->served;
 	double alpha = prediction->alpha / prediction->factor;
 	double total = 0;
+	double next = prediction->sequence.weight;
 	double strength;
 
 	if (served->generalization != NULL)
@@ -151,6 +158,8 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int j = 0; j < served->k; j++)
 		total += prediction->mass[j];
 	uiml_blend(prediction->mass, prediction->prior, (size_t) served->k, alpha, prediction->share);
+	for (int j = 0; next > 0 && j < served->k; j++)
+		prediction->share[j] = (1 - next) * prediction->share[j] + next * prediction->sequence.share[j];
 	strength = uiml_blend_strength(total * prediction->factor + prediction->alpha,
 								   prediction->serving->event_mass, prediction->serving->dispersion);
 	for (int j = 0; j < served->k; j++)
@@ -160,8 +169,10 @@ prediction_put(Prediction *prediction, Datum user)
 	for (int rank = 0; rank < prediction->k; rank++)
 	{
 		int j = prediction->order[rank];
-		UimlForecast forecast = uiml_forecast(prediction->share[j], prediction->mass[j] / (total + alpha),
-											  prediction->basis, strength);
+		double history_part = (1 - next) * (prediction->mass[j] / (total + alpha));
+		double sequence_part = next > 0 ? next * prediction->sequence.share[j] : 0;
+		UimlForecast forecast =
+			uiml_forecast(prediction->share[j], history_part, sequence_part, prediction->basis, strength);
 		Datum values[11];
 		bool nulls[11] = {false};
 		int n = 0;
@@ -183,7 +194,7 @@ prediction_put(Prediction *prediction, Datum user)
 static void
 predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool named, UimlResult *result)
 {
-	Prediction prediction;
+	Prediction prediction = {0};
 	UimlState state;
 	UimlUserRow row;
 	Datum key;
@@ -201,7 +212,9 @@ predict_user(FunctionCallInfo fcinfo, const UimlServing *serving, int k, bool na
 			return;
 		if (row.found)
 			memcpy(prediction.mass, row.interests->x, sizeof(float) * prediction.served->k);
-		prediction_open_transfers(&prediction, &state);
+		prediction_open_models(&prediction, &state);
+		if (prediction.sequence.model != NULL)
+			(void) uiml_sequence_user(&prediction.sequence, key);
 		prediction_expect(&prediction,
 						  uiml_transfers_user(&prediction.transfers, prediction.served->user_type, key));
 	}
@@ -229,22 +242,30 @@ uiml_predict(PG_FUNCTION_ARGS)
 static void
 predict_history(const UimlServing *serving, const UimlHistory *history, int k, bool named, UimlResult *result)
 {
-	Prediction prediction;
+	Prediction prediction = {0};
 	UimlState state;
 	const UimlItemFile *file;
+	uint32 *event;
+	size_t n_events = 0;
 
 	if (!uiml_state_open(&state, serving, named, UIML_STATE_ITEMS))
 		return;
 	prediction_open(&prediction, &state, k, result);
 	file = state.file;
+	event = palloc(sizeof(uint32) * Max(history->n, 1));
 	for (int i = 0; i < history->n; i++)
 	{
 		uint32 item =
 			uiml_item_number(file, prediction.served, serving, named, history->type, history->key[i]);
 
-		if (item != UINT32_MAX && file->interest[item] != UINT32_MAX)
-			prediction.mass[file->interest[item]] += history->weight[i];
+		if (item == UINT32_MAX || file->interest[item] == UINT32_MAX)
+			continue;
+		prediction.mass[file->interest[item]] += history->weight[i];
+		if (history->weight[i] > 0)
+			event[n_events++] = item;
 	}
+	if (uiml_sequence_open(&prediction.sequence, &state, UIML_NEXT_INTEREST))
+		uiml_sequence_ask(&prediction.sequence, event, n_events);
 	prediction_put(&prediction, 0);
 }
 
@@ -252,7 +273,7 @@ predict_history(const UimlServing *serving, const UimlHistory *history, int k, b
 static void
 predict_elsewhere(const UimlTransferSides *sides, const UimlHistory *history, int k, UimlResult *result)
 {
-	Prediction prediction;
+	Prediction prediction = {0};
 	UimlState state;
 
 	(void) uiml_state_open(&state, sides->target.serving, true, 0);
@@ -287,7 +308,7 @@ uiml_predict_from(PG_FUNCTION_ARGS)
 
 /* ---------- all users ---------- */
 
-/* Users whom transfers are asked about at once: one look into a source costs 35 us, and most of that once. */
+/* Users whom transfers and sequences are asked about at once: one look into a source costs 35 us, and most of that once. */
 #define BATCH_USERS 1000
 
 typedef struct AllUsers
@@ -308,11 +329,17 @@ predict_batch(AllUsers *all)
 	Prediction *prediction = &all->prediction;
 	MemoryContext old = MemoryContextSwitchTo(all->batch_context);
 	Oid type = prediction->served->user_type;
+	bool sequences;
 
 	uiml_transfers_users(&prediction->transfers, type, all->key, all->n);
+	sequences =
+		prediction->sequence.model != NULL && uiml_sequence_users(&prediction->sequence, all->key, all->n);
 	MemoryContextSwitchTo(all->row_context);
 	for (int i = 0; i < all->n; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
+		if (sequences)
+			uiml_sequence_choose(&prediction->sequence, i);
 		memcpy(prediction->mass, all->mass[i]->x, sizeof(float) * prediction->served->k);
 		prediction_expect(prediction, uiml_transfers_choose(&prediction->transfers, i));
 		prediction_put(prediction, CStringGetTextDatum(uiml_userkey_text(type, all->key[i])));
@@ -350,7 +377,7 @@ predict_users(FunctionCallInfo fcinfo, const UimlState *state, int k, UimlResult
 
 	prediction_open(&all->prediction, state, k, result);
 	all->prediction.factor = decay_factor(fcinfo, 2, serving);
-	prediction_open_transfers(&all->prediction, state);
+	prediction_open_models(&all->prediction, state);
 	get_typlenbyval(state->served->user_type, &all->key_length, &all->key_by_value);
 	all->batch_context = AllocSetContextCreate(CurrentMemoryContext, "uiml users", ALLOCSET_DEFAULT_SIZES);
 	all->row_context = AllocSetContextCreate(CurrentMemoryContext, "uiml user", ALLOCSET_SMALL_SIZES);

@@ -69,22 +69,32 @@ uiml_result_put(UimlResult *result, const Datum *values, const bool *nulls)
 }
 
 UimlForecast
-uiml_forecast(double score, double history_part, UimlBasis rest, double strength)
+uiml_forecast(double score, double history_part, double sequence_part, UimlBasis rest, double strength)
 {
-	UimlForecast forecast = {.score = Min(Max(score, 0), 1)};
-	double rest_part = Max(forecast.score - history_part, 0);
+	UimlForecast forecast = {.score = Min(Max(score, 0), 1), .basis = rest};
+	double rest_part = Max(forecast.score - history_part - sequence_part, 0);
+	double largest = rest_part;
 
 	uiml_blend_interval(forecast.score, strength, INTERVAL_EVENTS, INTERVAL_LEVEL, &forecast.low,
 						&forecast.high, NULL);
-	forecast.basis = history_part > rest_part ? UIML_BASIS_HISTORY : rest;
-	forecast.basis_share = forecast.score > 0 ? Max(history_part, rest_part) / (history_part + rest_part) : 1;
+	if (history_part > largest)
+	{
+		forecast.basis = UIML_BASIS_HISTORY;
+		largest = history_part;
+	}
+	if (sequence_part > largest)
+	{
+		forecast.basis = UIML_BASIS_SEQUENCE;
+		largest = sequence_part;
+	}
+	forecast.basis_share = forecast.score > 0 ? largest / (history_part + rest_part + sequence_part) : 1;
 	return forecast;
 }
 
 void
 uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values)
 {
-	static const char *const basis[] = {"history", "transfer", "prior"};
+	static const char *const basis[] = {"history", "transfer", "prior", "sequence"};
 
 	values[0] = Float8GetDatum(forecast->score);
 	values[1] = Float8GetDatum(forecast->low);
@@ -353,7 +363,7 @@ uiml_arg_history(FunctionCallInfo fcinfo, int history_argument, int weights_argu
 							errmsg("history must not contain null values")));
 		history.weight[i] = 1;
 	}
-	if (!PG_ARGISNULL(weights_argument))
+	if (weights_argument >= 0 && !PG_ARGISNULL(weights_argument))
 		read_weights(PG_GETARG_ARRAYTYPE_P(weights_argument), &history);
 	return history;
 }
@@ -365,6 +375,7 @@ uiml_history_fold(const UimlState *state, const UimlHistory *history)
 	bool *counted = palloc0(file->n_items);
 	UimlFolded folded = {.vector = palloc0(sizeof(float) * file->dims),
 						 .items = palloc(sizeof(int32) * Max(history->n, 1)),
+						 .event = palloc(sizeof(uint32) * Max(history->n, 1)),
 						 .named = palloc0(file->n_items)};
 
 	for (int i = 0; i < history->n; i++)
@@ -378,6 +389,8 @@ uiml_history_fold(const UimlState *state, const UimlHistory *history)
 		for (size_t d = 0; d < file->dims; d++)
 			folded.vector[d] += weight * file->in[item * file->dims + d];
 		folded.named[item] = true;
+		if (weight > 0)
+			folded.event[folded.n_events++] = item;
 		/* an item given twice weighs more but is one item */
 		if (file->interest[item] != UINT32_MAX && weight > 0 && !counted[item])
 		{

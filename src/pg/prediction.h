@@ -27,7 +27,8 @@ typedef enum UimlBasis
 {
 	UIML_BASIS_HISTORY = 0, /* what the user did in the domain */
 	UIML_BASIS_TRANSFER,    /* what he did in others */
-	UIML_BASIS_PRIOR        /* what everybody did in the domain */
+	UIML_BASIS_PRIOR,       /* what everybody did in the domain */
+	UIML_BASIS_SEQUENCE     /* what comes next after what the user did last (pg/sequence_serving.h) */
 } UimlBasis;
 
 /* A share among the next events: expected value, interval, and what it rests on most. */
@@ -48,12 +49,14 @@ extern void uiml_result_put(UimlResult *result, const Datum *values, const bool 
 
 /*
  * uiml_forecast
- *		A share and the part of it that history gives, with its 90 % interval among the next 20 events.
+ *		A share and the parts of it that history and the sequence model give, with its 90 % interval among the
+ *		next 20 events.
  *
- * rest: what gives the other part, the transfer or the prior
+ * rest: what gives the remaining part, the transfer or the prior
  * strength: weight of the posterior in events (uiml_blend_strength)
  */
-extern UimlForecast uiml_forecast(double score, double history_part, UimlBasis rest, double strength);
+extern UimlForecast uiml_forecast(double score, double history_part, double sequence_part, UimlBasis rest,
+								  double strength);
 
 /* Fills the six columns score, low, high, basis, basis_share, version from values[0] on. */
 extern void uiml_forecast_columns(const UimlForecast *forecast, int32 version, Datum *values);
@@ -129,7 +132,10 @@ typedef struct UimlHistory
 	float *weight;
 } UimlHistory;
 
-/* The arguments history (an array of keys) and weights (real[] of the same length, or NULL: 1 each). */
+/*
+ * The arguments history (an array of keys) and weights (real[] of the same length, or NULL: 1 each; argument -1: there
+ * is none).
+ */
 extern UimlHistory uiml_arg_history(FunctionCallInfo fcinfo, int history_argument, int weights_argument);
 
 /* A history as a user of the domain would have it. */
@@ -139,6 +145,8 @@ typedef struct UimlFolded
 	int n_items;   /* of an interest, with a weight above 0: what the user is known by */
 	int32 *items;  /* n_items, each once */
 	bool *named;   /* n_items of the domain: it is in the history, whatever its weight */
+	int n_events;  /* with a weight above 0, of any item: */
+	uint32 *event; /* n_events items, in the order of the history */
 } UimlFolded;
 
 /* Folds in a history; state has its items open.  Unknown items count nothing. */

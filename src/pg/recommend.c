@@ -7,7 +7,8 @@
  * candidates) score -infinity before that, so the shares of those that remain sum to one.
  *
  * Beside the history stands the popularity of items, or, where transfers tell something of a user, what they
- * tell.
+ * tell.  Where the version has a sequence model of items and something is known of what the user did last, the
+ * share is (1 - w) times that and w times the model's among the items that take part.
  *
  * A diverse list is chosen from the best shares by maximal marginal relevance.  Relevance is the share over
  * the highest one, and how alike two items are is the cosine of their rows of V sigma (core/model_score.h): a
@@ -33,6 +34,7 @@
 #include "pg/env.h"
 #include "pg/itemcache.h"
 #include "pg/prediction.h"
+#include "pg/sequence_serving.h"
 #include "pg/sql.h"
 #include "pg/toolargs.h"
 #include "pg/transfer_serving.h"
@@ -69,6 +71,7 @@ typedef struct Recommendation
 	const float *expected; /* n_items: popularity, or what transfers tell */
 	UimlBasis basis;       /* of the expected shares */
 	double item_alpha;     /* their strength, in items */
+	UimlSequence sequence;
 } Recommendation;
 
 /* ---------- arguments ---------- */
@@ -209,6 +212,7 @@ recommendation_open(Recommendation *recommendation, const Request *request, cons
 	recommendation->expected = state->file->popularity;
 	recommendation->basis = UIML_BASIS_PRIOR;
 	recommendation->item_alpha = state->serving->item_alpha;
+	recommendation->sequence = (UimlSequence){0};
 	recommendation->out = palloc0(recommendation->file->n_items);
 	if (request->candidates == NULL && !OidIsValid(request->candidates_from))
 		return;
@@ -355,9 +359,32 @@ choose_items(const Recommendation *recommendation, const float *share, uint32 **
 	return recommendation->request->diversity > 0 ? diversify(recommendation, share, *order, n) : n;
 }
 
+/* What the sequence model says beside the shares of the items that take part. */
+static void
+blend_sequence(const Recommendation *recommendation, float *share)
+{
+	const UimlSequence *sequence = &recommendation->sequence;
+	double next = sequence->weight;
+
+	for (size_t i = 0; i < recommendation->file->n_items; i++)
+		if (!recommendation->out[i])
+			share[i] = (float) ((1 - next) * share[i] + next * sequence->share[i]);
+}
+
+/* The share of an item to be returned; expected: the part of it that is no history, without the sequence model. */
+static UimlForecast
+item_forecast(const Recommendation *recommendation, uint32 item, double share, double expected)
+{
+	double next = recommendation->sequence.weight;
+	double sequence_part = next > 0 ? next * recommendation->sequence.share[item] : 0;
+
+	return uiml_forecast(share, Max(share - sequence_part - (1 - next) * expected, 0), sequence_part,
+						 recommendation->basis, recommendation->total + recommendation->item_alpha);
+}
+
 /* Scores, ranks and adds the rows. */
 static void
-recommendation_put(const Recommendation *recommendation, UimlResult *result)
+recommendation_put(Recommendation *recommendation, UimlResult *result)
 {
 	const UimlItemFile *file = recommendation->file;
 	const UimlServing *serving = recommendation->serving;
@@ -370,14 +397,15 @@ recommendation_put(const Recommendation *recommendation, UimlResult *result)
 
 	uiml_item_shares(share, file->n_items, recommendation->expected, recommendation->total,
 					 recommendation->item_alpha, serving->temperature, &history_weight);
+	if (recommendation->sequence.weight > 0 &&
+		uiml_sequence_admit(&recommendation->sequence, recommendation->out))
+		blend_sequence(recommendation, share);
 	n = choose_items(recommendation, share, &order);
 	for (size_t rank = 0; rank < n; rank++)
 	{
 		uint32 item = order[rank];
 		double expected = (1 - history_weight) * expected_share(recommendation, &field, item);
-		UimlForecast forecast =
-			uiml_forecast(share[item], Max(share[item] - expected, 0), recommendation->basis,
-						  recommendation->total + recommendation->item_alpha);
+		UimlForecast forecast = item_forecast(recommendation, item, share[item], expected);
 
 		put_item(recommendation, domain, (int) rank + 1, item, &forecast, result);
 	}
@@ -405,6 +433,15 @@ recommendation_expect(Recommendation *recommendation, const UimlState *state, co
 	recommendation->item_alpha = uiml_transfers_items(transfers, state->file, recommendation->out, share);
 	recommendation->expected = share;
 	recommendation->basis = UIML_BASIS_TRANSFER;
+}
+
+static bool
+recommendation_open_sequence(Recommendation *recommendation, const UimlState *state)
+{
+	bool there = uiml_sequence_open(&recommendation->sequence, state, UIML_NEXT_ITEM);
+
+	recommendation->sequence.exclude_seen = recommendation->request->exclude_seen;
+	return there;
 }
 
 static void
@@ -437,6 +474,8 @@ recommend_user(FunctionCallInfo fcinfo, const Request *request, const UimlServin
 		uiml_transfers_open(&transfers, &state, UIML_TRANSFER_ITEMS);
 		if (uiml_transfers_user(&transfers, state.served->user_type, key))
 			recommendation_expect(&recommendation, &state, &transfers);
+		if (recommendation_open_sequence(&recommendation, &state))
+			(void) uiml_sequence_user(&recommendation.sequence, key);
 	}
 	recommendation_put(&recommendation, result);
 }
@@ -475,6 +514,8 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 	recommendation.total = folded.n_items;
 	for (size_t i = 0; request->exclude_seen && i < state.file->n_items; i++)
 		recommendation.out[i] |= folded.named[i];
+	if (recommendation_open_sequence(&recommendation, &state))
+		uiml_sequence_ask(&recommendation.sequence, folded.event, (size_t) folded.n_events);
 	recommendation_put(&recommendation, result);
 }
 

@@ -34,22 +34,15 @@
 /* A backend keeps this many versions, or as many as one transaction uses. */
 #define KEPT_VERSIONS 64
 
-/* A column that a table must have; type 0 is interest_vector and ANYOID any type. */
-typedef struct Column
-{
-	const char *name;
-	Oid type;
-} Column;
-
-static const Column items_columns[] = {
+static const UimlServedColumn items_columns[] = {
 	{"item_id", ANYOID},      {"version", INT4OID},      {"item_no", INT4OID}, {"title", TEXTOID},
 	{"interest_id", INT4OID}, {"popularity", FLOAT4OID}, {"in_vector", 0},     {"out_vector", 0},
 };
-static const Column interests_columns[] = {
+static const UimlServedColumn interests_columns[] = {
 	{"interest_id", INT4OID}, {"version", INT4OID}, {"interest_no", INT4OID}, {"label", TEXTOID},
 	{"terms", TEXTARRAYOID},  {"share", FLOAT4OID}, {"items", INT4OID},       {"typical", TEXTARRAYOID},
 };
-static const Column users_columns[] = {
+static const UimlServedColumn users_columns[] = {
 	{"user_id", ANYOID}, {"version", INT4OID},    {"mass", FLOAT4OID},  {"interests", 0},
 	{"vector", 0},       {"items", INT4ARRAYOID}, {"texts", FLOAT4OID},
 };
@@ -85,7 +78,7 @@ uiml_transaction_number(void)
 
 /* Each column of the list must be in rel with its type.  Returns the base type of the first, the key. */
 static Oid
-check_columns(Relation rel, const Column *columns, int n, Oid vector_type)
+check_columns(Relation rel, const UimlServedColumn *columns, int n, Oid vector_type)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	Oid key_type = InvalidOid;
@@ -121,9 +114,9 @@ check_columns(Relation rel, const Column *columns, int n, Oid vector_type)
 	return getBaseType(key_type);
 }
 
-/* Opens a partition for the caller and checks it; the lock stays.  Returns the base type of columns[0]. */
-static Oid
-check_table(const UimlServing *serving, Oid relid, const Column *columns, int n, Oid vector_type)
+Oid
+uiml_served_table(const UimlServing *serving, Oid relid, const UimlServedColumn *columns, int n,
+				  Oid vector_type)
 {
 	Relation rel = try_relation_open(relid, AccessShareLock);
 	AclResult acl;
@@ -139,6 +132,11 @@ check_table(const UimlServing *serving, Oid relid, const Column *columns, int n,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an ordinary table", RelationGetRelationName(rel)),
 				 errdetail("Version %d of domain \"%s\" refers to it.", serving->version, serving->domain)));
+	if (rel->rd_rel->relowner != serving->owner)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("table \"%s\" is not of the owner of domain \"%s\"",
+							   RelationGetRelationName(rel), serving->domain),
+						errhint("Train the domain again with uiml_train.")));
 	acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_TABLE, RelationGetRelationName(rel));
@@ -166,15 +164,15 @@ uiml_served_refuse(const UimlServing *serving, const char *what)
 void
 uiml_served_users(UimlServed *served, const UimlServing *serving)
 {
-	served->user_type = check_table(serving, serving->users_table, users_columns, lengthof(users_columns),
-									served->vector_type);
+	served->user_type = uiml_served_table(serving, serving->users_table, users_columns,
+										  lengthof(users_columns), served->vector_type);
 }
 
 void
 uiml_served_items(UimlServed *served, const UimlServing *serving)
 {
-	served->item_type = check_table(serving, serving->items_table, items_columns, lengthof(items_columns),
-									served->vector_type);
+	served->item_type = uiml_served_table(serving, serving->items_table, items_columns,
+										  lengthof(items_columns), served->vector_type);
 }
 
 /* ---------- reading ---------- */
@@ -326,6 +324,7 @@ forget_version(UimlServed *served)
 	dlist_delete(&served->node);
 	n_versions--;
 	free_user_plans(served);
+	uiml_plan_free(served->recent_plan);
 	MemoryContextDelete(served->context);
 }
 
@@ -373,8 +372,8 @@ load_version(const UimlServing *serving)
 	served->version_id = serving->version_id;
 	served->interests_table = serving->interests_table;
 	served->vector_type = uiml_vector_type();
-	check_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
-				served->vector_type);
+	uiml_served_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
+					  served->vector_type);
 	read_interests(served, serving);
 	MemoryContextSetParent(context, TopMemoryContext);
 	dlist_push_tail(&versions, &served->node);
@@ -396,8 +395,8 @@ uiml_served_open(const UimlServing *serving)
 	}
 	if (served->k != serving->interests)
 		uiml_served_refuse(serving, "number of interests");
-	check_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
-				served->vector_type);
+	uiml_served_table(serving, serving->interests_table, interests_columns, lengthof(interests_columns),
+					  served->vector_type);
 	served->transaction = uiml_transaction_number();
 	dlist_delete(&served->node);
 	dlist_push_tail(&versions, &served->node);
@@ -560,33 +559,11 @@ void
 uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum *key, int n, bool *found,
 					float *vector)
 {
-	VectorsReader reader = {.serving = serving, .found = found, .vector = vector};
-	const Oid types[] = {INT8OID, served->vector_type};
-	bool *null = palloc(sizeof(bool) * (Size) Max(n, 1));
-	int lower = 1;
-	UimlSqlParams params = {0};
-	UimlActing caller;
-	int16 length;
-	bool by_value;
-	char align;
+	VectorsReader reader = {.serving = serving, .vector = vector, .found = palloc0(sizeof(bool) * Max(n, 1))};
+	const UimlServedKeys keys = {.type = served->user_type, .key = key, .wanted = found, .n = n};
 
-	for (int i = 0; i < n; i++)
-	{
-		null[i] = !found[i];
-		found[i] = false;
-	}
-	get_typlenbyvalalign(served->user_type, &length, &by_value, &align);
-	uiml_sql_param(&params, get_array_type(served->user_type),
-				   PointerGetDatum(construct_md_array(unconstify(Datum *, key), null, 1, &n, &lower,
-													  served->user_type, length, by_value, align)),
-				   false);
-	uiml_act_as(serving->owner, &caller);
-	uiml_sql_each_typed(
-		psprintf("SELECT k.n, u.vector FROM pg_catalog.unnest($1) WITH ORDINALITY AS k (key, n) "
-				 "JOIN ONLY %s AS u ON u.user_id %s k.key WHERE u.version OPERATOR(pg_catalog.=) %d",
-				 uiml_relation_name(serving->users_table), uiml_equality_of(served->user_type),
-				 serving->version),
-		&params, true, types, lengthof(types), read_vector, &reader);
-	uiml_act_as_self(&caller);
-	pfree(null);
+	uiml_served_batch(serving, serving->users_table, "vector", served->vector_type, &keys, read_vector,
+					  &reader);
+	memcpy(found, reader.found, sizeof(bool) * (Size) n);
+	pfree(reader.found);
 }

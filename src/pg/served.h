@@ -47,6 +47,8 @@ typedef struct UimlServed
 	char *users_name; /* that the plans were made for, as the type of its key */
 	Oid plan_type;
 	UimlPlan *user_plan[UIML_USER_N_PARTS];
+	UimlPlan *recent_plan; /* of pg/sequence_serving.c, for the table of that name; freed with the others */
+	char *recent_name;
 	MemoryContext context;
 	uint64 transaction; /* that used it last */
 } UimlServed;
@@ -65,6 +67,23 @@ typedef struct UimlUserRow
 	int32 *items; /* n_items item numbers; NULL unless asked for */
 	double texts; /* as how many items his texts count; 0 unless asked for */
 } UimlUserRow;
+
+/* A column that a table must have; type 0 is interest_vector and ANYOID any type. */
+typedef struct UimlServedColumn
+{
+	const char *name;
+	Oid type;
+} UimlServedColumn;
+
+/*
+ * uiml_served_table
+ *		Opens a partition of the version for the caller and checks it; the lock stays.
+ *
+ * It must be an ordinary table of the domain's owner with n columns, the first of them a key, and without row-level
+ * security.  Returns the base type of that key.  Errors: as below.
+ */
+extern Oid uiml_served_table(const UimlServing *serving, Oid relid, const UimlServedColumn *columns, int n,
+							 Oid vector_type);
 
 /*
  * uiml_served_open
@@ -101,6 +120,24 @@ extern void uiml_served_user(UimlServed *served, const UimlServing *serving, Dat
  */
 extern void uiml_served_vectors(UimlServed *served, const UimlServing *serving, const Datum *key, int n,
 								bool *found, float *vector);
+
+/* Keys of users: of those that are wanted (NULL: of all) the rows are read. */
+typedef struct UimlServedKeys
+{
+	Oid type;
+	const Datum *key; /* n, anything where not wanted */
+	const bool *wanted;
+	int n;
+} UimlServedKeys;
+
+/*
+ * uiml_served_batch
+ *		Reads one column of the rows of many users in one statement, after the table was checked, as its owner.
+ *
+ * row_fn receives the number of the key, from 1, as bigint, and the column.
+ */
+extern void uiml_served_batch(const UimlServing *serving, Oid relid, const char *column, Oid column_type,
+							  const UimlServedKeys *keys, UimlRowFn row_fn, void *ctx);
 
 /* The singular values of the version's item space, dims numbers >= 0, as the catalog has them. */
 extern const double *uiml_served_sigma(UimlServed *served, const UimlServing *serving);

@@ -24,10 +24,11 @@
 #include "pg/domain.h"
 #include "pg/sql.h"
 
-/* Most domains have no transfer: that costs a look into an index. */
+/* Most domains have no transfer and no sequence model: that costs a look into an index each. */
 #define SERVING_QUERY                                                                                        \
 	"SELECT " UIML_SERVING_COLUMNS ", EXISTS (SELECT FROM uiml.transfer t "                                  \
-	"WHERE t.version_id OPERATOR(pg_catalog.=) v.version_id AND t.bytes OPERATOR(pg_catalog.>) 0) "          \
+	"WHERE t.version_id OPERATOR(pg_catalog.=) v.version_id AND t.bytes OPERATOR(pg_catalog.>) 0), "         \
+	"EXISTS (SELECT FROM uiml.sequence_model m WHERE m.version_id OPERATOR(pg_catalog.=) v.version_id) "     \
 	"FROM uiml.version v WHERE v.active "
 
 /* The two questions; plans live as long as the backend. */
@@ -73,6 +74,7 @@ add_serving(TupleTableSlot *slot, void *ctx)
 
 	uiml_serving_read(slot, serving);
 	serving->transfers = DatumGetBool(slot_getattr(slot, UIML_SERVING_N_COLUMNS + 1, &null));
+	serving->sequences = DatumGetBool(slot_getattr(slot, UIML_SERVING_N_COLUMNS + 2, &null));
 	*list = lappend(*list, serving);
 }
 
