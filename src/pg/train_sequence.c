@@ -28,8 +28,8 @@ PG_FUNCTION_INFO_V1(uiml_train_sequence);
 
 /* --- before the work ------------------------------------------------------------------------------------ */
 
-static void
-check_time(const UimlDomain *domain)
+void
+uiml_sequence_check_time(const UimlDomain *domain)
 {
 	if (domain->time_col == NULL)
 		ereport(
@@ -156,7 +156,7 @@ train(const UimlDomain *domain, const UimlSequenceSettings *settings, bool again
 	training->again = again;
 	training->context = context;
 	training->started = GetCurrentTimestamp();
-	check_time(domain);
+	uiml_sequence_check_time(domain);
 	open_version(training);
 	uiml_storage_check(domain);
 	uiml_sequence_course(training);

@@ -10,6 +10,9 @@
 #include "fmgr.h"
 #include "pg/sequence_catalog.h"
 
+/* OBJECT_NOT_IN_PREREQUISITE_STATE where a domain has no column of times. */
+extern void uiml_sequence_check_time(const UimlDomain *domain);
+
 /* Layers as freeze names them. */
 typedef enum UimlSequenceLayer
 {
