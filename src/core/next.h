@@ -260,10 +260,11 @@ typedef struct UimlNextChoice
  * rest:	NULL: blend is 1 throughout
  * figures:	receives UIML_NEXT_ROWS, of the users that a few parameters were fitted on; may be NULL
  *
- * Auto keeps the mixture where its loss is lower than the best single expert's by more than a standard error.  At
- * most 50 events of a user are looked at, evenly spaced with the last one among them, and fewer where there are many
- * classes.  Returns UIML_OK; UIML_EEMPTY without an event to predict; UIML_EINVALID where what is wanted is absent;
- * UIML_ENOMEM; UIML_EINTERRUPTED.
+ * Auto keeps the mixture where its loss is lower than the best single expert's by more than a standard error.  The
+ * last five events of each user are looked at, fewer where there are very many classes.
+ *
+ * Returns UIML_OK; UIML_EEMPTY without an event to predict; UIML_EINVALID where what is wanted is absent; UIML_ENOMEM;
+ * UIML_EINTERRUPTED.
  */
 extern UimlStatus uiml_next_choose(const UimlEnv *env, const UimlNextModel *model, const UimlNextSpace *space,
 								   const UimlSequences *users, const UimlNextRest *rest,

@@ -25,8 +25,8 @@ typedef struct UimlNextSample
 
 /*
  * uiml_next_sample
- *		Up to 50 events of each user, evenly spaced with the last one among them: fewer, and at last fewer users, where
- *		there are so many classes that it would take long.  Of items, events of items that the user had already are none.
+ *		The last five events of each user: fewer, and at last fewer users, where there are so many classes that it would
+ *		take long.  Of items, events of items that the user had already are none.
  *
  * Returns UIML_OK, UIML_EEMPTY, UIML_ENOMEM, UIML_EINTERRUPTED; free with uiml_next_sample_free in any case.
  */
