@@ -33,6 +33,7 @@
 #include "pg/sourcecheck.h"
 #include "pg/storage.h"
 #include "pg/toolargs.h"
+#include "pg/train_sequence.h"
 #include "pg/train_transfer.h"
 #include "pg/trainargs.h"
 #include "pg/training.h"
@@ -408,6 +409,7 @@ run_training(Training *training)
 										training->item_users, &training->budget, training->labels_context);
 	store_model(training);
 	uiml_transfer_train_again(training->domain);
+	uiml_sequence_train_again(training->domain);
 }
 
 /* One row; the training runs in the first call. */

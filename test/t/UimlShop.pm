@@ -9,10 +9,10 @@ our @EXPORT = qw(start_node create_events state_of kill_during);
 
 use Time::HiRes qw(usleep);
 
-sub start_node # name
+sub start_node # name, arguments of init
 {
 	my $node = PostgreSQL::Test::Cluster->new(shift);
-	$node->init;
+	$node->init(@_);
 	$node->append_conf('postgresql.conf',
 		"log_min_messages = warning\nclient_min_messages = warning\nrestart_after_crash = on\n");
 	$node->start;
@@ -43,7 +43,10 @@ SELECT (SELECT string_agg(domain || version || ':' || active, ',' ORDER BY domai
 		AND relnamespace = 'public'::regnamespace),
 	(SELECT count(*) FROM uiml.training_log),
 	(SELECT string_agg(concat_ws(':', transfer_id, source_version_id, version_id, users, digest, bytes,
-		(SELECT count(*) FROM uiml.transfer_part p WHERE p.transfer_id = t.transfer_id)), ',' ORDER BY transfer_id) FROM uiml.transfer t)
+		(SELECT count(*) FROM uiml.transfer_part p WHERE p.transfer_id = t.transfer_id)), ',' ORDER BY transfer_id) FROM uiml.transfer t),
+	(SELECT string_agg(concat_ws(':', sequence_model_id, version_id, target, kind, users, digest, bytes,
+		(SELECT count(*) FROM uiml.sequence_part p WHERE p.sequence_model_id = m.sequence_model_id)), ',' ORDER BY sequence_model_id)
+	FROM uiml.sequence_model m)
 SQL
 }
 
