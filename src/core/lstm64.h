@@ -22,6 +22,5 @@
 #undef uiml_lstm_step
 #undef uiml_lstm_gradient
 #undef uiml_lstm_get_gradient
-#undef uiml_lstm_evaluate
 
 #endif /* UIML_LSTM64_H */

@@ -14,4 +14,3 @@
 #define uiml_lstm_step              uiml_lstm64_step
 #define uiml_lstm_gradient          uiml_lstm64_gradient
 #define uiml_lstm_get_gradient      uiml_lstm64_get_gradient
-#define uiml_lstm_evaluate          uiml_lstm64_evaluate

@@ -14,7 +14,6 @@
 
 #include "core/lstm_backward.h"
 
-#include "core/lstm_evaluate.h"
 #include "core/lstm_update.h"
 
 void
@@ -42,31 +41,24 @@ uiml_lstm_weights_changed(UimlLstmTrainer *trainer)
 	trainer->packed = false;
 }
 
-/* Adds up what the pieces found, in their order. */
+/* What the pieces found, in their order. */
 static UimlStatus
 sum_loss(const UimlLstmTrainer *t, UimlLstmLoss *loss)
 {
-	double entropy = 0;
-	size_t hits = 0;
-
+	loss->n = t->n_targets;
 	for (size_t i = 0; i < t->n_shards; i++)
 	{
-		entropy += t->entropy[i];
-		hits += t->hits[i];
+		loss->entropy += t->entropy[i];
+		loss->hits += t->hits[i];
 	}
-	if (!isfinite(entropy))
-		return UIML_ENOTFINITE;
-	loss->entropy += entropy;
-	loss->n += t->n_targets;
-	loss->hits += hits;
-	return UIML_OK;
+	return isfinite(loss->entropy) ? UIML_OK : UIML_ENOTFINITE;
 }
 
 UimlStatus
 uiml_lstm_gradient(UimlLstmTrainer *t, const UimlLstmBatch *batch, UimlLstmLoss *loss)
 {
 	UimlLstmLoss found = {0};
-	UimlStatus status = prepare(t, batch, true);
+	UimlStatus status = prepare(t, batch);
 
 	if (status == UIML_OK)
 		status = clear_gradients(t);
@@ -120,34 +112,4 @@ uiml_lstm_get_gradient(const UimlLstmTrainer *t, UimlLstmTensor tensor, real *gr
 		spread(t, t->gradient[tensor], 1, 1, gradient);
 	else
 		memcpy(gradient, t->gradient[tensor], size * sizeof(real));
-}
-
-UimlStatus
-uiml_lstm_evaluate(UimlLstmTrainer *t, const UimlLstmBatch *batch, UimlLstmLoss *loss, double *log_share)
-{
-	double entropy = 0;
-	size_t hits = 0;
-	UimlStatus status = prepare(t, batch, false);
-
-	if (status == UIML_OK)
-		status = run_forward(t);
-	if (status == UIML_OK)
-		status = run_evaluate(t);
-	if (status != UIML_OK)
-		return status;
-	for (size_t i = 0; i < t->n_targets; i++)
-	{
-		double own = t->own[i] - t->highest[i] - log(t->exps[i]);
-
-		entropy -= own;
-		hits += t->own[i] >= t->highest[i];
-		if (log_share != NULL)
-			log_share[i] = own;
-	}
-	if (!isfinite(entropy))
-		return UIML_ENOTFINITE;
-	loss->entropy += entropy;
-	loss->n += t->n_targets;
-	loss->hits += hits;
-	return UIML_OK;
 }

@@ -51,11 +51,3 @@ extern UimlStatus uiml_lstm_gradient(UimlLstmTrainer *trainer, const UimlLstmBat
 
 /* Writes a tensor's whole gradient (uiml_lstm_tensor_size elements), before clipping; zeros for a frozen one. */
 extern void uiml_lstm_get_gradient(const UimlLstmTrainer *trainer, UimlLstmTensor tensor, real *gradient);
-
-/*
- * uiml_lstm_evaluate
- *		Adds to *loss without dropout, over all classes.  log_share (n_targets in order of their positions, may be NULL):
- *		the logarithm of what the network gave to each target.  Statuses of uiml_lstm_step.
- */
-extern UimlStatus uiml_lstm_evaluate(UimlLstmTrainer *trainer, const UimlLstmBatch *batch, UimlLstmLoss *loss,
-									 double *log_share);

@@ -98,21 +98,6 @@ op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *tar
 	return uiml_kernels()->cross_entropy(logit, m, n, ld, target, factor, hits);
 }
 
-static inline void
-op_add_exps(size_t n, const real *logit, double *top, double *sum)
-{
-	float highest;
-	double more = uiml_kernels()->exp_sum(logit, n, &highest), largest = (double) highest;
-
-	if (largest > *top)
-	{
-		*sum = *sum * exp(*top - largest) + more;
-		*top = largest;
-	}
-	else
-		*sum += more * exp(largest - *top);
-}
-
 static inline double
 op_square_sum(size_t n, const real *x)
 {

@@ -160,28 +160,6 @@ op_cross_entropy(size_t m, size_t n, real *logit, size_t ld, const uint32_t *tar
 	return entropy;
 }
 
-/*
- * Takes n more logits into top, the highest so far (-INFINITY before the first), and sum, that of exp(logit - top).
- */
-static inline void
-op_add_exps(size_t n, const real *logit, double *top, double *sum)
-{
-	real highest = logit[0];
-	double more = 0;
-
-	for (size_t j = 1; j < n; j++)
-		highest = logit[j] > highest ? logit[j] : highest;
-	for (size_t j = 0; j < n; j++)
-		more += exp((double) (logit[j] - highest));
-	if (highest > *top)
-	{
-		*sum = *sum * exp(*top - highest) + more;
-		*top = highest;
-	}
-	else
-		*sum += more * exp(highest - *top);
-}
-
 static inline double
 op_square_sum(size_t n, const real *x)
 {

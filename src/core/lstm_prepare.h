@@ -141,7 +141,7 @@ take_target(UimlLstmTrainer *t, size_t position, uint32_t target)
 	t->target_at[position] = (uint32_t) t->n_targets;
 	t->position[t->n_targets] = (uint32_t) position;
 	t->target[t->n_targets++] = target;
-	if (t->training && t->options.negatives > 0)
+	if (t->options.negatives > 0)
 		take_slot(t, target + 1);
 }
 
@@ -161,16 +161,8 @@ place_positions(UimlLstmTrainer *t, const UimlLstmBatch *batch)
 		}
 }
 
-/* Room for the logits of so many classes, which are what targets are compared with. */
-static void
-set_outputs(UimlLstmTrainer *t, size_t n)
-{
-	t->n_outputs = n;
-	t->ld_logits = uiml_affine_stride(n + 1);
-}
-
 static UimlStatus
-prepare(UimlLstmTrainer *t, const UimlLstmBatch *batch, bool training)
+prepare(UimlLstmTrainer *t, const UimlLstmBatch *batch)
 {
 	const UimlLstmShape *s = &t->weights.shape;
 	UimlStatus status;
@@ -180,17 +172,19 @@ prepare(UimlLstmTrainer *t, const UimlLstmBatch *batch, bool training)
 	status = pack_weights(t);
 	if (status != UIML_OK)
 		return status;
-	t->training = training;
 	free_slots(t);
-	if (s->tied && training)
+	if (s->tied)
 		take_candidates(t);
 	lay_shards(t, batch);
 	place_positions(t, batch);
-	if (s->tied && training)
+	if (s->tied)
 		gather_candidates(t);
 	else
+	{
+		t->n_outputs = s->classes;
 		t->output_bias = t->weights.tensor[UIML_LSTM_DENSE_BIAS];
-	set_outputs(t, s->tied ? t->n_outputs : s->classes);
+	}
+	t->ld_logits = uiml_affine_stride(t->n_outputs + 1);
 	memset(t->entropy, 0, sizeof(t->entropy));
 	memset(t->hits, 0, sizeof(t->hits));
 	return UIML_OK;

@@ -36,10 +36,8 @@ set_limits(UimlLstmTrainer *t)
 
 	t->max_inputs = o->dropout > 0 || s->tokens > o->max_tokens ? o->max_tokens : s->tokens;
 	t->max_slots = touched < s->tokens ? touched : s->tokens;
-	t->max_outputs = compared > CLASS_BLOCK || compared == s->classes ? compared
-					 : s->classes < CLASS_BLOCK                       ? s->classes
-																	  : CLASS_BLOCK;
-	t->max_logits = uiml_affine_stride(t->max_outputs + 1);
+	t->max_outputs = compared;
+	t->max_logits = uiml_affine_stride(compared + 1);
 	t->max_logits = t->max_logits * MAX_SHARDS > LOGITS ? t->max_logits * MAX_SHARDS : LOGITS;
 }
 
@@ -81,9 +79,6 @@ lay_out(UimlLstmTrainer *t, uint8_t *memory)
 		REALS(top, N * H),
 		REALS(dtop, N * H),
 		REALS(logits, t->max_logits),
-		DOUBLES(highest, N),
-		DOUBLES(exps, N),
-		DOUBLES(own, N),
 		REALS(candidate, tied * outputs * H),
 		REALS(candidate_bias, tied * outputs),
 		DOUBLES(cumulative, o->negatives > 0 ? s->classes : 0),

@@ -30,9 +30,6 @@
 /* Logits that are in memory at a time: each of two shards has half of them in its cache. */
 #define LOGITS ((size_t) 1 << 17)
 
-/* Classes of a block where all are looked at and not all are kept. */
-#define CLASS_BLOCK ((size_t) 1024)
-
 struct UimlLstmTrainer
 {
 	const UimlEnv *env;
@@ -71,11 +68,10 @@ struct UimlLstmTrainer
 	/* Sequences: gradients of h and c. */
 	real *dh, *dc;
 
-	/* Targets: h after dropout, its gradient, logits, and what evaluation sums up. */
+	/* Targets: h after dropout, its gradient, logits. */
 	real *top;
 	real *dtop;
 	real *logits;
-	double *highest, *exps, *own;
 
 	/* Tied: the rows of the embedding that h is compared with, and their bias. */
 	real *candidate;
@@ -93,7 +89,6 @@ struct UimlLstmTrainer
 	uint32_t *start;      /* MAX_SHARDS x (max_steps + 1): positions at which steps begin */
 
 	/* The batch at hand. */
-	bool training;
 	size_t n_shards;
 	size_t n_blocks; /* of ROW_BLOCK sequences, of the largest shard */
 	size_t n_steps;
@@ -101,10 +96,9 @@ struct UimlLstmTrainer
 	size_t n_inputs;
 	size_t n_slots;
 	size_t n_targets;
-	size_t n_outputs; /* classes that are compared now: slots 0 .. where tied and training */
+	size_t n_outputs; /* classes that are compared now: slots 0 .. where tied */
 	size_t ld_logits;
 	size_t first_target; /* of the logits at hand */
-	size_t first_class;  /* of them, in evaluation */
 	const real *output_bias;
 	double entropy[MAX_SHARDS];
 	size_t hits[MAX_SHARDS];
@@ -215,5 +209,5 @@ drop(const UimlLstmTrainer *t, UimlLstmStream which, size_t row, size_t n, real 
 static bool
 drops(const UimlLstmTrainer *t)
 {
-	return t->training && t->options.dropout > 0;
+	return t->options.dropout > 0;
 }

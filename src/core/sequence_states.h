@@ -2,7 +2,7 @@
  * sequence_states.h
  *	  A network's hidden states and logits over batches, without training.
  *
- * Internal to the files sequence_*.c.  uiml_lstm_evaluate tells the loss; who ranks or blends needs whole distributions.
+ * Internal to the files sequence_*.c: who ranks or blends needs whole distributions.
  */
 #ifndef UIML_SEQUENCE_STATES_H
 #define UIML_SEQUENCE_STATES_H

@@ -55,20 +55,21 @@ test_known_shares(void **state)
 	UimlEnv env = test_env_counting();
 	UimlLstm64Weights weights;
 	UimlLstm64Trainer *trainer;
-	double run[200], log_share[3];
+	double run[200];
 	Batch b;
 
 	(void) state;
 	known(&weights, run, &b);
 	assert_int_equal(uiml_lstm64_trainer_create(&env, &weights, &adam, &trainer), UIML_OK);
-	for (uint32_t c = 0; c < 3; c++)
+	b.batch.n_targets = 1;
+	for (uint32_t i = 0; i < 9; i++)
 	{
 		UimlLstmLoss loss = {0};
 
-		b.target[6] = b.target[7] = b.target[8] = c;
-		assert_int_equal(uiml_lstm64_evaluate(trainer, &b.batch, &loss, log_share), UIML_OK);
-		for (int i = 0; i < 3; i++)
-			assert_true(fabs(exp(log_share[i]) - share[i][c]) < 6e-9);
+		b.target[6] = b.target[7] = b.target[8] = UIML_LSTM_NO_TARGET;
+		b.target[6 + i / 3] = i % 3;
+		assert_int_equal(uiml_lstm64_gradient(trainer, &b.batch, &loss), UIML_OK);
+		assert_true(fabs(exp(-loss.entropy) - share[i / 3][i % 3]) < 6e-9);
 	}
 	uiml_lstm64_trainer_destroy(trainer);
 	assert_int_equal(test_env_live(), 0);
@@ -99,7 +100,7 @@ test_known_steps(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(uiml_lstm64_step(trainer, &b.batch, &loss), UIML_OK);
 	loss = (UimlLstmLoss){0};
-	assert_int_equal(uiml_lstm64_evaluate(trainer, &b.batch, &loss, NULL), UIML_OK);
+	assert_int_equal(uiml_lstm64_gradient(trainer, &b.batch, &loss), UIML_OK);
 	assert_true(fabs(loss.entropy / 3 - 1.0731690584147269) < 1e-10);
 	uiml_lstm64_trainer_destroy(trainer);
 	assert_int_equal(test_env_live(), 0);
@@ -255,8 +256,8 @@ check_pair(const UimlLstmShape *shape, const UimlLstmOptions *options, const Uim
 		assert_int_equal(uiml_lstm64_step(pair.trainer64, batch, &loss64), UIML_OK);
 	}
 	loss = loss64 = (UimlLstmLoss){0};
-	assert_int_equal(uiml_lstm_evaluate(pair.trainer, batch, &loss, NULL), UIML_OK);
-	assert_int_equal(uiml_lstm64_evaluate(pair.trainer64, batch, &loss64, NULL), UIML_OK);
+	assert_int_equal(uiml_lstm_gradient(pair.trainer, batch, &loss), UIML_OK);
+	assert_int_equal(uiml_lstm64_gradient(pair.trainer64, batch, &loss64), UIML_OK);
 	assert_true(fabs(loss.entropy - loss64.entropy) < 1e-4 * loss64.entropy);
 	pair_destroy(&pair);
 }
@@ -285,46 +286,50 @@ test_float32(void **state)
 	check_pair(&tied, &adam, &b.batch);
 }
 
-/* All classes a block at a time, and one user alone, are the same network. */
+/* What one user is told, after so many tokens, is what training works with. */
 static void
-test_evaluation(void **state)
+check_one_user(const UimlLstmShape *shape)
 {
-	static const UimlLstmShape many = {
-		.tokens = 2501, .embedding = 8, .hidden = 8, .classes = 2500, .tied = true};
 	UimlEnv env = test_env_counting();
-	UimlLstmOptions options = adam;
-	UimlLstmLoss loss = {0}, trained = {0};
-	double *even = malloc(2500 * sizeof(double)), log_share[64];
-	float *share = malloc(2500 * sizeof(float));
+	float *share = malloc(shape->classes * sizeof(float));
 	uint32_t token[MAX_STEPS];
-	void *room = malloc(uiml_lstm_room(&many, MAX_STEPS));
+	void *room = malloc(uiml_lstm_room(shape, MAX_STEPS));
 	Pair pair;
 	Batch b;
 
-	(void) state;
-	random_batch(&b, &many, 1, 7, 5);
-	for (size_t c = 0; c < 2500; c++)
-		even[c] = 1;
-	options.negatives = 100;
-	options.share = even;
-	pair_create(&pair, &env, &many, &options);
-	assert_int_equal(uiml_lstm_evaluate(pair.trainer, &b.batch, &loss, log_share), UIML_OK);
-	for (size_t t = 0, i = 0; t < 7; t++)
+	random_batch(&b, shape, 1, MAX_STEPS, 5);
+	b.token[9] = b.token[3];
+	memset(b.target, 0xff, sizeof(b.target)); /* none */
+	pair_create(&pair, &env, shape, &adam);
+	for (size_t t = 0; t < MAX_STEPS; t++)
 	{
+		UimlLstmLoss loss = {0};
+		double sum = 0;
+
 		token[t] = b.token[t];
+		b.target[t] = (uint32_t) (t % shape->classes);
+		finish(&b, t + 1);
+		assert_int_equal(uiml_lstm64_gradient(pair.trainer64, &b.batch, &loss), UIML_OK);
+		b.target[t] = UIML_LSTM_NO_TARGET;
 		uiml_lstm_predict(&pair.weights, token, t + 1, room, share);
-		if (b.target[t] != UIML_LSTM_NO_TARGET)
-			assert_true(fabs(log((double) share[b.target[t]]) - log_share[i++]) < 1e-4);
+		assert_true(fabs(log((double) share[t % shape->classes]) + loss.entropy) < 1e-4);
+		for (size_t c = 0; c < shape->classes; c++)
+			sum += (double) share[c];
+		assert_true(fabs(sum - 1) < 1e-5);
 	}
 	pair_destroy(&pair);
-	options.negatives = 0;
-	pair_create(&pair, &env, &many, &options);
-	assert_int_equal(uiml_lstm_gradient(pair.trainer, &b.batch, &trained), UIML_OK);
-	assert_true(fabs(trained.entropy - loss.entropy) < 1e-4 * loss.entropy);
-	pair_destroy(&pair);
-	free(even);
 	free(share);
 	free(room);
+}
+
+static void
+test_one_user(void **state)
+{
+	(void) state;
+	check_one_user(&small);
+	check_one_user(&tied);
+	check_one_user(
+		&(UimlLstmShape){.tokens = 2501, .embedding = 33, .hidden = 17, .classes = 2500, .tied = false});
 }
 
 int
@@ -334,7 +339,7 @@ main(void)
 		cmocka_unit_test(test_known_shares),   cmocka_unit_test(test_known_steps),
 		cmocka_unit_test(test_known_state),    cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_tied_gradients), cmocka_unit_test(test_float32),
-		cmocka_unit_test(test_evaluation),
+		cmocka_unit_test(test_one_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
