@@ -174,7 +174,8 @@ typedef struct UimlNextParams
  *		Popularity, and rules, ridge and ease as params say, from all sequences of a source; one to three passes.
  *
  * refit:	NULL, or a model as uiml_next_apply left it: only the experts that it keeps are fitted, with its settings, and
- *			mix, blend and temperatures are taken over
+ *			mix, blend and temperatures are taken over.  It may have been freed.  Should memory suffice for fewer of them
+ *			than before, the others have their weights
  * model:	receives target, n_classes, max_length and the experts.  Without refit mix is popularity alone, blend 1,
  *			temperatures 1.  An expert that memory, or time (items beyond some 50,000), forbid is left out, or of low rank.
  *			The lstm is absent: its owner puts it in place.

@@ -21,6 +21,7 @@
 
 #include "core/next_dense.h"
 #include "core/next_links.h"
+#include "core/next_score.h"
 #include "core/next_solve.h"
 
 #define RULES_DECAY  .5f
@@ -63,17 +64,20 @@ try_links(const UimlEnv *env, const UimlNextEvents *events, const UimlNextRidgeS
 
 static UimlStatus
 fit_ridge(const UimlEnv *env, const UimlSequenceSource *source, const UimlNextParams *params,
-		  const UimlNextSpace *space, const UimlNextEvents *events, size_t memory, UimlNextModel *model)
+		  const UimlNextSpace *space, const UimlNextEvents *events, size_t memory, const UimlNextModel *refit,
+		  UimlNextModel *model)
 {
+	bool full = params->target == UIML_NEXT_ITEM && (refit == NULL || refit->ridge.p == 0);
+	bool dense = space->in != NULL && (params->target != UIML_NEXT_ITEM || space->out != NULL) &&
+				 (refit == NULL || refit->ridge.p > 0);
 	UimlNextRidgeSpec spec = {.decay = RIDGE_DECAY, .steps = RIDGE_STEPS, .lambda = RIDGE_LAMBDA};
 	UimlStatus status = UIML_OK;
 
 	model->ridge.decay = RIDGE_DECAY;
 	model->ridge.steps = RIDGE_STEPS;
-	if (params->target == UIML_NEXT_ITEM)
+	if (full)
 		status = try_links(env, events, &spec, memory, &model->ridge.links);
-	if (status != UIML_OK || model->ridge.links.start != NULL || space->in == NULL ||
-		(params->target == UIML_NEXT_ITEM && space->out == NULL))
+	if (status != UIML_OK || model->ridge.links.start != NULL || !dense)
 		return status;
 	status =
 		uiml_next_fit_dense(env, source, params->target, space, params->n_classes, memory, &model->ridge);
@@ -101,7 +105,8 @@ memory_left(const UimlNextParams *params, const UimlNextEvents *events, const Ui
 
 static UimlStatus
 fit_experts(const UimlEnv *env, const UimlSequenceSource *source, const UimlNextParams *params,
-			const UimlNextSpace *space, const UimlNextEvents *events, UimlNextModel *model)
+			const UimlNextSpace *space, const UimlNextEvents *events, const UimlNextModel *refit,
+			UimlNextModel *model)
 {
 	UimlNextRidgeSpec ease = {.together = true, .lambda = EASE_LAMBDA};
 	UimlStatus status = fit_popularity(env, events, model);
@@ -113,7 +118,8 @@ fit_experts(const UimlEnv *env, const UimlSequenceSource *source, const UimlNext
 		status = uiml_next_fit_rules(env, events, RULES_STEPS, &model->rules.links);
 	}
 	if (status == UIML_OK && params->ridge)
-		status = fit_ridge(env, source, params, space, events, memory_left(params, events, model), model);
+		status =
+			fit_ridge(env, source, params, space, events, memory_left(params, events, model), refit, model);
 	if (status == UIML_OK && params->ease && params->target == UIML_NEXT_ITEM)
 	{
 		model->ease.decay = EASE_DECAY;
@@ -137,6 +143,31 @@ kept_params(const UimlNextParams *params, const UimlNextModel *refit)
 	kept.ridge = used[UIML_EXPERT_RIDGE];
 	kept.ease = used[UIML_EXPERT_EASE];
 	return kept;
+}
+
+/* Passes the weights of experts that a refit had no memory for on to the others, or to popularity. */
+static void
+drop_absent(UimlNextModel *model)
+{
+	for (size_t length = 0; length < UIML_NEXT_LENGTHS; length++)
+	{
+		float *mix = model->mix[length];
+		float left = 0;
+		float dropped = 0;
+
+		/* The lstm's owner puts it in place later. */
+		for (UimlNextExpert e = 0; e < UIML_N_EXPERTS; e++)
+		{
+			bool absent = e != UIML_EXPERT_LSTM && !uiml_next_present(model, e);
+
+			*(absent ? &dropped : &left) += mix[e];
+			mix[e] = absent ? 0 : mix[e];
+		}
+		for (size_t e = 0; dropped > 0 && left > 0 && e < UIML_N_EXPERTS; e++)
+			mix[e] /= left;
+		if (!(left > 0))
+			mix[UIML_EXPERT_POPULARITY] = 1;
+	}
 }
 
 UimlStatus
@@ -165,7 +196,9 @@ uiml_next_fit(const UimlEnv *env, const UimlSequenceSource *source, const UimlNe
 	status = uiml_next_events_read(env, source, params->target, space, params->n_classes, params->memory / 4,
 								   &events);
 	if (status == UIML_OK)
-		status = fit_experts(env, source, &wanted, space, &events, model);
+		status = fit_experts(env, source, &wanted, space, &events, refit, model);
+	if (status == UIML_OK)
+		drop_absent(model);
 	uiml_next_events_free(env, &events);
 	return status;
 }

@@ -374,12 +374,12 @@ refit(SequenceTraining *training)
 	source.n_events =
 		users->source_of_fit.n_events + users->of[UIML_TUNE].n_events + users->of[UIML_JUDGE].n_events;
 	uiml_next_apply(&training->choice, &training->model);
+	uiml_next_free(&training->env, &training->model); /* settings remain */
 	params.memory = memory_left(training);
 	uiml_sequence_check(
 		training, uiml_next_fit(&training->env, &source, &params, &space, &training->model, &kept), "refit");
 	if (has_lstm(&training->model))
 		kept.lstm = training->fit.weights;
-	uiml_next_free(&training->env, &training->model);
 	training->model = kept;
 }
 

@@ -140,6 +140,7 @@ test_items(void **state)
 	/* A refit has what is kept, and no more. */
 	choice.kept = UIML_EXPERT_RULES;
 	uiml_next_apply(&choice, &model);
+	uiml_next_free(&env, &model);
 	assert_int_equal(uiml_next_fit(&env, &world->judge.source, &world->params, &world->space, &model, &all),
 					 UIML_OK);
 	assert_non_null(all.rules.links.start);
@@ -149,7 +150,16 @@ test_items(void **state)
 	assert_memory_equal(all.blend, model.blend, sizeof(all.blend));
 	assert_true(uiml_next_valid(&all, &world->space));
 	uiml_next_free(&env, &all);
-	uiml_next_free(&env, &model);
+
+	/* Where there is no room for one of them any more, the others have its weight. */
+	choice.kept = UIML_NEXT_MIXTURE;
+	uiml_next_apply(&choice, &model);
+	world->params.memory = 40000;
+	assert_int_equal(uiml_next_fit(&env, &world->judge.source, &world->params, &world->space, &model, &all),
+					 UIML_OK);
+	assert_null(all.ease.links.start);
+	assert_true(uiml_next_valid(&all, &world->space));
+	uiml_next_free(&env, &all);
 	assert_int_equal(test_env_live(), 0);
 	free_world(world);
 }
