@@ -59,22 +59,42 @@ outer_tile(const float *a, size_t lda, const float *b, size_t rows, float *c, si
 			*(LooseLanes *) (c + i * ldc + v * LANES) = s[i][v];
 }
 
-/* m of a's columns in groups of about equally many, 1 .. OUTER_ROWS each. */
+/* left <= width columns of so many rows, from one place to another. */
+INLINE void
+copy_columns(const float *from, size_t ld_from, size_t rows, size_t left, float *to, size_t ld_to)
+{
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j < left; j++)
+			to[i * ld_to + j] = LOAD_ONE(from + i * ld_from + j);
+}
+
+/*
+ * m of a's columns in groups of about equally many, 1 .. OUTER_ROWS each.  Of b's columns only so many as are left are c's:
+ * all of the vectors', a constant then, or fewer.
+ */
 INLINE void
 outer_columns(const float *a, size_t lda, const float *b, size_t rows, size_t m, float *c, size_t ldc,
-			  const size_t vectors)
+			  size_t left, const size_t vectors)
 {
-	size_t groups = (m + OUTER_ROWS - 1) / OUTER_ROWS;
+	float part[OUTER_ROWS * OUTER_VECTORS * LANES] = {0};
+	size_t groups = (m + OUTER_ROWS - 1) / OUTER_ROWS, width = vectors * LANES;
 
 	for (size_t g = 0, i = 0; g < groups; g++)
 	{
-		size_t columns = (m - i + groups - g - 1) / (groups - g);
+		size_t columns = (m - i + groups - g - 1) / (groups - g), ld = ldc;
+		float *tile = c + i * ldc;
 
+		if (left < width)
+		{
+			copy_columns(tile, ldc, columns, left, part, width);
+			tile = part;
+			ld = width;
+		}
 		switch (columns)
 		{
 #define OUTER_CASE(COLUMNS)                                                                                  \
 	case COLUMNS:                                                                                            \
-		outer_tile(a + i, lda, b, rows, c + i * ldc, ldc, COLUMNS, vectors);                                 \
+		outer_tile(a + i, lda, b, rows, tile, ld, COLUMNS, vectors);                                         \
 		break;
 #if OUTER_ROWS == 12
 			OUTER_CASE(12)
@@ -92,6 +112,8 @@ outer_columns(const float *a, size_t lda, const float *b, size_t rows, size_t m,
 			OUTER_CASE(1)
 #undef OUTER_CASE
 		}
+		if (left < width)
+			copy_columns(part, width, columns, left, c + i * ldc, ldc);
 		i += columns;
 	}
 }
@@ -107,31 +129,19 @@ outer_block(const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
 #pragma GCC unroll 4
 		for (size_t v = 0; v < OUTER_VECTORS; v++)
 			*(Lanes *) (packed + (r * OUTER_VECTORS + v) * LANES) = LOAD(b + r * ldb + v * LANES);
-	outer_columns(a, lda, packed, rows, m, c, ldc, OUTER_VECTORS);
+	outer_columns(a, lda, packed, rows, m, c, ldc, OUTER_VECTORS * LANES, OUTER_VECTORS);
 }
 
-/* The same for the columns, less than OUTER_VECTORS vectors, that are left. */
+/* The same for one vector, or a part of one. */
 static __attribute__((noinline)) void
-outer_rest(const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t m, size_t n, float *c,
-		   size_t ldc)
+outer_rest(const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t m, size_t left,
+		   float *c, size_t ldc)
 {
 	float packed[OUTER_BLOCK * LANES] __attribute__((aligned(64)));
-	size_t j = 0;
 
-	for (; n - j >= LANES; j += LANES)
-	{
-		for (size_t r = 0; r < rows; r++)
-			*(Lanes *) (packed + r * LANES) = LOAD(b + r * ldb + j);
-		outer_columns(a, lda, packed, rows, m, c + j, ldc, 1);
-	}
-	for (size_t i = 0; j < n && i < m; i++)
-	{
-		Lanes sum = load_part(c + i * ldc + j, n - j, 0.0f);
-
-		for (size_t r = 0; r < rows; r++)
-			sum += load_part(b + r * ldb + j, n - j, 0.0f) * a[r * lda + i];
-		store_part(c + i * ldc + j, n - j, sum);
-	}
+	for (size_t r = 0; r < rows; r++)
+		*(Lanes *) (packed + r * LANES) = load_left(b + r * ldb, left);
+	outer_columns(a, lda, packed, rows, m, c, ldc, left < LANES ? left : LANES, 1);
 }
 
 static void
@@ -145,7 +155,7 @@ outer_add(const float *a, size_t lda, const float *b, size_t ldb, size_t rows, s
 
 		for (; n - j >= OUTER_VECTORS * LANES; j += OUTER_VECTORS * LANES)
 			outer_block(a + r * lda, lda, b + r * ldb + j, ldb, block, m, c + j, ldc);
-		if (j < n)
+		for (; j < n; j += LANES)
 			outer_rest(a + r * lda, lda, b + r * ldb + j, ldb, block, m, n - j, c + j, ldc);
 	}
 }
@@ -215,56 +225,63 @@ store_gates(float *z, size_t hidden, size_t left, Gates g)
 	store_left(z + 3 * hidden, left, g.output);
 }
 
-/* Units j on of row r, of which so many are left: at least LANES, a constant, or fewer. */
+/* z = activated x (+ z) of n elements of a gate, by tanh or by the logistic function; hyperbolic is a constant. */
 INLINE void
-gates_forward_lanes(const UimlLstmGates *s, size_t r, size_t j, const float *input, size_t left)
+activate_row(float *z, const float *x, bool add_z, size_t n, const bool hyperbolic)
 {
-	size_t hidden = s->hidden, at = r * hidden + j;
-	float *z = s->gates + 4 * r * hidden + j;
-	Gates g = load_gates(s->first ? input + j : z, hidden, left);
-	Lanes c, tanh_c;
-
-	if (!s->first && s->input != NULL)
+	for (size_t j = 0; j < n; j += LANES)
 	{
-		Gates h = load_gates(input + j, hidden, left);
+		Lanes sum = load_left(x + j, n - j);
 
-		g.input += h.input;
-		g.forget += h.forget;
-		g.candidate += h.candidate;
-		g.output += h.output;
+		if (add_z)
+			sum += load_left(z + j, n - j);
+		store_left(z + j, n - j, hyperbolic ? lanes_tanh(sum) : lanes_logistic(sum));
 	}
-	g.input = lanes_logistic(g.input);
-	g.forget = lanes_logistic(g.forget);
-	g.candidate = lanes_tanh(g.candidate);
-	g.output = lanes_logistic(g.output);
-	c = g.input * g.candidate;
-	if (s->c_before != NULL)
-		c += g.forget * load_left(s->c_before + at, left);
-	tanh_c = lanes_tanh(c);
-	store_gates(z, hidden, left, g);
-	store_left(s->c + at, left, c);
-	store_left(s->tanh_c + at, left, tanh_c);
-	store_left(s->h + at, left, g.output * tanh_c);
 }
 
-INLINE const float *
-input_row(const UimlLstmGates *s, size_t r)
+/* A row's c, tanh_c and h from its gates. */
+INLINE void
+cells_forward(const UimlLstmGates *s, size_t r)
 {
-	return s->input == NULL ? NULL : s->input + 4 * s->hidden * (s->index != NULL ? s->index[r] : r);
+	size_t hidden = s->hidden;
+	const float *z = s->gates + 4 * r * hidden;
+
+	for (size_t j = 0; j < hidden; j += LANES)
+	{
+		size_t left = hidden - j, at = r * hidden + j;
+		Gates g = load_gates(z + j, hidden, left);
+		Lanes c = g.input * g.candidate, tanh_c;
+
+		if (s->c_before != NULL)
+			c += g.forget * load_left(s->c_before + at, left);
+		tanh_c = lanes_tanh(c);
+		store_left(s->c + at, left, c);
+		store_left(s->tanh_c + at, left, tanh_c);
+		store_left(s->h + at, left, g.output * tanh_c);
+	}
 }
 
+/*
+ * Gate by gate, and what depends on all of them last: so many elements' polynomials are computed at a time as a processor
+ * looks ahead, where a unit's would be one long chain.
+ */
 static void
 lstm_forward(const UimlLstmGates *s)
 {
+	size_t hidden = s->hidden;
+	bool add_z = s->input != NULL && !s->first;
+
 	for (size_t r = 0; r < s->rows; r++)
 	{
-		const float *input = input_row(s, r);
-		size_t j = 0;
+		float *z = s->gates + 4 * r * hidden;
+		const float *x = z;
 
-		for (; s->hidden - j >= LANES; j += LANES)
-			gates_forward_lanes(s, r, j, input, LANES);
-		if (j < s->hidden)
-			gates_forward_lanes(s, r, j, input, s->hidden - j);
+		if (s->input != NULL)
+			x = s->input + 4 * hidden * (s->index != NULL ? s->index[r] : r);
+		activate_row(z, x, add_z, 2 * hidden, false);
+		activate_row(z + 2 * hidden, x + 2 * hidden, add_z, hidden, true);
+		activate_row(z + 3 * hidden, x + 3 * hidden, add_z, hidden, false);
+		cells_forward(s, r);
 	}
 }
 
