@@ -214,7 +214,6 @@ test_sampled(void **state)
 	assert_int_equal(fit(&env, &params, &train_users, &other_users, CHAIN_CLASSES + 35, 0, &result), UIML_OK);
 	first = result.history[0].validation.loss;
 	last = result.history[result.kept - 1].validation.loss;
-	print_message("%g %g\n", first, last);
 	assert_true(last < first && last < entropy + .1);
 	uiml_sequence_fit_free(&env, &result);
 }
