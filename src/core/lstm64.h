@@ -17,8 +17,6 @@
 #undef uiml_lstm_trainer_bytes
 #undef uiml_lstm_trainer_create
 #undef uiml_lstm_trainer_destroy
-#undef uiml_lstm_set_learning_rate
-#undef uiml_lstm_weights_changed
 #undef uiml_lstm_step
 #undef uiml_lstm_gradient
 #undef uiml_lstm_get_gradient

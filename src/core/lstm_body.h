@@ -29,18 +29,6 @@ uiml_lstm_view(UimlLstmWeights *weights, const UimlLstmShape *shape, real *run)
 	}
 }
 
-void
-uiml_lstm_set_learning_rate(UimlLstmTrainer *trainer, double rate)
-{
-	trainer->options.learning_rate = rate;
-}
-
-void
-uiml_lstm_weights_changed(UimlLstmTrainer *trainer)
-{
-	trainer->packed = false;
-}
-
 /* What the pieces found, in their order. */
 static UimlStatus
 sum_loss(const UimlLstmTrainer *t, UimlLstmLoss *loss)

@@ -21,19 +21,14 @@ extern size_t uiml_lstm_trainer_bytes(const UimlLstmShape *shape, const UimlLstm
 
 /*
  * uiml_lstm_trainer_create
- *		A trainer of weights, which stay the caller's and are changed in place by each step. env must outlive it.
+ *		A trainer of weights, which stay the caller's and are changed in place by each step, and by nobody else meanwhile.
+ *		env must outlive it.
  *
  * Returns UIML_OK, UIML_EINVALID (a shape or options out of range), UIML_ENOMEM.
  */
 extern UimlStatus uiml_lstm_trainer_create(const UimlEnv *env, const UimlLstmWeights *weights,
 										   const UimlLstmOptions *options, UimlLstmTrainer **trainer);
 extern void uiml_lstm_trainer_destroy(UimlLstmTrainer *trainer);
-
-/* For a schedule. */
-extern void uiml_lstm_set_learning_rate(UimlLstmTrainer *trainer, double rate);
-
-/* Must follow where the caller changed weights other than by a step. */
-extern void uiml_lstm_weights_changed(UimlLstmTrainer *trainer);
 
 /*
  * uiml_lstm_step
