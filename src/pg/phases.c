@@ -40,6 +40,8 @@ static const struct
 			 {"refit", .10},
 			 {"texts", .01},
 			 {"storing", .10},
+			 {"ridge", 0},
+			 {"ease", 0},
 			 {"fitting", 0}};
 
 void

@@ -313,7 +313,7 @@ options_arg(FunctionCallInfo fcinfo, int argument, UimlSequenceSettings *setting
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue value;
-	char *name = NULL;
+	char *name = "";
 
 	if (options == NULL)
 		return;
@@ -506,7 +506,7 @@ uiml_sequence_settings_read(Jsonb *stored, UimlNextTarget target, UimlSequenceSe
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue value;
-	char *name = NULL;
+	char *name = "";
 
 	set_defaults(settings);
 	settings->target = target;
