@@ -30,6 +30,7 @@ typedef struct Panel
 	uint32_t item[WIDTH];
 	float *x, *r, *p, *q; /* n x WIDTH */
 	double square[WIDTH]; /* of the residual */
+	bool started;
 	bool done;
 } Panel;
 
@@ -227,6 +228,7 @@ start_panel(const Solver *s, Panel *panel)
 	memcpy(panel->p, panel->r, s->n * WIDTH * sizeof(float));
 	for (size_t l = 0; l < WIDTH; l++)
 		panel->square[l] = l < panel->width;
+	panel->started = false;
 	panel->done = panel->width == 0;
 }
 
@@ -246,6 +248,16 @@ multiply(const UimlSparse *matrix, const float *panel, float *q)
 	}
 }
 
+/* q = matrix times the unit vectors that a panel starts with: its rows, as it is symmetric. */
+static void
+multiply_units(const UimlSparse *matrix, const Panel *panel)
+{
+	memset(panel->q, 0, matrix->n_rows * WIDTH * sizeof(float));
+	for (size_t l = 0; l < panel->width; l++)
+		for (size_t e = matrix->row_start[panel->item[l]]; e < matrix->row_start[panel->item[l] + 1]; e++)
+			panel->q[matrix->col[e] * WIDTH + l] = matrix->value[e];
+}
+
 /* A UimlTaskFn: one iteration of a panel. */
 static void
 iterate(void *arg, size_t piece)
@@ -257,7 +269,11 @@ iterate(void *arg, size_t piece)
 
 	if (panel->done)
 		return;
-	multiply(&s->gram, panel->p, panel->q);
+	if (panel->started)
+		multiply(&s->gram, panel->p, panel->q);
+	else
+		multiply_units(&s->gram, panel);
+	panel->started = true;
 	products(panel->p, panel->q, s->n, product);
 	for (size_t l = 0; l < WIDTH; l++)
 		alpha[l] = product[l] > 0 ? (float) (panel->square[l] / product[l]) : 0;
