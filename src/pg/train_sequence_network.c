@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "pg/threads.h"
 #include "pg/train_sequence_run.h"
 
 /* Of how many users of the target a migration is tried where nothing is said, beside all. */
@@ -161,6 +162,7 @@ fit_network(SequenceTraining *training, const char *name, size_t n_users, const 
 	UimlSequenceNetwork *network = &training->network[training->n_networks++];
 	UimlSequenceMonitor monitor = {.epoch = tell_epoch, .now = seconds_now, .ctx = training};
 	UimlSequenceFitParams params = training->params;
+	MemoryContext threads = AllocSetContextCreate(training->context, "uiml threads", ALLOCSET_SMALL_SIZES);
 
 	network->name = name;
 	network->title = psprintf("%s, %zu users", name, n_users);
@@ -169,6 +171,7 @@ fit_network(SequenceTraining *training, const char *name, size_t n_users, const 
 	if (!freeze)
 		memset(params.frozen, 0, sizeof(params.frozen));
 	uiml_phases_enter(&training->phases, "fitting");
+	uiml_threads_keep(threads); /* a batch is some jobs of a tenth of a millisecond */
 	uiml_sequence_check(training, uiml_sequence_fit(&training->env, &params, data, &monitor, fit), "network");
 	network->epochs = fit->epochs;
 	network->history = MemoryContextAlloc(training->context, Max(fit->epochs, 1) * sizeof(UimlSequenceEpoch));
@@ -176,6 +179,7 @@ fit_network(SequenceTraining *training, const char *name, size_t n_users, const 
 	uiml_phases_enter(&training->phases, "judging");
 	judge(training, &fit->weights, &training->users->of[UIML_TUNE], &network->validation);
 	judge(training, &fit->weights, &training->users->of[UIML_JUDGE], &network->test);
+	MemoryContextDelete(threads);
 	return network;
 }
 
