@@ -17,6 +17,12 @@
 
 #define NEGATIVES 2048
 
+/*
+ * Of a network that draws classes: without it, few events an item are soon known by heart (amazon-beauty: after four epochs
+ * an HR@10 of .085 instead of .073 at .2 and half the rate).
+ */
+#define MANY_DROPOUT .3
+
 /* Logits that judging users once may take: a second or two.  What is judged of each user is thinned out to that. */
 #define JUDGED_LOGITS 3e8
 
@@ -59,6 +65,7 @@ uiml_sequence_fit_defaults(size_t n_classes, bool item)
 								   .mask = true,
 								   .optimizer = many ? UIML_LSTM_ADAGRAD : UIML_LSTM_ADAM,
 								   .learning_rate = many ? .1 : .001,
+								   .dropout = many ? MANY_DROPOUT : 0,
 								   .negatives = many ? NEGATIVES : 0};
 }
 

@@ -49,7 +49,7 @@ typedef struct UimlSequenceSettings
 	double test;
 	uint64 seed;
 	bool freeze[UIML_N_LAYERS];
-	double dropout;
+	double dropout; /* -1: by the number of classes */
 	double clip_norm;
 	const char *optimizer; /* "adam", "adagrad"; NULL: by the number of classes */
 	UimlChoice mask;

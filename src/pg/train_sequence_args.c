@@ -97,6 +97,7 @@ set_defaults(UimlSequenceSettings *settings)
 	memset(settings, 0, sizeof(*settings));
 	settings->model = UIML_N_EXPERTS;
 	settings->negatives = -1;
+	settings->dropout = -1;
 	settings->n_curve = -1;
 }
 
@@ -442,7 +443,8 @@ uiml_sequence_settings_json(const UimlSequenceSettings *settings)
 	add_number(&json, "test", settings->test);
 	appendStringInfo(&json, ", \"seed\": " INT64_FORMAT, (int64) settings->seed);
 	add_layers(&json, settings);
-	add_number(&json, "dropout", settings->dropout);
+	if (settings->dropout >= 0)
+		add_number(&json, "dropout", settings->dropout);
 	add_number(&json, "clip_norm", settings->clip_norm);
 	if (settings->optimizer != NULL)
 		appendStringInfo(&json, ", \"optimizer\": \"%s\"", settings->optimizer);
@@ -591,7 +593,8 @@ uiml_sequence_settings_fit(const UimlSequenceSettings *settings, size_t n_classe
 	else if (params.optimizer != usual)
 		params.learning_rate = params.optimizer == UIML_LSTM_ADAM ? ADAM_RATE : ADAGRAD_RATE;
 	params.clip_norm = settings->clip_norm;
-	params.dropout = settings->dropout;
+	if (settings->dropout >= 0)
+		params.dropout = settings->dropout;
 	if (settings->negatives >= 0)
 		params.negatives = (size_t) settings->negatives;
 	check_negatives(&params, n_classes);
