@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -23,6 +24,8 @@
 
 /* Items of an interest that an item of it is made of, at most, where items migrate. */
 #define MOST_ITEMS 100
+
+#define INTERRUPT_EVERY 0xfff
 
 /* A version with a model. */
 typedef struct Origin
@@ -139,6 +142,8 @@ shared_items(const SequenceTraining *training, const Origin *origin)
 		size_t length;
 		const char *key = uiml_itemfile_key(file, (uint32) i, &length);
 
+		if ((i & INTERRUPT_EVERY) == 0)
+			CHECK_FOR_INTERRUPTS();
 		other[i] = uiml_itemfile_find(origin->file, key, length);
 	}
 	return other;
@@ -315,7 +320,10 @@ map_interests(SequenceTraining *training, const Origin *origin, UimlClassMap *ma
 	uiml_interest_places(items->in, items->interest, items->popularity, items->n_items, items->dims, n_source,
 						 place);
 	for (size_t s = 0; s < n_source; s++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		expected_interests(transfer, place + s * items->dims, share + s * n_target);
+	}
 	uiml_sequence_check(
 		training,
 		uiml_class_map_transfer(&training->env, n_source, n_target, share, origin->served->prior, map),
