@@ -111,15 +111,24 @@ def tensors_of(network):
     return {name: x.detach().numpy().astype("<f4") for name, x in tensors.items()}
 
 
-def shares(network, metadata, classes):
-    """The distribution of what comes after classes (numbers), oldest first."""
+def shares(network, tensors, metadata, classes):
+    """The distribution of what comes after classes (numbers), oldest first: of the network, mixed with popularity."""
     longest = int(metadata["max_length"])
     token = [1 + c for c in classes][-longest:]
-    if metadata.get("mask", "true") == "false":
+    if metadata.get("mask") == "false":
         token = [0] * (longest - len(token)) + token
     with torch.no_grad():
-        logits = network(torch.tensor([token]))[0] / float(metadata.get("temperature", 1))
-    return torch.softmax(logits, 0).numpy()
+        logits = network(torch.tensor([token]))[0]
+    if "mixture/weights" not in tensors:
+        return torch.softmax(logits, 0).numpy()
+    experts = metadata["experts"].split(",")
+    temperature = float(tensors["mixture/temperature"][experts.index("lstm")])
+    known = sum(len(classes) >= at for at in (2, 4, 8, 16))
+    weight = dict(zip(experts, tensors["mixture/weights"][known].tolist()))
+    own, popular = weight.pop("lstm"), weight.pop("popularity")
+    if any(weight.values()):
+        sys.exit("there are other experts in the model: train it with model => 'lstm'")
+    return own * torch.softmax(logits / temperature, 0).numpy() + popular * tensors["popularity"]
 
 
 # ---- what is asked for
@@ -175,7 +184,7 @@ def check(export, cases):
     worst = asked = 0
     for line in open(cases):
         case = json.loads(line)
-        expected = shares(network, metadata, [number[name] for name in case["history"]])
+        expected = shares(network, tensors, metadata, [number[name] for name in case["history"]])
         for name, share in case["shares"].items():
             worst = max(worst, abs(share - expected[number[name]]))
             asked += 1
@@ -197,7 +206,7 @@ def make(export, out, cases):
     with open(cases, "w") as file:
         for length in (1, 2, 7, int(metadata["max_length"]), int(metadata["max_length"]) + 3):
             history = rng.integers(0, len(ids), length)
-            given = shares(network, metadata, history)
+            given = shares(network, {}, metadata, history)
             line = {"history": [ids[c] for c in history], "shares": dict(zip(ids, given.tolist()))}
             file.write(json.dumps(line) + "\n")
 
