@@ -54,20 +54,6 @@ run_on_team(void *ctx, size_t n, UimlTaskFn task, void *arg)
 	uiml_team_run(ctx, n, task, arg);
 }
 
-static void *
-env_alloc(void *ctx, size_t size)
-{
-	(void) ctx;
-	return malloc(size);
-}
-
-static void
-env_free(void *ctx, void *pointer)
-{
-	(void) ctx;
-	free(pointer);
-}
-
 static uint32_t
 below(UimlRng *rng, size_t n)
 {
@@ -212,7 +198,7 @@ time_shape(const UimlEnv *env, int threads, double seconds, const char *text)
 int
 main(int argc, char **argv)
 {
-	UimlEnv env = {.alloc = env_alloc, .free = env_free};
+	UimlEnv env = uiml_env_malloc();
 	int threads;
 
 	if (argc < 4)
