@@ -17,11 +17,7 @@
 
 #define NEGATIVES 2048
 
-/*
- * Of a network that draws classes: without it, few events an item are soon known by heart (amazon-beauty: after four epochs
- * an HR@10 of .085 instead of .073 at .2 and half the rate).
- */
-#define MANY_DROPOUT .3
+#define MANY_DROPOUT .3 /* where classes are many, events of each are few, and soon known by heart */
 
 /* Logits that judging users once may take: a second or two.  What is judged of each user is thinned out to that. */
 #define JUDGED_LOGITS 3e8
