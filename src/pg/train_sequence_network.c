@@ -176,9 +176,13 @@ fit_network(SequenceTraining *training, const char *name, size_t n_users, const 
 	network->epochs = fit->epochs;
 	network->history = MemoryContextAlloc(training->context, Max(fit->epochs, 1) * sizeof(UimlSequenceEpoch));
 	memcpy(network->history, fit->history, fit->epochs * sizeof(UimlSequenceEpoch));
-	uiml_phases_enter(&training->phases, "judging");
-	judge(training, &fit->weights, &training->users->of[UIML_TUNE], &network->validation);
-	judge(training, &fit->weights, &training->users->of[UIML_JUDGE], &network->test);
+	/* One that is alone is judged among the experts. */
+	if (training->settings.from_domain != NULL)
+	{
+		uiml_phases_enter(&training->phases, "judging");
+		judge(training, &fit->weights, &training->users->of[UIML_TUNE], &network->validation);
+		judge(training, &fit->weights, &training->users->of[UIML_JUDGE], &network->test);
+	}
 	MemoryContextDelete(threads);
 	return network;
 }
