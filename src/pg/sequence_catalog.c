@@ -125,33 +125,16 @@ uiml_sequence_refuse(void)
 			errhint("Train it again with uiml_train_sequence."));
 }
 
-#define SELECT_PARTS                                                                                         \
-	"SELECT p.part, p.data FROM uiml.sequence_part p "                                                       \
-	"WHERE p.sequence_model_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part"
-
-/* A size that MemoryContextAllocHuge takes. */
-static void
-check_size(const UimlSequenceRow *row)
-{
-	if (row->bytes < 1 || (uint64) row->bytes > MaxAllocHugeSize)
-		uiml_sequence_refuse();
-}
-
-void
-uiml_sequence_each_part(const UimlSequenceRow *row, bool read_only, UimlPartFn fn, void *ctx)
-{
-	check_size(row);
-	if (!uiml_parts_each(SELECT_PARTS, row->sequence_model_id, (Size) row->bytes, read_only, fn, ctx))
-		uiml_sequence_refuse();
-}
-
 char *
 uiml_sequence_bytes(const UimlSequenceRow *row, bool read_only, MemoryContext context)
 {
 	char *bytes;
 
-	check_size(row);
-	bytes = uiml_parts_read(SELECT_PARTS, row->sequence_model_id, (Size) row->bytes, read_only, context);
+	if (row->bytes < 1 || (uint64) row->bytes > MaxAllocHugeSize)
+		uiml_sequence_refuse();
+	bytes = uiml_parts_read("SELECT p.part, p.data FROM uiml.sequence_part p "
+							"WHERE p.sequence_model_id OPERATOR(pg_catalog.=) $1 ORDER BY p.part",
+							row->sequence_model_id, (Size) row->bytes, read_only, context);
 	if (bytes == NULL)
 		uiml_sequence_refuse();
 	return bytes;
@@ -165,35 +148,19 @@ take_jsonb(TupleTableSlot *slot, void *ctx)
 	*(Jsonb **) ctx = DatumGetJsonbPCopy(slot_getattr(slot, 1, &null));
 }
 
-static Jsonb *
-jsonb_of(const UimlSequenceRow *row, const char *sql, bool read_only)
-{
-	UimlSqlParams params = {0};
-	Jsonb *value = NULL;
-
-	param_int8(&params, row->sequence_model_id);
-	uiml_sql_each(sql, &params, read_only, take_jsonb, &value);
-	if (value == NULL)
-		uiml_sequence_refuse();
-	return value;
-}
-
 Jsonb *
 uiml_sequence_settings(const UimlSequenceRow *row, bool read_only)
 {
-	return jsonb_of(row,
-					"SELECT m.settings FROM uiml.sequence_model m "
-					"WHERE m.sequence_model_id OPERATOR(pg_catalog.=) $1",
-					read_only);
-}
+	UimlSqlParams params = {0};
+	Jsonb *settings = NULL;
 
-Jsonb *
-uiml_sequence_metrics(const UimlSequenceRow *row, bool read_only)
-{
-	return jsonb_of(row,
-					"SELECT m.metrics FROM uiml.sequence_model m "
-					"WHERE m.sequence_model_id OPERATOR(pg_catalog.=) $1",
-					read_only);
+	param_int8(&params, row->sequence_model_id);
+	uiml_sql_each("SELECT m.settings FROM uiml.sequence_model m "
+				  "WHERE m.sequence_model_id OPERATOR(pg_catalog.=) $1",
+				  &params, read_only, take_jsonb, &settings);
+	if (settings == NULL)
+		uiml_sequence_refuse();
+	return settings;
 }
 
 /* --- writing -------------------------------------------------------------------------------------------- */

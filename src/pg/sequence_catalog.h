@@ -16,7 +16,6 @@
 
 #include "core/next.h"
 #include "pg/catalog.h"
-#include "pg/catalog_parts.h"
 
 /* A row of uiml.sequence_model without what is large. */
 typedef struct UimlSequenceRow
@@ -94,12 +93,8 @@ extern UimlSequenceRow *uiml_sequence_read(TupleTableSlot *slot);
  */
 extern char *uiml_sequence_bytes(const UimlSequenceRow *row, bool read_only, MemoryContext context);
 
-/* The same, part by part to fn, of which one is in memory at a time. */
-extern void uiml_sequence_each_part(const UimlSequenceRow *row, bool read_only, UimlPartFn fn, void *ctx);
-
-/* The settings and metrics of a model: jsonb, copied. */
+/* The settings of a model, copied. */
 extern Jsonb *uiml_sequence_settings(const UimlSequenceRow *row, bool read_only);
-extern Jsonb *uiml_sequence_metrics(const UimlSequenceRow *row, bool read_only);
 
 /* Raises DATA_CORRUPTED: what is stored of a sequence model is not what a training writes. */
 pg_noreturn extern void uiml_sequence_refuse(void);

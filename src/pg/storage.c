@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
@@ -25,13 +24,9 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
-#include "partitioning/partbounds.h"
-#include "partitioning/partdesc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
-#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "pg/catalog.h"
@@ -277,29 +272,6 @@ uiml_storage_create_views(const UimlDomain *domain)
 /*
  * Partitions
  */
-
-/* By the bounds and not by its name, which is its owner's to change. */
-Oid
-uiml_storage_partition(const UimlDomain *domain, UimlTable which, int32 version)
-{
-	Relation parent = table_open(open_parent(domain, which), AccessShareLock);
-	PartitionKey key = RelationGetPartitionKey(parent);
-	PartitionDesc desc = RelationGetPartitionDesc(parent, true);
-	Oid partition = InvalidOid;
-
-	if (key->strategy == PARTITION_STRATEGY_LIST && key->partnatts == 1 && key->parttypid[0] == INT4OID &&
-		desc->nparts > 0)
-	{
-		bool equal = false;
-		int at = partition_list_bsearch(key->partsupfunc, key->partcollation, desc->boundinfo,
-										Int32GetDatum(version), &equal);
-
-		if (at >= 0 && equal)
-			partition = desc->oids[desc->boundinfo->indexes[at]];
-	}
-	table_close(parent, AccessShareLock);
-	return partition;
-}
 
 Oid
 uiml_storage_new_partition(const UimlDomain *domain, UimlTable which, int32 version)
