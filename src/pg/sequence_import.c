@@ -325,6 +325,7 @@ settings_of(const UimlNextModel *model, const char *kind)
 									 .validation = .1,
 									 .test = .1,
 									 .mask = model->padded ? UIML_CHOICE_NO : UIML_CHOICE_DEFAULT,
+									 .dropout = -1,
 									 .negatives = -1,
 									 .n_curve = -1};
 	const UimlNextExpert trained[] = {UIML_EXPERT_RULES, UIML_EXPERT_RIDGE, UIML_EXPERT_LSTM};

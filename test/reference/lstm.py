@@ -198,7 +198,7 @@ def make(export, out, cases):
     torch.manual_seed(1)
     network = Network(len(ids) + 1, 24, 40, len(ids))
     kept = {name: x for name, x in tensors.items() if name.startswith("classes/")}
-    metadata = {name: metadata[name] for name in ("format", "target", "max_length")}
+    metadata = {name: metadata[name] for name in ("format", "version", "target", "max_length")}
     made = tensors_of(network)
     write_safetensors(out, {**made, **kept}, metadata)
     network = network_of(made)
