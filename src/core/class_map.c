@@ -35,24 +35,6 @@ uiml_class_map_free(const UimlEnv *env, UimlClassMap *map)
 	memset(map, 0, sizeof(*map));
 }
 
-static UimlStatus
-builder_begin(Builder *builder, const UimlEnv *env, size_t n_target, size_t n_source, UimlClassMap *map)
-{
-	memset(map, 0, sizeof(*map));
-	map->n_target = n_target;
-	map->n_source = n_source;
-	*builder = (Builder){.env = env, .map = map};
-	if (n_target == SIZE_MAX)
-		return UIML_ELIMIT;
-	map->row_start = uiml_alloc(env, n_target + 1, sizeof(size_t));
-	builder->sum = uiml_alloc0(env, n_source, sizeof(double));
-	builder->touched = uiml_alloc(env, n_source, sizeof(uint32_t));
-	if (map->row_start == NULL || builder->sum == NULL || builder->touched == NULL)
-		return UIML_ENOMEM;
-	map->row_start[0] = 0;
-	return UIML_OK;
-}
-
 /* A map that isn't finished is freed. */
 static UimlStatus
 builder_end(Builder *builder, UimlStatus status)
@@ -105,6 +87,24 @@ reserve(Builder *builder, size_t more)
 	map->weight = weight;
 	builder->capacity = capacity;
 	return UIML_OK;
+}
+
+static UimlStatus
+builder_begin(Builder *builder, const UimlEnv *env, size_t n_target, size_t n_source, UimlClassMap *map)
+{
+	memset(map, 0, sizeof(*map));
+	map->n_target = n_target;
+	map->n_source = n_source;
+	*builder = (Builder){.env = env, .map = map};
+	if (n_target == SIZE_MAX)
+		return UIML_ELIMIT;
+	map->row_start = uiml_alloc(env, n_target + 1, sizeof(size_t));
+	builder->sum = uiml_alloc0(env, n_source, sizeof(double));
+	builder->touched = uiml_alloc(env, n_source, sizeof(uint32_t));
+	if (map->row_start == NULL || builder->sum == NULL || builder->touched == NULL)
+		return UIML_ENOMEM;
+	map->row_start[0] = 0;
+	return reserve(builder, n_target + 1);
 }
 
 static int

@@ -49,9 +49,10 @@ typedef struct Fit
 UimlSequenceFitParams
 uiml_sequence_fit_defaults(size_t n_classes, bool item)
 {
-	bool many = n_classes > UIML_SEQUENCE_FULL_CLASSES;
+	bool many = n_classes > uiml_sequence_full_classes(item);
+	size_t negatives = n_classes / 3 < NEGATIVES ? n_classes / 3 : NEGATIVES;
 
-	return (UimlSequenceFitParams){.embedding = item ? 64 : 32,
+	return (UimlSequenceFitParams){.embedding = item || many ? 64 : 32,
 								   .hidden = 64,
 								   .tied = many,
 								   .epochs = 10,
@@ -60,9 +61,10 @@ uiml_sequence_fit_defaults(size_t n_classes, bool item)
 								   .patience = 2,
 								   .mask = true,
 								   .optimizer = many ? UIML_LSTM_ADAGRAD : UIML_LSTM_ADAM,
-								   .learning_rate = many ? .1 : .001,
+								   .learning_rate =
+									   many ? UIML_SEQUENCE_ADAGRAD_RATE : UIML_SEQUENCE_ADAM_RATE,
 								   .dropout = many ? MANY_DROPOUT : 0,
-								   .negatives = many ? NEGATIVES : 0};
+								   .negatives = many ? negatives : 0};
 }
 
 UimlLstmShape
@@ -199,7 +201,7 @@ fit_end(Fit *fit)
 
 /* ---------- what there is to fit to ---------- */
 
-/* A chunk of the current pass, cut; windows->n_positions is 0 and more false behind the last. */
+/* A chunk of the current pass, cut; more becomes false behind the last. */
 static UimlStatus
 next_windows(Fit *fit, UimlSequences *chunk, bool *more)
 {

@@ -131,17 +131,6 @@ uiml_sequence_judge_memory(const UimlLstmShape *shape, size_t max_length, size_t
 	return bytes < (double) (SIZE_MAX / 2) ? (size_t) bytes : SIZE_MAX;
 }
 
-/* Events of a sequence that can be predicted. */
-static size_t
-predictable(const UimlSequences *sequences, const UimlSequenceClasses *classes, size_t s)
-{
-	size_t n = 0;
-
-	for (size_t i = sequences->start[s]; i < sequences->start[s + 1]; i++)
-		n += uiml_sequence_class(classes, sequences->item[i]) != UIML_NO_CLASS;
-	return n == 0 ? 0 : n - 1;
-}
-
 size_t
 uiml_sequence_judged_events(const UimlSequences *sequences, const UimlSequenceClasses *classes, bool last)
 {
@@ -149,7 +138,7 @@ uiml_sequence_judged_events(const UimlSequences *sequences, const UimlSequenceCl
 
 	for (size_t s = 0; s < sequences->n; s++)
 	{
-		size_t n = predictable(sequences, classes, s);
+		size_t n = uiml_sequence_predictable(sequences, classes, s);
 
 		events += last && n > 0 ? 1 : n;
 	}
@@ -213,10 +202,12 @@ say(const Judge *judge, const Asked *asked, float *const *p, Said *said)
 {
 	size_t n = judge->states[0].weights->shape.classes;
 
-	for (size_t i = 0; i < judge->n_networks; i++)
-		said->own[i] = p[i][asked->target];
+	said->own[0] = p[0][asked->target];
 	if (judge->n_networks > 1)
+	{
+		said->own[1] = p[1][asked->target];
 		blend_rows(asked->share, p[1], n, p[0]);
+	}
 	said->blended = p[0][asked->target];
 	said->hit = is_highest(p[0], n, asked->target);
 	said->rank = rank_of(judge, asked, p[0]);
@@ -558,103 +549,5 @@ uiml_sequence_judge(const UimlEnv *env, const UimlLstmWeights *const *network, s
 		status = judge_windows(&judge, probability, judgement);
 	take_means(judgement);
 	judge_free(&judge);
-	return status;
-}
-
-/* ---------- two networks ---------- */
-
-/* What two networks say of each event, and which half of the sequences it is of. */
-typedef struct Pair
-{
-	size_t n;
-	float *probability; /* n x 2 */
-	uint8_t *odd;       /* n */
-} Pair;
-
-static void
-mark_odd(const UimlSequences *sequences, const UimlSequenceClasses *classes,
-		 const UimlSequenceJudging *judging, Pair *pair)
-{
-	size_t at = 0;
-
-	for (size_t s = 0; s < sequences->n; s++)
-	{
-		size_t n = predictable(sequences, classes, s);
-		size_t most = judging->last ? 1 : judging->most == 0 ? n : judging->most;
-
-		n = least(n, most);
-		memset(pair->odd + at, s % 2, n);
-		at += n;
-	}
-	pair->n = at;
-}
-
-/* How the likelihood of half of the events rises with the first network's share. */
-static double
-slope(const Pair *pair, uint8_t half, double share)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < pair->n; i++)
-	{
-		const float *p = pair->probability + 2 * i;
-		double a = p[0] > FLT_MIN ? p[0] : FLT_MIN;
-		double b = p[1] > FLT_MIN ? p[1] : FLT_MIN;
-
-		if (pair->odd[i] == half)
-			sum += (a - b) / (share * a + (1 - share) * b);
-	}
-	return sum;
-}
-
-/* The likelihood is concave in the share, so its slope falls: bisection.  Half where no event speaks. */
-static UimlStatus
-best_share(const UimlEnv *env, const Pair *pair, uint8_t half, double *share)
-{
-	double low = 0, high = 1;
-
-	for (int i = 0; i < 30; i++)
-	{
-		double rise = slope(pair, half, *share = (low + high) / 2);
-
-		if (uiml_interrupted(env))
-			return UIML_EINTERRUPTED;
-		if (rise == 0)
-			return UIML_OK;
-		if (rise > 0)
-			low = *share;
-		else
-			high = *share;
-	}
-	return UIML_OK;
-}
-
-UimlStatus
-uiml_sequence_judge_blend(const UimlEnv *env, const UimlLstmWeights *const network[2],
-						  const UimlSequences *sequences, const UimlSequenceClasses *classes,
-						  const UimlSequenceJudging *judging, double share[2],
-						  UimlSequenceJudgement *judgement)
-{
-	size_t room = uiml_sequence_judged_events(sequences, classes, judging->last);
-	Pair pair = {.probability = uiml_alloc(env, room, 2 * sizeof(float)), .odd = uiml_alloc(env, room, 1)};
-	UimlSequenceJudging losses = *judging;
-	UimlStatus status = pair.probability != NULL && pair.odd != NULL ? UIML_OK : UIML_ENOMEM;
-
-	losses.k = 0;
-	share[0] = share[1] = .5;
-	if (status == UIML_OK)
-		status = uiml_sequence_judge(env, network, 2, share, sequences, classes, &losses, pair.probability,
-									 judgement);
-	if (status == UIML_OK)
-	{
-		mark_odd(sequences, classes, judging, &pair);
-		status = best_share(env, &pair, 1, &share[0]);
-	}
-	if (status == UIML_OK)
-		status = best_share(env, &pair, 0, &share[1]);
-	if (status == UIML_OK)
-		status = uiml_sequence_judge(env, network, 2, share, sequences, classes, judging, NULL, judgement);
-	uiml_free(env, pair.probability);
-	uiml_free(env, pair.odd);
 	return status;
 }

@@ -11,6 +11,17 @@
 #include "core/rng.h"
 #include "core/sequences.h"
 
+/* Events of a sequence that can be predicted. */
+static inline size_t
+uiml_sequence_predictable(const UimlSequences *sequences, const UimlSequenceClasses *classes, size_t s)
+{
+	size_t n = 0;
+
+	for (size_t i = sequences->start[s]; i < sequences->start[s + 1]; i++)
+		n += uiml_sequence_class(classes, sequences->item[i]) != UIML_NO_CLASS;
+	return n == 0 ? 0 : n - 1;
+}
+
 /* How to cut. */
 typedef struct UimlWindowCut
 {

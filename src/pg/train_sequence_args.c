@@ -23,8 +23,6 @@
 #define MAX_SIZE      1024
 #define MAX_NEGATIVES 65536
 #define MAX_SHARE     .5
-#define ADAM_RATE     1e-3
-#define ADAGRAD_RATE  .05
 
 static const char *const layer_name[UIML_N_LAYERS] = {"embedding", "recurrent", "output"};
 
@@ -143,11 +141,11 @@ rate_arg(FunctionCallInfo fcinfo, int argument)
 		return 0;
 	rate = PG_GETARG_FLOAT8(argument);
 	if (!(rate > 0 && rate <= 100))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("learning_rate must be greater than zero and at most %d", 100),
-				 errdetail("learning_rate is %g.", rate),
-				 errhint("The default is %g with Adam and %g with Adagrad.", ADAM_RATE, ADAGRAD_RATE)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("learning_rate must be greater than zero and at most %d", 100),
+						errdetail("learning_rate is %g.", rate),
+						errhint("The default is %g with Adam and %g with Adagrad.", UIML_SEQUENCE_ADAM_RATE,
+								UIML_SEQUENCE_ADAGRAD_RATE)));
 	return rate;
 }
 
@@ -537,20 +535,21 @@ check_tied(const UimlSequenceSettings *settings, const UimlSequenceFitParams *pa
 {
 	if (params->tied && params->embedding != params->hidden)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("embedding and hidden must be equal for more than %d classes",
-							   UIML_SEQUENCE_FULL_CLASSES),
+						errmsg("embedding and hidden must be equal for more than %zu classes",
+							   uiml_sequence_full_classes(settings->target == UIML_NEXT_ITEM)),
 						errdetail("There are %zu classes, embedding is %d and hidden is %d.", n_classes,
 								  settings->embedding, settings->hidden),
 						errhint("The output is the embedding itself; give one of the two.")));
 }
 
 static void
-check_negatives(const UimlSequenceFitParams *params, size_t n_classes)
+check_negatives(const UimlSequenceSettings *settings, const UimlSequenceFitParams *params, size_t n_classes)
 {
 	if (params->negatives > 0 && !params->tied)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("negatives are drawn for more than %d classes only", UIML_SEQUENCE_FULL_CLASSES),
+				 errmsg("negatives are drawn for more than %zu classes only",
+						uiml_sequence_full_classes(settings->target == UIML_NEXT_ITEM)),
 				 errdetail("There are %zu classes; all of them take part in the softmax.", n_classes)));
 }
 
@@ -591,13 +590,14 @@ uiml_sequence_settings_fit(const UimlSequenceSettings *settings, size_t n_classe
 	if (settings->learning_rate > 0)
 		params.learning_rate = settings->learning_rate;
 	else if (params.optimizer != usual)
-		params.learning_rate = params.optimizer == UIML_LSTM_ADAM ? ADAM_RATE : ADAGRAD_RATE;
+		params.learning_rate =
+			params.optimizer == UIML_LSTM_ADAM ? UIML_SEQUENCE_ADAM_RATE : UIML_SEQUENCE_ADAGRAD_RATE;
 	params.clip_norm = settings->clip_norm;
 	if (settings->dropout >= 0)
 		params.dropout = settings->dropout;
 	if (settings->negatives >= 0)
 		params.negatives = (size_t) settings->negatives;
-	check_negatives(&params, n_classes);
+	check_negatives(settings, &params, n_classes);
 	freeze_tensors(settings, &params);
 	params.seed = settings->seed;
 	return params;
