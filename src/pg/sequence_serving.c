@@ -244,11 +244,13 @@ recent_plan(const UimlSequence *sequence)
 	UimlServed *served = sequence->state->served;
 	char *name = uiml_relation_name(sequence->row->sequences_table);
 
-	if (served->recent_name == NULL || strcmp(served->recent_name, name) != 0)
+	if (served->recent_name == NULL || strcmp(served->recent_name, name) != 0 ||
+		served->recent_type != served->user_type)
 	{
 		uiml_plan_free(served->recent_plan);
 		served->recent_plan = NULL;
 		served->recent_name = MemoryContextStrdup(served->context, name);
+		served->recent_type = served->user_type;
 	}
 	if (served->recent_plan == NULL)
 		served->recent_plan = uiml_plan_prepare(

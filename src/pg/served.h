@@ -47,8 +47,9 @@ typedef struct UimlServed
 	char *users_name; /* that the plans were made for, as the type of its key */
 	Oid plan_type;
 	UimlPlan *user_plan[UIML_USER_N_PARTS];
-	UimlPlan *recent_plan; /* of pg/sequence_serving.c, for the table of that name; freed with the others */
+	UimlPlan *recent_plan; /* of pg/sequence_serving.c, for a table of that name and a key of that type */
 	char *recent_name;
+	Oid recent_type;
 	MemoryContext context;
 	uint64 transaction; /* that used it last */
 } UimlServed;
