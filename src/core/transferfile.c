@@ -305,9 +305,9 @@ pool_is_sound(const UimlItemTransfer *items)
 	const UimlItemPool *pool = &items->pool;
 
 	return !items->used || (uiml_lists_are_sound(pool->item_start, pool->n_source_items, pool->user,
-											pool->n_entries, pool->n_users) &&
-							uiml_lists_are_sound(pool->choice_start, pool->n_users, pool->choice, pool->n_choices,
-											items->n_items));
+												 pool->n_entries, pool->n_users) &&
+							uiml_lists_are_sound(pool->choice_start, pool->n_users, pool->choice,
+												 pool->n_choices, items->n_items));
 }
 
 /* Rows are distributions. */
