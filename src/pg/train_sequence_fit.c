@@ -62,6 +62,14 @@ wants_network(const SequenceTraining *training)
 	return training->settings.model == UIML_N_EXPERTS || training->settings.model == UIML_EXPERT_LSTM;
 }
 
+/* Whether anything that is compared goes by items' vectors, and these by who did what. */
+static bool
+wants_space(const SequenceTraining *training)
+{
+	return (is_item(training) || next_params(training).ridge) &&
+		   uiml_source_features(training->domain) != UIML_FEATURES_TEXT;
+}
+
 static UimlNextSpace
 own_space(const SequenceTraining *training)
 {
@@ -85,7 +93,7 @@ fit_needs(void *ctx, size_t sequences, size_t events)
 	double experts = (double) uiml_next_memory(&params, &space, events);
 	double network = wants_network(training) ? uiml_sequence_network_memory(training, sequences, events) : 0;
 	double vectors =
-		is_item(training) ? (double) file->n_items * (2 * (double) file->dims + 1) * sizeof(float) : 0;
+		wants_space(training) ? (double) file->n_items * (2 * (double) file->dims + 1) * sizeof(float) : 0;
 
 	return vectors + experts + network;
 }
@@ -101,7 +109,7 @@ source_needs(void *ctx, const UimlSource *source)
 	double events = source->work != NULL ? 0 : (double) source->n_events * sizeof(UimlEvent);
 	double space = 0;
 
-	if (is_item(training))
+	if (wants_space(training))
 	{
 		UimlModelParams params = uiml_model_defaults();
 
@@ -179,7 +187,6 @@ fit_prior(SequenceTraining *training)
 									.prior = prior,
 									.alpha = training->serving->alpha,
 									.generalization = training->served->generalization};
-	training->space = own_space(training);
 	pfree(flag);
 	pfree(interest);
 	pfree(sum);
@@ -238,17 +245,15 @@ fit_rest(SequenceTraining *training)
 {
 	const UimlServing *serving = training->serving;
 
-	if (!is_item(training))
-	{
-		fit_prior(training);
-		return;
-	}
 	training->space = own_space(training);
-	training->rest = (UimlNextRest){.half_life = serving->half_life,
-									.popularity = training->file->popularity,
-									.item_alpha = serving->item_alpha,
-									.temperature = serving->temperature};
-	if (uiml_source_features(training->domain) != UIML_FEATURES_TEXT)
+	if (is_item(training))
+		training->rest = (UimlNextRest){.half_life = serving->half_life,
+										.popularity = training->file->popularity,
+										.item_alpha = serving->item_alpha,
+										.temperature = serving->temperature};
+	else
+		fit_prior(training);
+	if (wants_space(training))
 		fit_space(training);
 }
 
