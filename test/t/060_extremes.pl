@@ -54,6 +54,14 @@ CREATE FUNCTION job(kind int, n_items bigint, width bigint, floats real[] DEFAUL
 		|| coalesce((SELECT string_agg(le(float4send(f)), '' ORDER BY n) FROM unnest(floats) WITH ORDINALITY u (f, n)), '') $$;
 CREATE DOMAIN small AS int CHECK (VALUE < 10);
 SELECT FROM uiml_train('shop', 'events', dims => 4, interests => 2);
+SELECT FROM uiml_train_sequence('shop', epochs => 1);
+SELECT FROM uiml_train_sequence('shop', 'item', epochs => 1);
+-- files of sequence models, and what spoils them: cut, other tensors and shapes (of the same length), and bytes of weights
+CREATE TABLE exported AS SELECT uiml_export_sequence('shop') AS data;
+CREATE FUNCTION spoiled(one text, other text) RETURNS bytea LANGUAGE sql STABLE AS $$
+	SELECT overlay(data PLACING other::bytea FROM position(one::bytea IN data)) FROM exported $$;
+CREATE FUNCTION filled(value real) RETURNS bytea LANGUAGE sql STABLE AS $$
+	SELECT substr(data, 1, length(data) - 400) || decode(repeat(encode(le(float4send(value)), 'hex'), 100), 'hex') FROM exported $$;
 
 -- By type: the first value is an ordinary one, which the other arguments keep while one is varied.
 CREATE TABLE extreme (type regtype, n serial, value text);
@@ -132,7 +140,16 @@ SELECT 'name[]'::regtype, v FROM unnest(ARRAY[$$'{user_id}'$$, $$'{kind}'$$, $$'
 INSERT INTO extreme (type, value)
 SELECT 'anycompatiblearray'::regtype, v FROM unnest(ARRAY[$$'{1,2}'::int[]$$, $$'{}'::int[]$$, $$'{NULL}'::text[]$$, $$'{{1,2}}'::int[]$$, $$'[3:4]={1,2}'::bigint[]$$, $$'{1e400}'::numeric[]$$, $$'{"(1,2)"}'::pair[]$$,
 	$$'{1}'::small[]$$, $$'{"[1]"}'::interest_vector[]$$, $$'{"{}"}'::json[]$$, $$'{x}'::name[]$$, $$'1 2'::int2vector::int2[]$$, $$(SELECT array_agg(i % 40) FROM generate_series(1, 20000) i)$$]) v;
-INSERT INTO extreme (type, value) SELECT DISTINCT type, 'NULL' FROM extreme;
+INSERT INTO extreme (type, value)
+SELECT 'bytea'::regtype, v FROM unnest(ARRAY['(SELECT data FROM exported)', '(SELECT substr(data, 1, length(data) - 1) FROM exported)',
+	'(SELECT data || data FROM exported)', $$'\xffffffffffffff7f'$$, $$'\x0200000000000000'::bytea || '{}'$$, $$spoiled('"shape":[', '"shape":[9')$$,
+	$$spoiled('"shape":[', '"shape":[0')$$, $$spoiled('data_offsets":[', 'data_offsets":[9')$$, $$spoiled('F32', 'F64')$$, $$spoiled('F32', 'BF1')$$,
+	$$filled('NaN')$$, $$filled('Infinity')$$, 'filled(3e38)', 'filled(-3e38)', 'filled(-1)', 'filled(0)']) v;
+-- a user and a history of any type
+INSERT INTO extreme (type, value) SELECT 'anynonarray'::regtype, value FROM extreme WHERE type = 'anyelement'::regtype AND value !~ '\[\]' ORDER BY n;
+INSERT INTO extreme (type, value) SELECT 'anyarray'::regtype, value FROM extreme WHERE type = 'anycompatiblearray'::regtype ORDER BY n;
+INSERT INTO extreme (type, value) SELECT DISTINCT type, 'NULL' FROM extreme WHERE NOT type = ANY ('{anyarray,anynonarray}'::regtype[]);
+INSERT INTO extreme (type, value) VALUES ('anyarray', 'NULL::text[]'), ('anynonarray', 'NULL::uuid');
 
 CREATE FUNCTION attempt(call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -167,7 +184,7 @@ CREATE FUNCTION cases(function oid) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	varied AS (SELECT i, n FROM arg UNION SELECT 0, n FROM arg UNION SELECT -1, 1),
 	domains (word) AS (SELECT $d$'shop'$d$ UNION ALL SELECT $d$'fresh'$d$ FROM p WHERE proname ~ 'train|create')
 	SELECT format('SELECT %s(%s) AS x', (SELECT oid::regproc FROM p), string_agg(concat(a.name || ' => ',
-			CASE WHEN a.t = ANY ('{anyelement,anycompatiblearray}'::regtype[]) THEN a.value
+			CASE WHEN a.t = ANY ('{anyelement,anynonarray,anyarray,anycompatiblearray}'::regtype[]) THEN a.value
 				WHEN a.i = 1 AND a.i <> v.i AND d.word = $d$'fresh'$d$ THEN d.word
 				ELSE '(' || a.value || ')::' || a.t::regtype END), ', ' ORDER BY a.i))
 		|| CASE WHEN (SELECT prokind FROM p) = 'a' THEN ' FROM generate_series(1, 3)' ELSE '' END
