@@ -95,6 +95,33 @@ CREATE TEMP TABLE newer AS SELECT * FROM uiml_train_sequence('visits', model => 
 CREATE TEMP TABLE scratch AS SELECT * FROM uiml_train_sequence('visits', model => 'lstm', epochs => 1, options => '{"warm_start": false}');
 SELECT n.validation_loss < s.validation_loss - .1 AS goes_on FROM newer n JOIN scratch s USING (model) WHERE model = 'lstm';
 
+-- What was judged is what is predicted: the last five events of test users, who follow from the hashes of their keys.
+-- Popularity and prior are fitted to everybody at last, hence not to the last digit
+CREATE TEMP TABLE judged AS
+SELECT s.user_id, n, (SELECT array_agg(i.item_id ORDER BY place) FROM unnest(recent[:n - 1]) WITH ORDINALITY AS r (item_no, place)
+	JOIN visits_items i USING (item_no)) AS history, i.interest_id AS came
+FROM (SELECT * FROM visits_sequences ORDER BY hashtextextended(user_id::text, 0) LIMIT 50) s,
+	generate_series(cardinality(recent) - 4, cardinality(recent)) n, visits_items i WHERE i.item_no = recent[n];
+SELECT model, abs(mean - s.loss) < .01 AS loss, abs(hits - s.accuracy) < .01 AS accuracy
+FROM scratch s JOIN (
+	SELECT 'lstm' AS model, avg(-ln(p.score)) AS mean, avg((p.rank = 1)::integer) AS hits
+	FROM judged, uiml_predict_next(history, 'visits', 10, 'interest') p WHERE p.id = came::text
+	UNION ALL
+	SELECT 'blend', avg(-ln(p.score)), avg((p.rank = 1)::integer)
+	FROM judged, uiml_predict_from(history, 'visits', 10) p WHERE p.interest_id = came) p USING (model) ORDER BY 1;
+
+-- What test users do has no part in anything that is fitted or chosen: all figures of validation users stay as they are
+CREATE FUNCTION figures(target text) RETURNS TABLE (model text, loss float8, accuracy float8) LANGUAGE sql AS
+	$$ SELECT model, validation_loss, validation_accuracy
+	FROM uiml_train_sequence('visits', target, hidden => 16, embedding => 16, epochs => 2, options => '{"warm_start": false}') $$;
+BEGIN;
+CREATE TEMP TABLE before ON COMMIT DROP AS SELECT t AS target, f.model, f.loss, f.accuracy FROM unnest('{interest,item}'::text[]) t, figures(t) f;
+UPDATE visits SET page_id = (page_id * 5 + 24) % 48
+WHERE user_id IN (SELECT user_id FROM visits_sequences ORDER BY hashtextextended(user_id::text, 0) LIMIT 50);
+SELECT count(*) AS figures, count(*) FILTER (WHERE f.loss <> b.loss OR f.accuracy <> b.accuracy) AS differ
+FROM before b, figures(b.target) f WHERE f.model = b.model;
+ROLLBACK;
+
 -- Only one kind is fitted where it is named
 SELECT model, used FROM uiml_train_sequence('visits', model => 'rules') ORDER BY model;
 SELECT m.kind, m.hidden FROM uiml.sequence_model m JOIN uiml.domain d USING (domain_id) WHERE d.name = 'visits';
