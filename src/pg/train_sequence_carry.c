@@ -113,6 +113,16 @@ same_shape(const SequenceTraining *training, const UimlLstmShape *shape)
 		   shape->tied == params->tied;
 }
 
+/* Nobody knows who was part of the network of a file. */
+static bool
+is_imported(const UimlSequenceRow *row)
+{
+	return uiml_catalog_has(
+		"SELECT FROM uiml.sequence_model m WHERE m.sequence_model_id OPERATOR(pg_catalog.=) $1 "
+		"AND m.metrics OPERATOR(pg_catalog.?) 'imported'",
+		row->sequence_model_id);
+}
+
 /* The model to begin with, of this version or of the one before; NULL where none is of use. */
 static UimlSequenceRow *
 earlier_model(const SequenceTraining *training)
@@ -125,6 +135,8 @@ earlier_model(const SequenceTraining *training)
 		return NULL;
 	row = uiml_sequence_newest(training->domain->domain_id, settings->target, false);
 	if (row == NULL || row->hidden == 0)
+		return NULL;
+	if (settings->warm_start != UIML_CHOICE_YES && is_imported(row))
 		return NULL;
 	uiml_sequence_settings_read(uiml_sequence_settings(row, false), settings->target, &before);
 	return same_split(settings, &before) ? row : NULL;

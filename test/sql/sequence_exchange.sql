@@ -58,6 +58,16 @@ SELECT uiml_import_sequence('shop', data) FROM kept;
 SELECT told = told('interest') AS same, uiml_export_sequence('shop') = data AS same_file FROM kept;
 SELECT target, model, serving, classes, embedding, hidden, max_length FROM uiml.sequence_models;
 SELECT count(*) AS epochs FROM uiml_sequence_report('shop');
+-- Who is held out may have been part of a file's network: a training begins anew, unless it is told not to.
+BEGIN;
+CREATE FUNCTION trained(options jsonb) RETURNS TABLE (model text, loss double precision) LANGUAGE sql AS $$
+	SELECT model, loss FROM uiml_train_sequence('shop', model => 'lstm', embedding => 6, hidden => 8, epochs => 1, max_length => 9, options => options) $$;
+CREATE TABLE usual AS SELECT * FROM trained(NULL);
+CREATE TABLE anew AS SELECT * FROM trained('{"warm_start": false}');
+SELECT uiml_import_sequence('shop', data) FROM kept;
+CREATE TABLE warm AS SELECT * FROM trained('{"warm_start": true}');
+SELECT u.loss = a.loss AS anew, w.loss <> a.loss AS warm FROM usual u JOIN anew a USING (model) JOIN warm w USING (model) WHERE model = 'lstm';
+ROLLBACK;
 
 -- Other experts, of items.
 CREATE FUNCTION back_and_forth(kind text) RETURNS TABLE (model text, same boolean, same_file boolean) LANGUAGE plpgsql AS $$
