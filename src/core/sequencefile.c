@@ -392,6 +392,16 @@ links_are_sound(char *data, const Layout *layout)
 }
 
 static bool
+weights_are_sound(const float *x, size_t n)
+{
+	bool sound = true;
+
+	for (size_t i = 0; i < n; i++)
+		sound &= fabsf(x[i]) <= UIML_SEQUENCEFILE_MAX_WEIGHT; /* not a NaN */
+	return sound;
+}
+
+static bool
 floats_are_sound(char *data, const Layout *layout)
 {
 	for (int part = 0; part < N_PARTS; part++)
@@ -400,7 +410,7 @@ floats_are_sound(char *data, const Layout *layout)
 
 		for (size_t i = 0; i < N_LINKED; i++)
 			is_float &= part != linked[i].part + 1;
-		if (is_float && !uiml_floats_are_sound(part_of(data, layout, part), layout->count[part], true))
+		if (is_float && !weights_are_sound(part_of(data, layout, part), layout->count[part]))
 			return false;
 	}
 	return true;

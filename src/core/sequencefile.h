@@ -40,10 +40,17 @@ typedef struct UimlSequenceFile
 extern size_t uiml_sequencefile_size(const UimlNextModel *model);
 
 /*
+ * Weights are no greater than this: no training comes near it, and sums of products of two of them, over all that
+ * they are taken over, are finite in single precision.  So a model that others wrote gives probabilities.
+ */
+#define UIML_SEQUENCEFILE_MAX_WEIGHT 1e12F
+
+/*
  * uiml_sequencefile_pack
  *		Fills a buffer of uiml_sequencefile_size bytes, 8-byte aligned, as they are kept in a table.
  *
- * Returns UIML_OK; UIML_EINVALID where size is another or a number is out of range; UIML_ENOTFINITE.
+ * Returns UIML_OK; UIML_EINVALID where size is another or a number is out of range; UIML_ENOTFINITE
+ * where a weight is no number or beyond UIML_SEQUENCEFILE_MAX_WEIGHT.
  */
 extern UimlStatus uiml_sequencefile_pack(const UimlNextModel *model, char *buffer, size_t size);
 
@@ -60,8 +67,8 @@ extern UimlStatus uiml_sequencefile_swap(char *data, size_t size);
 
 /*
  * uiml_sequencefile_open
- *		Checks header, sizes, the scalars' ranges and the links (and, with verify, the checksum and that floats
- *		are finite and popularities shares), and fills the view.
+ *		Checks header, sizes, the scalars' ranges and the links (and, with verify, the checksum and that weights
+ *		are in range and popularities shares), and fills the view.
  *
  * Without verify, every access through the view stays within the bytes, but floats of arrays may be anything.
  * Whether the model fits the items of a version is for uiml_next_valid to say.  Returns UIML_OK, UIML_ECORRUPT,

@@ -265,7 +265,7 @@ predict_history(const UimlServing *serving, const UimlHistory *history, int k, b
 			event[n_events++] = item;
 	}
 	if (uiml_sequence_open(&prediction.sequence, &state, UIML_NEXT_INTEREST))
-		uiml_sequence_ask(&prediction.sequence, event, n_events);
+		(void) uiml_sequence_ask(&prediction.sequence, event, n_events);
 	prediction_put(&prediction, 0);
 }
 

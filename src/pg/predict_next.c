@@ -186,6 +186,14 @@ leave_out_seen(Forecast *forecast, Datum key)
 	return true;
 }
 
+static bool
+ask_of_user(const Request *request, Forecast *forecast, Datum key)
+{
+	if (!uiml_sequence_user(&forecast->sequence, key))
+		return false;
+	return forecast->out == NULL || !request->exclude_seen || leave_out_seen(forecast, key);
+}
+
 static void
 forecast_user(FunctionCallInfo fcinfo, Request *request, const UimlServing *serving)
 {
@@ -197,12 +205,8 @@ forecast_user(FunctionCallInfo fcinfo, Request *request, const UimlServing *serv
 		return;
 	if (!uiml_arg_user(fcinfo, serving, forecast.state.served->user_type, request->named, &key, &known))
 		return;
-	if (!known)
-		uiml_sequence_ask(&forecast.sequence, NULL, 0);
-	else if (!uiml_sequence_user(&forecast.sequence, key) ||
-			 (forecast.out != NULL && request->exclude_seen && !leave_out_seen(&forecast, key)))
-		return;
-	forecast_put(request, &forecast);
+	if (known ? ask_of_user(request, &forecast, key) : uiml_sequence_ask(&forecast.sequence, NULL, 0))
+		forecast_put(request, &forecast);
 }
 
 PG_FUNCTION_INFO_V1(uiml_predict_next);
@@ -233,8 +237,8 @@ forecast_history(Request *request, const UimlServing *serving, const UimlHistory
 	folded = uiml_history_fold(&forecast.state, history);
 	if (forecast.out != NULL && request->exclude_seen)
 		memcpy(forecast.out, folded.named, (Size) serving->items);
-	uiml_sequence_ask(&forecast.sequence, folded.event, (size_t) folded.n_events);
-	forecast_put(request, &forecast);
+	if (uiml_sequence_ask(&forecast.sequence, folded.event, (size_t) folded.n_events))
+		forecast_put(request, &forecast);
 }
 
 PG_FUNCTION_INFO_V1(uiml_predict_next_from);

@@ -515,7 +515,7 @@ recommend_history(const Request *request, const UimlServing *serving, const Uiml
 	for (size_t i = 0; request->exclude_seen && i < state.file->n_items; i++)
 		recommendation.out[i] |= folded.named[i];
 	if (recommendation_open_sequence(&recommendation, &state))
-		uiml_sequence_ask(&recommendation.sequence, folded.event, (size_t) folded.n_events);
+		(void) uiml_sequence_ask(&recommendation.sequence, folded.event, (size_t) folded.n_events);
 	recommendation_put(&recommendation, result);
 }
 

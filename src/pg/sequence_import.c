@@ -336,6 +336,19 @@ settings_of(const UimlNextModel *model, const char *kind)
 	return uiml_sequence_settings_json(&settings);
 }
 
+/* Weights beyond the range are finite so far: NaN and infinity were refused by name. */
+static void
+pack(const Importing *importing, char *bytes, size_t size)
+{
+	UimlStatus status = uiml_sequencefile_pack(&importing->model, bytes, size);
+
+	if (status == UIML_ENOTFINITE)
+		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("could not import a sequence model for domain \"%s\"", importing->domain->name),
+				errdetail("A weight is beyond %g.", (double) UIML_SEQUENCEFILE_MAX_WEIGHT));
+	uiml_check(status, "a sequence model");
+}
+
 static void
 store_model(Importing *importing)
 {
@@ -348,7 +361,7 @@ store_model(Importing *importing)
 									 .data = bytes};
 	UimlSequenceRow *row = &importing->row;
 
-	uiml_check(uiml_sequencefile_pack(model, bytes, size), "a sequence model");
+	pack(importing, bytes, size);
 	row->domain_id = importing->domain->domain_id;
 	row->owner = importing->serving->owner;
 	row->version_id = importing->serving->version_id;

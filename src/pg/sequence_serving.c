@@ -282,8 +282,7 @@ uiml_sequence_user(UimlSequence *sequence, Datum key)
 	sequence->weight = 0;
 	if (!uiml_read_or_leave_out(read_user, &reader, sequence->strict, sequence->state->serving->domain))
 		return false;
-	uiml_sequence_ask(sequence, reader.item, (size_t) reader.n);
-	return true;
+	return uiml_sequence_ask(sequence, reader.item, (size_t) reader.n);
 }
 
 /* ---------- many users at once ---------- */
@@ -328,31 +327,37 @@ uiml_sequence_users(UimlSequence *sequence, const Datum *key, int n)
 void
 uiml_sequence_choose(UimlSequence *sequence, int i)
 {
-	uiml_sequence_ask(sequence, sequence->recent.item[i], (size_t) sequence->recent.n[i]);
+	(void) uiml_sequence_ask(sequence, sequence->recent.item[i], (size_t) sequence->recent.n[i]);
 }
 
 /* ---------- asking ---------- */
 
-/* Weights that are no more than finite can give anything. */
-static void
-check_shares(const UimlSequence *sequence)
+/* Item vectors, which the domain's owner may have written, can lead beyond all numbers. */
+static bool
+has_shares(const UimlSequence *sequence)
 {
 	double sum = 0;
 
 	for (size_t j = 0; j < sequence->model->n_classes; j++)
 		sum += sequence->share[j];
-	if (!(sum >= 0) || isinf(sum))
-		refuse_model(sequence);
+	return sum >= 0 && !isinf(sum);
 }
 
-void
+bool
 uiml_sequence_ask(UimlSequence *sequence, const uint32 *item, size_t n)
 {
 	sequence->n_known = uiml_next_predict(sequence->model, &sequence->space, item, n, sequence->exclude_seen,
 										  sequence->room, sequence->share);
-	check_shares(sequence);
-	sequence->weight =
-		sequence->n_known > 0 ? sequence->model->blend[uiml_next_length(sequence->n_known)] : 0;
+	sequence->weight = 0;
+	if (!has_shares(sequence))
+	{
+		if (sequence->strict)
+			refuse_model(sequence);
+		return false;
+	}
+	if (sequence->n_known > 0)
+		sequence->weight = sequence->model->blend[uiml_next_length(sequence->n_known)];
+	return true;
 }
 
 bool

@@ -52,7 +52,8 @@ extern bool uiml_sequence_open(UimlSequence *sequence, const UimlState *state, U
  * uiml_sequence_user
  *		Reads what a user did last, and asks the model about it.
  *
- * key is of state->served->user_type.  False where his sequence can't be read and that is no error, as above.
+ * key is of state->served->user_type.  False where his sequence can't be read, or the model gives no shares for it,
+ * and that is no error, as above.
  */
 extern bool uiml_sequence_user(UimlSequence *sequence, Datum key);
 
@@ -63,8 +64,8 @@ extern bool uiml_sequence_user(UimlSequence *sequence, Datum key);
 extern bool uiml_sequence_users(UimlSequence *sequence, const Datum *key, int n);
 extern void uiml_sequence_choose(UimlSequence *sequence, int i);
 
-/* Asks the model about n items in place of a user, oldest first. */
-extern void uiml_sequence_ask(UimlSequence *sequence, const uint32 *item, size_t n);
+/* Asks the model about n items in place of a user, oldest first; false, with weight 0, as above. */
+extern bool uiml_sequence_ask(UimlSequence *sequence, const uint32 *item, size_t n);
 
 /*
  * uiml_sequence_admit

@@ -94,6 +94,9 @@ SELECT * FROM refused($$ SELECT uiml_import_sequence('shop', changed(data, 'i,f,
 	WHERE target = 'interest' $$);
 SELECT * FROM refused($$ SELECT uiml_import_sequence('shop', changed(data, 'dense/bias', 'dense/bia_')) FROM kept
 	WHERE target = 'interest' $$);
+-- Weights that no training makes, and that would lead beyond all numbers: the first one, as the greatest there is.
+SELECT * FROM refused($$ SELECT uiml_import_sequence('shop', overlay(data PLACING '\xffff7f7f' FROM 9 + get_byte(data, 0) + 256 * get_byte(data, 1)))
+	FROM kept WHERE target = 'interest' $$);
 -- Files of another target, of other classes.
 SELECT * FROM refused($$ SELECT uiml_import_sequence('shop', data) FROM kept WHERE target = 'lstm' $$);
 SELECT * FROM refused($$ SELECT uiml_import_sequence('shop', data, 'user') FROM kept WHERE target = 'lstm' $$);

@@ -518,6 +518,8 @@ writer_checks(void **state)
 	expect_refused(&s, UIML_EINVALID);
 	s.w[0] = INFINITY;
 	expect_refused(&s, UIML_ENOTFINITE);
+	s.w[0] = -1.5F * UIML_SEQUENCEFILE_MAX_WEIGHT;
+	expect_refused(&s, UIML_ENOTFINITE);
 }
 
 int
