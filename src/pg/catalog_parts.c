@@ -55,7 +55,7 @@ uiml_parts_each(const char *sql, int64 id, Size size, bool read_only, UimlPartFn
 	PartReader reader = {.fn = fn, .ctx = ctx, .left = size, .fits = true};
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(id), false);
+	uiml_sql_param_int8(&params, id);
 	uiml_sql_each(sql, &params, read_only, read_part, &reader);
 	return reader.fits && reader.left == 0;
 }
@@ -95,8 +95,8 @@ uiml_parts_write(const char *sql, int64 id, const char *bytes, Size size)
 		CHECK_FOR_INTERRUPTS();
 		SET_VARSIZE(data, VARHDRSZ + taken);
 		memcpy(VARDATA(data), bytes + at, taken);
-		uiml_sql_param(&params, INT8OID, Int64GetDatum(id), false);
-		uiml_sql_param(&params, INT4OID, Int32GetDatum(part++), false);
+		uiml_sql_param_int8(&params, id);
+		uiml_sql_param_int4(&params, part++);
 		uiml_sql_param(&params, BYTEAOID, PointerGetDatum(data), false);
 		uiml_sql_run(sql, &params);
 	}

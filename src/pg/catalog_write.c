@@ -21,23 +21,11 @@
 #include "pg/domain.h"
 #include "pg/sql.h"
 
-static void
-param_int4(UimlSqlParams *params, int32 value)
-{
-	uiml_sql_param(params, INT4OID, Int32GetDatum(value), false);
-}
-
 /* 0 stands for SQL NULL. */
 static void
 param_int4_or_null(UimlSqlParams *params, int32 value)
 {
 	uiml_sql_param(params, INT4OID, Int32GetDatum(value), value == 0);
-}
-
-static void
-param_int8(UimlSqlParams *params, int64 value)
-{
-	uiml_sql_param(params, INT8OID, Int64GetDatum(value), false);
 }
 
 /* Values that are not finite stand for SQL NULL. */
@@ -165,7 +153,7 @@ uiml_domain_update(const UimlDomain *domain)
 	UimlSqlParams params = {0};
 
 	domain_params(&params, domain);
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_run(
 		"UPDATE uiml.domain SET events = $1, user_col = $2, item_col = $3, time_col = $4, kind_col = $5, "
 		"weight_col = $6, text_cols = $7::pg_catalog.name[], items = $8, item_key = $9, item_text = "
@@ -204,7 +192,7 @@ uiml_catalog_has(const char *sql, int64 id)
 	UimlActing saved;
 	bool found = false;
 
-	param_int8(&params, id);
+	uiml_sql_param_int8(&params, id);
 	uiml_act_as(uiml_catalog_owner(), &saved);
 	uiml_sql_each(sql, &params, true, note_row, &found);
 	uiml_act_as_self(&saved);
@@ -228,7 +216,7 @@ uiml_domain_delete(const UimlDomain *domain)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	(void) uiml_catalog_write("DELETE FROM uiml.domain WHERE domain_id OPERATOR(pg_catalog.=) $1", &params);
 }
 
@@ -238,7 +226,7 @@ uiml_version_next(int32 domain_id)
 	UimlSqlParams params = {0};
 	int64 last = 0;
 
-	param_int4(&params, domain_id);
+	uiml_sql_param_int4(&params, domain_id);
 	/* The log too: numbers of versions that were dropped are not used again. */
 	uiml_sql_each(
 		"SELECT COALESCE(pg_catalog.max(n.version), 0)::bigint FROM "
@@ -256,22 +244,22 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	UimlSqlParams params = {0};
 	int64 version_id = 0;
 
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_run(
 		"UPDATE uiml.version SET active = false WHERE domain_id OPERATOR(pg_catalog.=) $1 AND active",
 		&params);
 	param_oid(&params, domain->owner);
 	uiml_sql_param_text(&params, domain->name);
-	param_int4(&params, row->version);
+	uiml_sql_param_int4(&params, row->version);
 	param_oid(&params, row->trained_by);
 	param_bool(&params, row->rls_bypassed);
 	uiml_sql_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(row->data_until), !row->has_data_until);
 	param_float8(&params, row->half_life);
-	param_int8(&params, row->users);
-	param_int8(&params, row->items);
-	param_int8(&params, row->events);
-	param_int4(&params, row->dims);
-	param_int4(&params, row->interests);
+	uiml_sql_param_int8(&params, row->users);
+	uiml_sql_param_int8(&params, row->items);
+	uiml_sql_param_int8(&params, row->events);
+	uiml_sql_param_int4(&params, row->dims);
+	uiml_sql_param_int4(&params, row->interests);
 	param_float8(&params, row->explained);
 	param_float8(&params, row->silhouette);
 	param_float8(&params, row->alpha);
@@ -281,7 +269,7 @@ uiml_version_activate(const UimlDomain *domain, const UimlVersionRow *row)
 	param_float8(&params, row->dispersion);
 	param_square(&params, row->generalization, row->interests);
 	param_float8s(&params, row->sigma, row->dims);
-	param_int8(&params, row->digest);
+	uiml_sql_param_int8(&params, row->digest);
 	uiml_sql_param_text(&params, row->settings);
 	param_oid(&params, row->items_table);
 	param_oid(&params, row->interests_table);
@@ -303,14 +291,14 @@ uiml_training_log_add(const UimlDomain *domain, int32 version, Oid trained_by, T
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	param_oid(&params, domain->owner);
-	param_int4(&params, version);
+	uiml_sql_param_int4(&params, version);
 	param_oid(&params, trained_by);
 	uiml_sql_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(started), false);
 	uiml_sql_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(ended), false);
 	uiml_sql_param_text(&params, phases_json);
-	param_int8(&params, memory);
+	uiml_sql_param_int8(&params, memory);
 	uiml_sql_run(
 		"INSERT INTO uiml.training_log (domain_id, owner, version, trained_by, started_at, elapsed, phases, "
 		"memory) VALUES ($1, $2, $3, $4, $5, $6 OPERATOR(pg_catalog.-) $5, $7::pg_catalog.jsonb, $8)",
@@ -322,7 +310,7 @@ uiml_evaluation_add(const UimlDomain *domain, int64 version_id, const UimlEvalua
 {
 	UimlSqlParams params = {0};
 
-	param_int8(&params, version_id);
+	uiml_sql_param_int8(&params, version_id);
 	param_oid(&params, domain->owner);
 	uiml_sql_param_text(&params, row->metric);
 	param_int4_or_null(&params, row->k);
@@ -331,7 +319,7 @@ uiml_evaluation_add(const UimlDomain *domain, int64 version_id, const UimlEvalua
 	param_float8(&params, row->high);
 	uiml_sql_param_text(&params, row->baseline);
 	param_float8(&params, row->baseline_value);
-	param_int8(&params, row->users);
+	uiml_sql_param_int8(&params, row->users);
 	uiml_sql_run("INSERT INTO uiml.evaluation (version_id, owner, metric, k, value, low, high, baseline, "
 				 "baseline_value, users) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 				 &params);
@@ -359,7 +347,7 @@ uiml_version_retired(int32 domain_id)
 	List *retired = NIL;
 	UimlSqlParams params = {0};
 
-	param_int4(&params, domain_id);
+	uiml_sql_param_int4(&params, domain_id);
 	uiml_sql_each("SELECT v.version_id, v.version, v.xmin, v.items_table, v.interests_table, v.users_table "
 				  "FROM uiml.version v WHERE v.domain_id OPERATOR(pg_catalog.=) $1 AND NOT v.active "
 				  "ORDER BY v.version",
@@ -372,8 +360,8 @@ uiml_version_forget(const UimlDomain *domain, int64 version_id)
 {
 	UimlSqlParams params = {0};
 
-	param_int8(&params, version_id);
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int8(&params, version_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	(void) uiml_catalog_write("DELETE FROM uiml.version WHERE version_id OPERATOR(pg_catalog.=) $1 "
 							  "AND domain_id OPERATOR(pg_catalog.=) $2",
 							  &params);
@@ -384,7 +372,7 @@ uiml_grant_delete(const UimlDomain *domain, Oid grantee)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
 	return uiml_catalog_write("DELETE FROM uiml.grants WHERE domain_id OPERATOR(pg_catalog.=) $1 "
 							  "AND grantee OPERATOR(pg_catalog.=) $2",

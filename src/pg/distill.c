@@ -124,7 +124,7 @@ read_licence(Distilling *distilling)
 {
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(distilling->row->encoder_id), false);
+	uiml_sql_param_int8(&params, distilling->row->encoder_id);
 	uiml_sql_each("SELECT e.licence FROM uiml.encoder e WHERE e.encoder_id OPERATOR(pg_catalog.=) $1",
 				  &params, false, take_licence, &distilling->licence);
 }

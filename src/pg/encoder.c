@@ -230,7 +230,7 @@ encoder_build(const void *ctx, UimlMapWriter *writer)
 	UimlSqlParams params = {0};
 	int64 stored = 0;
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(wanted->row->encoder_id), false);
+	uiml_sql_param_int8(&params, wanted->row->encoder_id);
 	/* before room is made for what the row says that there is, or for a part that somebody wrote by hand */
 	uiml_sql_each(
 		psprintf("SELECT COALESCE(pg_catalog.sum(pg_catalog.octet_length(p.data)), 0)::pg_catalog.int8 "

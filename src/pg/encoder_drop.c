@@ -72,7 +72,7 @@ check_unused(const UimlEncoderRow *row)
 	UimlActing saved;
 
 	initStringInfo(&list.names);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(row->encoder_id), false);
+	uiml_sql_param_int8(&params, row->encoder_id);
 	uiml_sql_param_text(&params, row->name);
 	uiml_sql_param_text(&params, role != NULL ? psprintf("%s.%s", role, row->name) : NULL);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(row->owner), false);
@@ -105,7 +105,7 @@ domain_name(int32 domain_id, Oid owner)
 	UimlSqlParams params = {0};
 	char *name = NULL;
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain_id), false);
+	uiml_sql_param_int4(&params, domain_id);
 	uiml_sql_each("SELECT d.name FROM uiml.domain d WHERE d.domain_id OPERATOR(pg_catalog.=) $1", &params,
 				  false, take_name, &name);
 	return name != NULL ? psprintf("%s.%s", GetUserNameFromId(owner, false), name) : NULL;

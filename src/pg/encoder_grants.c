@@ -45,7 +45,7 @@ encoder_to_grant(const char *name, Oid grantee)
 static void
 add_params(UimlSqlParams *params, const UimlEncoderRow *row, Oid grantee)
 {
-	uiml_sql_param(params, INT8OID, Int64GetDatum(row->encoder_id), false);
+	uiml_sql_param_int8(params, row->encoder_id);
 	uiml_sql_param(params, OIDOID, ObjectIdGetDatum(grantee), false);
 }
 

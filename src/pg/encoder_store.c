@@ -215,7 +215,7 @@ insert_part(const UimlEncoderStore *store)
 
 	param_int8(&params, store->encoder_id, false);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(store->owner), false);
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(store->n_parts), false);
+	uiml_sql_param_int4(&params, store->n_parts);
 	uiml_sql_param(&params, BYTEAOID, PointerGetDatum(store->part), false);
 	uiml_sql_run("INSERT INTO uiml.encoder_part (encoder_id, owner, part, data) VALUES ($1, $2, $3, $4)",
 				 &params);

@@ -51,7 +51,7 @@ write_grant(const UimlDomain *domain, Oid grantee, const char *privilege)
 {
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(domain->owner), false);
 	uiml_sql_param(&params, OIDOID, ObjectIdGetDatum(grantee), false);
 	uiml_sql_param_text(&params, privilege);

@@ -77,25 +77,13 @@ take_row(TupleTableSlot *slot, void *ctx)
 	*(UimlSequenceRow **) ctx = uiml_sequence_read(slot);
 }
 
-static void
-param_int4(UimlSqlParams *params, int32 value)
-{
-	uiml_sql_param(params, INT4OID, Int32GetDatum(value), false);
-}
-
-static void
-param_int8(UimlSqlParams *params, int64 value)
-{
-	uiml_sql_param(params, INT8OID, Int64GetDatum(value), false);
-}
-
 UimlSequenceRow *
 uiml_sequence_find(int64 version_id, UimlNextTarget target, bool read_only)
 {
 	UimlSqlParams params = {0};
 	UimlSequenceRow *row = NULL;
 
-	param_int8(&params, version_id);
+	uiml_sql_param_int8(&params, version_id);
 	uiml_sql_param_text(&params, uiml_sequence_target_name(target));
 	uiml_sql_each("SELECT " UIML_SEQUENCE_COLUMNS " FROM uiml.sequence_model m "
 				  "WHERE m.version_id OPERATOR(pg_catalog.=) $1 AND m.target OPERATOR(pg_catalog.=) $2",
@@ -109,7 +97,7 @@ uiml_sequence_newest(int32 domain_id, UimlNextTarget target, bool read_only)
 	UimlSqlParams params = {0};
 	UimlSequenceRow *row = NULL;
 
-	param_int4(&params, domain_id);
+	uiml_sql_param_int4(&params, domain_id);
 	uiml_sql_param_text(&params, uiml_sequence_target_name(target));
 	uiml_sql_each("SELECT " UIML_SEQUENCE_COLUMNS " FROM uiml.sequence_model m "
 				  "WHERE m.domain_id OPERATOR(pg_catalog.=) $1 AND m.target OPERATOR(pg_catalog.=) $2 "
@@ -154,7 +142,7 @@ uiml_sequence_settings(const UimlSequenceRow *row, bool read_only)
 	UimlSqlParams params = {0};
 	Jsonb *settings = NULL;
 
-	param_int8(&params, row->sequence_model_id);
+	uiml_sql_param_int8(&params, row->sequence_model_id);
 	uiml_sql_each("SELECT m.settings FROM uiml.sequence_model m "
 				  "WHERE m.sequence_model_id OPERATOR(pg_catalog.=) $1",
 				  &params, read_only, take_jsonb, &settings);
@@ -198,23 +186,23 @@ insert_row(UimlSequenceRow *row, const UimlSequenceContents *contents)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, row->domain_id);
+	uiml_sql_param_int4(&params, row->domain_id);
 	param_oid(&params, row->owner);
-	param_int8(&params, row->version_id);
+	uiml_sql_param_int8(&params, row->version_id);
 	uiml_sql_param_text(&params, uiml_sequence_target_name(row->target));
 	param_oid(&params, row->trained_by);
 	uiml_sql_param_text(&params, row->kind);
-	param_int8(&params, row->classes);
-	param_int4(&params, row->embedding);
-	param_int4(&params, row->hidden);
-	param_int4(&params, row->max_length);
-	param_int8(&params, row->users);
-	param_int8(&params, row->events);
+	uiml_sql_param_int8(&params, row->classes);
+	uiml_sql_param_int4(&params, row->embedding);
+	uiml_sql_param_int4(&params, row->hidden);
+	uiml_sql_param_int4(&params, row->max_length);
+	uiml_sql_param_int8(&params, row->users);
+	uiml_sql_param_int8(&params, row->events);
 	param_oid(&params, row->sequences_table);
 	uiml_sql_param_text(&params, contents->settings);
 	uiml_sql_param_text(&params, contents->metrics);
-	param_int8(&params, row->digest);
-	param_int8(&params, row->bytes);
+	uiml_sql_param_int8(&params, row->digest);
+	uiml_sql_param_int8(&params, row->bytes);
 	uiml_sql_each("INSERT INTO uiml.sequence_model AS m (domain_id, owner, version_id, target, trained_by, "
 				  "kind, classes, embedding, hidden, max_length, users, events, sequences_table, settings, "
 				  "metrics, digest, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
@@ -229,7 +217,7 @@ uiml_sequence_put(UimlSequenceRow *row, const UimlSequenceContents *contents)
 	UimlActing saved;
 
 	row->digest = digest_of(contents->data, (Size) row->bytes);
-	param_int8(&params, row->version_id);
+	uiml_sql_param_int8(&params, row->version_id);
 	uiml_sql_param_text(&params, uiml_sequence_target_name(row->target));
 	uiml_act_as(uiml_catalog_owner(), &saved);
 	uiml_sql_run("DELETE FROM uiml.sequence_model WHERE version_id OPERATOR(pg_catalog.=) $1 "
@@ -246,7 +234,7 @@ uiml_sequence_delete(int32 domain_id, UimlNextTarget target)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, domain_id);
+	uiml_sql_param_int4(&params, domain_id);
 	uiml_sql_param_text(&params, uiml_sequence_target_name(target));
 	return uiml_catalog_write("DELETE FROM uiml.sequence_model WHERE domain_id OPERATOR(pg_catalog.=) $1 "
 							  "AND target OPERATOR(pg_catalog.=) $2",

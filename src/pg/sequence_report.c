@@ -49,7 +49,7 @@ put_rows(const UimlSequenceRow *row, UimlResult *result)
 											 FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, BOOLOID};
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(row->sequence_model_id), false);
+	uiml_sql_param_int8(&params, row->sequence_model_id);
 	uiml_sql_each_typed(
 		"SELECT n.network OPERATOR(pg_catalog.->>) 'network', e.epoch, "
 		"pg_catalog.round(e.loss, 4)::pg_catalog.float8, pg_catalog.round(e.accuracy, 4)::pg_catalog.float8, "

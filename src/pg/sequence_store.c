@@ -113,7 +113,7 @@ uiml_sequence_store_tidy(const UimlDomain *domain)
 
 	if (get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
 		return; /* dropped by hand */
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_run(psprintf("DELETE FROM %s s WHERE NOT EXISTS (SELECT FROM uiml.sequence_model m "
 						  "JOIN uiml.version v ON v.version_id OPERATOR(pg_catalog.=) m.version_id "
 						  "WHERE m.domain_id OPERATOR(pg_catalog.=) $1 "

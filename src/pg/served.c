@@ -244,7 +244,7 @@ read_generalization(UimlServed *served, const UimlServing *serving)
 	ArrayType *array = NULL;
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
+	uiml_sql_param_int8(&params, serving->version_id);
 	uiml_sql_each("SELECT v.generalization FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) $1",
 				  &params, true, read_array, &array);
 	if (array == NULL || ARR_NDIM(array) != 2 || ARR_DIMS(array)[0] != served->k ||
@@ -291,7 +291,7 @@ uiml_served_sigma(UimlServed *served, const UimlServing *serving)
 
 	if (served->sigma != NULL)
 		return served->sigma;
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
+	uiml_sql_param_int8(&params, serving->version_id);
 	uiml_sql_each("SELECT v.sigma FROM uiml.version v WHERE v.version_id OPERATOR(pg_catalog.=) $1", &params,
 				  true, read_array, &array);
 	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != serving->dims ||

@@ -168,7 +168,7 @@ uiml_serving_of_version(int64 version_id)
 	UimlSqlParams params = {0};
 	UimlServing *serving = NULL;
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(version_id), false);
+	uiml_sql_param_int8(&params, version_id);
 	uiml_sql_each("SELECT " UIML_SERVING_COLUMNS " FROM uiml.version v "
 				  "WHERE v.version_id OPERATOR(pg_catalog.=) $1",
 				  &params, false, take_serving, &serving);

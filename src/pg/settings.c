@@ -123,7 +123,7 @@ no_version(const UimlDomain *domain, int version)
 	UimlSqlParams params = {0};
 	char known[NAMEDATALEN * 4] = "";
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_each("SELECT pg_catalog.string_agg(v.version::pg_catalog.text, ', ' ORDER BY v.version) "
 				  "FROM uiml.version v WHERE v.domain_id OPERATOR(pg_catalog.=) $1",
 				  &params, true, take_text, known);
@@ -145,8 +145,8 @@ apply_version(UimlDomain *domain, int number)
 	char *name = NULL;
 	Jsonb *options;
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(number), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
+	uiml_sql_param_int4(&params, number);
 	uiml_sql_each("SELECT v.settings, v.dims, v.interests, v.half_life FROM uiml.version v "
 				  "WHERE v.domain_id OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.=) $2",
 				  &params, true, take_version, &version);

@@ -154,6 +154,18 @@ uiml_sql_param(UimlSqlParams *params, Oid type, Datum value, bool null)
 }
 
 void
+uiml_sql_param_int4(UimlSqlParams *params, int32 value)
+{
+	uiml_sql_param(params, INT4OID, Int32GetDatum(value), false);
+}
+
+void
+uiml_sql_param_int8(UimlSqlParams *params, int64 value)
+{
+	uiml_sql_param(params, INT8OID, Int64GetDatum(value), false);
+}
+
+void
 uiml_sql_param_text(UimlSqlParams *params, const char *value)
 {
 	uiml_sql_param(params, TEXTOID, value != NULL ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);

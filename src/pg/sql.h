@@ -28,6 +28,8 @@ typedef struct UimlSqlParams
 } UimlSqlParams;
 
 extern void uiml_sql_param(UimlSqlParams *params, Oid type, Datum value, bool null);
+extern void uiml_sql_param_int4(UimlSqlParams *params, int32 value);
+extern void uiml_sql_param_int8(UimlSqlParams *params, int64 value);
 extern void uiml_sql_param_text(UimlSqlParams *params, const char *value); /* NULL pointer: SQL NULL */
 
 /*

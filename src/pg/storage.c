@@ -449,7 +449,7 @@ grantees_of(const UimlDomain *domain)
 	List *grantees = NIL;
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_sql_each(
 		"SELECT g.grantee FROM uiml.grants g WHERE g.domain_id OPERATOR(pg_catalog.=) $1 ORDER BY g.grantee",
 		&params, false, add_grantee, &grantees);

@@ -99,7 +99,7 @@ uiml_text_cache_read(const UimlDomain *domain, int64 digest, UimlCachedFn fn, vo
 
 	uiml_act_as_owner(domain, &saved);
 	table = uiml_storage_texts(domain, false);
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(digest), false);
+	uiml_sql_param_int8(&params, digest);
 	if (OidIsValid(table))
 		uiml_sql_each_typed(psprintf("SELECT t.text_hash, t.vector FROM ONLY %s t "
 									 "WHERE t.encoder OPERATOR(pg_catalog.=) $1",
@@ -142,7 +142,7 @@ write_batch(const char *sql, int64 digest, Datum hashes, Datum vectors)
 	UimlSqlParams params = {0};
 
 	CHECK_FOR_INTERRUPTS();
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(digest), false);
+	uiml_sql_param_int8(&params, digest);
 	uiml_sql_param(&params, UUIDARRAYOID, hashes, false);
 	if (vectors != (Datum) 0)
 		uiml_sql_param(&params, get_array_type(uiml_vector_type()), vectors, false);
@@ -196,7 +196,7 @@ uiml_text_cache_forget(const UimlDomain *domain, int64 digest, const UimlTextHas
 							 relation);
 		UimlSqlParams params = {0};
 
-		uiml_sql_param(&params, INT8OID, Int64GetDatum(digest), false);
+		uiml_sql_param_int8(&params, digest);
 		uiml_sql_run(psprintf("DELETE FROM ONLY %s t WHERE t.encoder OPERATOR(pg_catalog.<>) $1", relation),
 					 &params);
 		for (size_t first = 0; first < n; first += BATCH_ROWS)

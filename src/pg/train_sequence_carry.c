@@ -276,7 +276,7 @@ transfer_map(const SequenceTraining *training, const Origin *origin)
 
 	if (row != NULL)
 	{
-		uiml_sql_param(&params, INT8OID, Int64GetDatum(row->transfer_id), false);
+		uiml_sql_param_int8(&params, row->transfer_id);
 		uiml_sql_each("SELECT t.interests FROM uiml.transfer t WHERE t.transfer_id OPERATOR(pg_catalog.=) $1",
 					  &params, false, take_matrix, &map);
 	}

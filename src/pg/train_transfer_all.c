@@ -46,7 +46,7 @@ known_pairs(const UimlDomain *domain)
 	UimlSqlParams params = {0};
 	UimlActing saved;
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain->domain_id), false);
+	uiml_sql_param_int4(&params, domain->domain_id);
 	uiml_act_as(uiml_catalog_owner(), &saved);
 	uiml_sql_each(
 		"SELECT pg_catalog.concat(pg_catalog.pg_get_userbyid(s.owner), '.', s.name), "

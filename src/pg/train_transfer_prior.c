@@ -50,7 +50,7 @@ encoder_of(const UimlServing *serving)
 	UimlSqlParams params = {0};
 	char *encoder = NULL;
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(serving->version_id), false);
+	uiml_sql_param_int8(&params, serving->version_id);
 	uiml_sql_each("SELECT v.settings OPERATOR(pg_catalog.->>) 'encoder' FROM uiml.version v "
 				  "WHERE v.version_id OPERATOR(pg_catalog.=) $1 "
 				  "AND v.settings OPERATOR(pg_catalog.->>) 'features' OPERATOR(pg_catalog.=) 'text' "

@@ -168,7 +168,7 @@ newest_version(int32 domain_id)
 	UimlSqlParams params = {0};
 	int32 version = 0;
 
-	uiml_sql_param(&params, INT4OID, Int32GetDatum(domain_id), false);
+	uiml_sql_param_int4(&params, domain_id);
 	uiml_sql_each("SELECT COALESCE(pg_catalog.max(v.version), 0) FROM uiml.version v "
 				  "WHERE v.domain_id OPERATOR(pg_catalog.=) $1",
 				  &params, true, take_version, &version);

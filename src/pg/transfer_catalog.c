@@ -75,26 +75,14 @@ take_row(TupleTableSlot *slot, void *ctx)
 	*(UimlTransferRow **) ctx = uiml_transfer_read(slot);
 }
 
-static void
-param_int4(UimlSqlParams *params, int32 value)
-{
-	uiml_sql_param(params, INT4OID, Int32GetDatum(value), false);
-}
-
-static void
-param_int8(UimlSqlParams *params, int64 value)
-{
-	uiml_sql_param(params, INT8OID, Int64GetDatum(value), false);
-}
-
 UimlTransferRow *
 uiml_transfer_find(int64 source_version_id, int64 version_id, bool read_only)
 {
 	UimlSqlParams params = {0};
 	UimlTransferRow *row = NULL;
 
-	param_int8(&params, source_version_id);
-	param_int8(&params, version_id);
+	uiml_sql_param_int8(&params, source_version_id);
+	uiml_sql_param_int8(&params, version_id);
 	uiml_sql_each("SELECT " UIML_TRANSFER_COLUMNS " FROM uiml.transfer t "
 				  "WHERE t.source_version_id OPERATOR(pg_catalog.=) $1 "
 				  "AND t.version_id OPERATOR(pg_catalog.=) $2",
@@ -149,8 +137,8 @@ uiml_transfer_counted(int64 transfer_id, uint64 seed, Datum *statistics, Datum *
 	CountedReader reader = {0};
 	UimlSqlParams params = {0};
 
-	param_int8(&params, transfer_id);
-	param_int8(&params, (int64) seed);
+	uiml_sql_param_int8(&params, transfer_id);
+	uiml_sql_param_int8(&params, (int64) seed);
 	uiml_sql_each("SELECT t.statistics, t.counted FROM uiml.transfer t "
 				  "WHERE t.transfer_id OPERATOR(pg_catalog.=) $1 AND t.seed OPERATOR(pg_catalog.=) $2 "
 				  "AND t.statistics IS NOT NULL",
@@ -179,11 +167,11 @@ uiml_transfer_earlier(const UimlTransferRow *row, UimlEarlierMap *map)
 	UimlSqlParams params = {0};
 
 	memset(map, 0, sizeof(*map));
-	param_int4(&params, row->source_domain_id);
-	param_int4(&params, row->domain_id);
-	param_int8(&params, row->source_version_id);
-	param_int8(&params, row->version_id);
-	param_int8(&params, (int64) row->seed);
+	uiml_sql_param_int4(&params, row->source_domain_id);
+	uiml_sql_param_int4(&params, row->domain_id);
+	uiml_sql_param_int8(&params, row->source_version_id);
+	uiml_sql_param_int8(&params, row->version_id);
+	uiml_sql_param_int8(&params, (int64) row->seed);
 	uiml_sql_each(
 		"SELECT t.source_version_id, t.version_id, t.matrix, t.fold_matrices FROM uiml.transfer t "
 		"WHERE t.source_domain_id OPERATOR(pg_catalog.=) $1 AND t.domain_id OPERATOR(pg_catalog.=) $2 "
@@ -242,15 +230,15 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, row->source_domain_id);
+	uiml_sql_param_int4(&params, row->source_domain_id);
 	param_oid(&params, row->source_owner);
-	param_int8(&params, row->source_version_id);
-	param_int4(&params, row->domain_id);
+	uiml_sql_param_int8(&params, row->source_version_id);
+	uiml_sql_param_int4(&params, row->domain_id);
 	param_oid(&params, row->owner);
-	param_int8(&params, row->version_id);
+	uiml_sql_param_int8(&params, row->version_id);
 	param_oid(&params, row->trained_by);
-	param_int8(&params, row->users);
-	param_int8(&params, (int64) row->seed);
+	uiml_sql_param_int8(&params, row->users);
+	uiml_sql_param_int8(&params, (int64) row->seed);
 	uiml_sql_param_text(&params, row->items_verdict);
 	param_verdict(&params, &row->items);
 	param_verdict(&params, &row->interests);
@@ -260,8 +248,8 @@ insert_row(UimlTransferRow *row, const UimlTransferContents *contents)
 	param_own(&params, "transfer_matrix", contents->interests);
 	param_own(&params, "_transfer_stats", contents->statistics);
 	uiml_sql_param(&params, INT8ARRAYOID, contents->counted, false);
-	param_int8(&params, row->digest);
-	param_int8(&params, row->bytes);
+	uiml_sql_param_int8(&params, row->digest);
+	uiml_sql_param_int8(&params, row->bytes);
 	uiml_sql_each_generic(
 		"INSERT INTO uiml.transfer AS t (source_domain_id, source_owner, source_version_id, domain_id, "
 		"owner, version_id, trained_by, users, seed, items_verdict, items_used, items_gain, items_gain_se, "
@@ -283,8 +271,8 @@ uiml_transfer_put(UimlTransferRow *row, const UimlTransferContents *contents)
 				errdetail("It takes " INT64_FORMAT " bytes, and at most %d can be stored.", row->bytes,
 						  PG_INT32_MAX));
 	row->digest = (int64) hash_bytes_extended((const unsigned char *) contents->data, (int) row->bytes, 0);
-	param_int8(&params, row->source_version_id);
-	param_int8(&params, row->version_id);
+	uiml_sql_param_int8(&params, row->source_version_id);
+	uiml_sql_param_int8(&params, row->version_id);
 	uiml_act_as(uiml_catalog_owner(), &saved);
 	uiml_sql_run("DELETE FROM uiml.transfer WHERE source_version_id OPERATOR(pg_catalog.=) $1 "
 				 "AND version_id OPERATOR(pg_catalog.=) $2",
@@ -300,8 +288,8 @@ uiml_transfer_delete(int32 source_domain_id, int32 domain_id)
 {
 	UimlSqlParams params = {0};
 
-	param_int4(&params, source_domain_id);
-	param_int4(&params, domain_id);
+	uiml_sql_param_int4(&params, source_domain_id);
+	uiml_sql_param_int4(&params, domain_id);
 	return uiml_catalog_write("DELETE FROM uiml.transfer WHERE source_domain_id OPERATOR(pg_catalog.=) $1 "
 							  "AND domain_id OPERATOR(pg_catalog.=) $2",
 							  &params);

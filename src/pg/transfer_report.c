@@ -81,7 +81,7 @@ metrics_of(const UimlTransferRow *row)
 	Jsonb *metrics = NULL;
 	UimlSqlParams params = {0};
 
-	uiml_sql_param(&params, INT8OID, Int64GetDatum(row->transfer_id), false);
+	uiml_sql_param_int8(&params, row->transfer_id);
 	uiml_sql_each("SELECT t.metrics FROM uiml.transfer t WHERE t.transfer_id OPERATOR(pg_catalog.=) $1",
 				  &params, true, take_metrics, &metrics);
 	return metrics;
