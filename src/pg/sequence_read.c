@@ -181,6 +181,14 @@ work_suffix(const UimlDomain *domain)
 	return psprintf("v%d", version);
 }
 
+void
+uiml_user_sequences_note_rls(const UimlDomain *domain)
+{
+	(void) uiml_source_note_rls(
+		domain->events, "The model is one of all rows, and the table of what users did last doesn't have "
+						"the policies of that relation.");
+}
+
 UimlUserSequences *
 uiml_user_sequences_read(const UimlSequenceReading *reading)
 {
@@ -209,6 +217,7 @@ compare_time(const void *a, const void *b)
 	const UimlEvent *x = a;
 	const UimlEvent *y = b;
 
+	CHECK_FOR_INTERRUPTS(); /* one user may have millions of events */
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
 	if (x->item != y->item)
@@ -429,6 +438,7 @@ compare_hashed(const void *a, const void *b)
 	const Hashed *x = a;
 	const Hashed *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
 	return x->user < y->user ? -1 : x->user > y->user;
