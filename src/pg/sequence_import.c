@@ -404,6 +404,7 @@ uiml_import_sequence(PG_FUNCTION_ARGS)
 
 	importing.domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_TRAIN);
 	uiml_sequence_check_time(importing.domain);
+	uiml_user_sequences_note_rls(importing.domain);
 	uiml_modelfile_of_bytea(&importing.data, (struct varlena *) PG_GETARG_POINTER(1));
 	importing.context = AllocSetContextCreate(caller, "uiml sequence import", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(importing.context);

@@ -113,4 +113,7 @@ extern void uiml_sequence_chunks_close(UimlSequenceChunks *file);
 extern void uiml_sequence_chunks_largest(size_t sequences, size_t items, size_t bytes,
 										 size_t *chunk_sequences, size_t *chunk_items);
 
+/* Tells in a NOTICE where row-level security of the events does not apply to who reads them. */
+extern void uiml_user_sequences_note_rls(const UimlDomain *domain);
+
 #endif /* UIML_PG_SEQUENCE_READ_H */

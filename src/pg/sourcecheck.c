@@ -4,12 +4,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "core/half_life.h"
 #include "pg/passes.h"
@@ -262,4 +266,32 @@ uiml_source_check_items(const UimlDomain *domain)
 	check_relation(domain, domain->items, "items");
 	check_column(domain, domain->items, "items", domain->item_key, "item_key");
 	check_columns(domain, domain->items, "items", domain->item_text, "item_text");
+}
+
+/* --- row-level security --------------------------------------------------------------------------------- */
+
+static bool
+bypasses_rls(Oid relation)
+{
+	HeapTuple tuple;
+	bool has_rls;
+
+	if (!OidIsValid(relation))
+		return false;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	has_rls = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return has_rls && check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
+bool
+uiml_source_note_rls(Oid relation, const char *detail)
+{
+	if (!bypasses_rls(relation))
+		return false;
+	ereport(NOTICE, (errmsg("row-level security of relation \"%s\" does not apply to role \"%s\"",
+							get_rel_name(relation), GetUserNameFromId(GetUserId(), false)),
+					 errdetail_internal("%s", detail)));
+	return true;
 }

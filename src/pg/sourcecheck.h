@@ -21,6 +21,13 @@ extern double uiml_passes_training_memory(const UimlDomain *domain, size_t n_use
 										  size_t pairs, size_t n_events, bool has_time,
 										  const UimlBehaviourParams *params);
 
+/*
+ * uiml_source_note_rls
+ *		Whether a relation, or InvalidOid, has row-level security that the current user is not subject to, which is
+ *		told in a NOTICE with this detail.
+ */
+extern bool uiml_source_note_rls(Oid relation, const char *detail);
+
 /* Pairs of user and item, and users with two or more of them. */
 extern size_t uiml_source_pairs(const UimlSource *source, size_t *multi_users);
 

@@ -15,7 +15,6 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -25,8 +24,6 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/encoder.h"
@@ -58,37 +55,15 @@ read_options(Training *training)
 	params->model.col_scale = uiml_domain_option(domain, "col_scale", params->model.col_scale);
 }
 
-/* Does the relation have row-level security that the current user is not subject to? */
-static bool
-bypasses_rls(Oid relation)
-{
-	HeapTuple tuple;
-	bool has_rls;
-
-	if (!OidIsValid(relation))
-		return false;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	has_rls = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return has_rls && check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
-}
-
 static void
 note_rls(Training *training)
 {
-	Oid relation = training->domain->events;
+	static const char detail[] =
+		"The version is trained on all rows, and its tables don't have the policies of that relation.";
+	const UimlDomain *domain = training->domain;
 
-	if (!bypasses_rls(relation))
-		relation = training->domain->items;
-	training->row.rls_bypassed = bypasses_rls(relation);
-	if (training->row.rls_bypassed)
-		ereport(
-			NOTICE,
-			(errmsg("row-level security of relation \"%s\" does not apply to role \"%s\"",
-					get_rel_name(relation), GetUserNameFromId(GetUserId(), false)),
-			 errdetail("The version is trained on all rows, and its tables don't have the policies of that "
-					   "relation.")));
+	training->row.rls_bypassed =
+		uiml_source_note_rls(domain->events, detail) || uiml_source_note_rls(domain->items, detail);
 }
 
 /* What a fit may take: more dimensions are tried only where they fit. */

@@ -225,6 +225,7 @@ uiml_train_sequence(PG_FUNCTION_ARGS)
 	uiml_arg_required(fcinfo, 0, "domain");
 	uiml_sequence_settings_args(fcinfo, &settings);
 	domain = uiml_domain_get_locked(text_to_cstring(PG_GETARG_TEXT_PP(0)), UIML_TRAIN);
+	uiml_user_sequences_note_rls(domain);
 	uiml_transfer_snapshot_begin();
 	n = train(domain, &settings, false, result);
 	uiml_transfer_snapshot_end();

@@ -221,6 +221,16 @@ SELECT * FROM uiml_train_sequence('visits', options => '{"mask": 1}'); \echo :SQ
 SELECT * FROM uiml_train_sequence('visits', options => '{"loss": "first"}'); \echo :SQLSTATE
 SELECT * FROM uiml_train_sequence('visits', options => '{"negatives": 1.5}'); \echo :SQLSTATE
 
+-- Row-level security of the events that does not hold for who trains is told of, as by uiml_train
+ALTER TABLE visits ENABLE ROW LEVEL SECURITY;
+SET client_min_messages = notice;
+BEGIN;
+SELECT count(*) > 0 AS trained FROM uiml_train_sequence('visits', model => 'rules');
+SELECT uiml_import_sequence('visits', uiml_export_sequence('visits'));
+ROLLBACK;
+SET client_min_messages = warning;
+ALTER TABLE visits DISABLE ROW LEVEL SECURITY;
+
 -- What failed has left everything as it was
 SELECT d.name, m.target FROM uiml.sequence_model m JOIN uiml.domain d USING (domain_id) ORDER BY 1, 2;
 SELECT relname FROM pg_class WHERE relname LIKE '%\_work\_%' AND relnamespace = 'sequence_test'::regnamespace;
