@@ -83,7 +83,25 @@ uiml_phases_enter(UimlPhases *phases, const char *name)
 		phases->phase[phases->current].milliseconds += milliseconds_since(phases->entered);
 	INSTR_TIME_SET_CURRENT(phases->entered);
 	phases->current = name != NULL ? find_phase(phases, name) : -1;
+	phases->pause = NEXT_LINE;
 	uiml_budget_release();
+}
+
+void
+uiml_phases_pause(UimlPhases *phases, double pause)
+{
+	phases->pause = pause;
+}
+
+bool
+uiml_phases_told(UimlPhases *phases, double pause)
+{
+	double elapsed = milliseconds_since(phases->start);
+
+	if (elapsed - phases->told < pause)
+		return false;
+	phases->told = elapsed;
+	return true;
 }
 
 static bool
@@ -181,7 +199,7 @@ uiml_phases_progress(void *ctx, const char *phase, double done, double total)
 	if (phases->current < 0 || strcmp(phases->phase[phases->current].name, phase) != 0)
 		uiml_phases_enter(phases, phase);
 	elapsed = milliseconds_since(phases->start);
-	if (phases->current < 0 || elapsed < FIRST_LINE || elapsed - phases->told < NEXT_LINE)
+	if (phases->current < 0 || elapsed < FIRST_LINE || elapsed - phases->told < phases->pause)
 		return;
 	/* The server sends INFO whatever client_min_messages says; who wants no notices wants no progress. */
 	if (client_min_messages > NOTICE)

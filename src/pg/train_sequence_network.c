@@ -18,6 +18,12 @@
 #include "pg/threads.h"
 #include "pg/train_sequence_run.h"
 
+/* Milliseconds that an epoch may take before its progress is told: its own line comes soon enough. */
+#define LONG_EPOCH 10000.0
+
+/* Milliseconds between two lines about networks of some users, of which there are many with many short epochs. */
+#define BRIEF 1000.0
+
 /* Of how many users of the target a migration is tried where nothing is said, beside all. */
 static const int32 usual_curve[] = {50, 200, 1000};
 
@@ -90,16 +96,19 @@ epoch_text(const UimlSequenceEpoch *epoch, size_t epochs)
 static void
 tell_epoch(void *ctx, const UimlSequenceEpoch *epoch, size_t epochs)
 {
-	const SequenceTraining *training = ctx;
+	SequenceTraining *training = ctx;
 	const UimlSequenceNetwork *network = training->current;
 	char *text;
 
-	if (client_min_messages > NOTICE)
+	if (!uiml_phases_told(&training->phases, training->brief ? BRIEF : 0) || client_min_messages > NOTICE)
 		return;
 	text = epoch_text(epoch, epochs);
 	HOLD_INTERRUPTS();
 	if (training->settings.from_domain != NULL)
 		ereport(INFO, (errmsg("%s: %s", network->title, text)));
+	else if (training->again)
+		ereport(INFO, (errmsg("sequence model of domain \"%s\", target \"%s\": %s", training->domain->name,
+							  uiml_sequence_target_name(training->settings.target), text)));
 	else
 		ereport(INFO, (errmsg("%s", text)));
 	RESUME_INTERRUPTS();
@@ -171,6 +180,7 @@ fit_network(SequenceTraining *training, const char *name, size_t n_users, const 
 	if (!freeze)
 		memset(params.frozen, 0, sizeof(params.frozen));
 	uiml_phases_enter(&training->phases, "fitting");
+	uiml_phases_pause(&training->phases, LONG_EPOCH);
 	uiml_threads_keep(threads); /* a batch is some jobs of a tenth of a millisecond */
 	uiml_sequence_check(training, uiml_sequence_fit(&training->env, &params, data, &monitor, fit), "network");
 	network->epochs = fit->epochs;
@@ -275,7 +285,9 @@ fit_few(SequenceTraining *training, size_t n_users, const Variant *variant, size
 
 	uiml_user_sequences_first(training->users, n_users, context, &sequences);
 	source = uiml_sequence_memory_source(&memory);
+	training->brief = true;
 	fit_variants(training, &source, n_users, variant, n, false);
+	training->brief = false;
 	MemoryContextDelete(context);
 }
 

@@ -83,6 +83,7 @@ typedef struct SequenceTraining
 	size_t n_networks;
 	UimlSequenceNetwork network[UIML_MOST_NETWORKS];
 	UimlSequenceNetwork *current; /* whose epochs are told */
+	bool brief;                   /* once a second at most; all of them are in the report */
 
 	/* Experts. */
 	UimlNextModel model; /* then the one that is kept, refitted */
