@@ -42,7 +42,7 @@ static const Whole wholes[] = {
 	{"hidden", 4, offsetof(UimlSequenceSettings, hidden), 1, MAX_SIZE, 0},
 	{"epochs", 5, offsetof(UimlSequenceSettings, epochs), 1, UIML_SEQUENCE_MAX_EPOCHS, PG_INT32_MIN},
 	{"batch", 6, offsetof(UimlSequenceSettings, batch), 1, UIML_SEQUENCE_MAX_BATCH, PG_INT32_MIN},
-	{"max_length", 8, offsetof(UimlSequenceSettings, max_length), 1, UIML_SEQUENCE_MAX_LENGTH, PG_INT32_MIN},
+	{"max_length", 8, offsetof(UimlSequenceSettings, max_length), 2, UIML_MAX_RECENT, PG_INT32_MIN},
 	{"patience", 11, offsetof(UimlSequenceSettings, patience), 0, UIML_SEQUENCE_MAX_EPOCHS, PG_INT32_MIN},
 	{"negatives", -1, offsetof(UimlSequenceSettings, negatives), 0, MAX_NEGATIVES, -1},
 };

@@ -49,8 +49,7 @@ next_params(const SequenceTraining *training)
 
 	return (UimlNextParams){.target = training->settings.target,
 							.n_classes = training->classes.n,
-							.max_length =
-								Min(Max((size_t) training->settings.max_length, 2), UIML_MAX_RECENT),
+							.max_length = (size_t) training->settings.max_length,
 							.rules = all || model == UIML_EXPERT_RULES,
 							.ridge = all || model == UIML_EXPERT_RIDGE,
 							.ease = all};
