@@ -51,11 +51,10 @@ COMMENT ON FUNCTION uiml_sequence_report(text, text) IS
 -- As uiml.transfers (42-transfer.sql), the view repeats the policy of its table.
 CREATE VIEW uiml.sequence_models WITH (security_barrier) AS
 	SELECT v.domain, m.target, m.kind AS model, v.version, v.active AS serving, m.users, m.classes,
-		pg_catalog.pg_size_pretty(m.bytes) AS size,
 		(SELECT pg_catalog.round((r.result OPERATOR(pg_catalog.->>) 'loss')::numeric, 4)
 			FROM pg_catalog.jsonb_array_elements(m.metrics OPERATOR(pg_catalog.->) 'results') r (result)
 			WHERE (r.result OPERATOR(pg_catalog.->>) 'model') OPERATOR(pg_catalog.=) m.kind LIMIT 1) AS loss,
-		m.events, m.embedding, m.hidden, m.max_length, m.owner, m.trained_by, m.trained_at
+		pg_catalog.pg_size_pretty(m.bytes) AS size, m.events, m.embedding, m.hidden, m.max_length, m.owner, m.trained_by, m.trained_at
 	FROM (SELECT DISTINCT ON (l.domain_id, l.target) l.* FROM uiml.sequence_model l
 			ORDER BY l.domain_id, l.target, l.version_id DESC) m
 		JOIN uiml.version v ON v.version_id OPERATOR(pg_catalog.=) m.version_id
