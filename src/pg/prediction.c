@@ -246,9 +246,11 @@ refuse_key(const UimlServing *serving, const char *what, Oid type, Datum value, 
 
 	if (written[shown] != '\0')
 		written = psprintf("%.*s...", shown, written);
-	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("\"%s\" is not %s key of domain \"%s\"", written, what, serving->domain),
-					errdetail("The key type is %s.", format_type_be(key_type))));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("\"%s\" is not %s key of domain \"%s\"", written, what, serving->domain),
+			 errdetail("The key type is %s.", format_type_be(key_type)),
+			 written[0] == '{' ? errhint("An array of items needs its type: '{...}'::integer[], say.") : 0));
 }
 
 static Oid
