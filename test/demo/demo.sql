@@ -103,6 +103,16 @@ FROM uiml_recommend(1001, 'shop',
 	candidates => (SELECT array_agg(item_id) FROM shop_items WHERE users = 0));
 \set ECHO none
 
+\echo '== Sequences: an LSTM and simpler models learn in which order things are done,'
+\echo '== and what held-out users show to be best takes part in predictions'
+\echo
+\set ECHO queries
+SELECT model, users, epochs, loss, accuracy, used
+FROM uiml_train_sequence('shop', epochs => 3);
+SELECT rank, label, round(score::numeric, 3) AS score, model
+FROM uiml_predict_next(1001, 'shop', k => 3);
+\set ECHO none
+
 \echo '== Search: texts become vectors by an encoder that the training made of the titles'
 \echo
 \set ECHO queries
