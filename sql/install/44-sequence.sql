@@ -28,7 +28,7 @@ CREATE FUNCTION uiml_train_sequence(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 7 COST 100000;
 COMMENT ON FUNCTION uiml_train_sequence(text, text, text, integer, integer, integer, integer, double precision, integer, text, text[],
 	integer, double precision, double precision, integer[], bigint, jsonb) IS
-	'Trains a model of what users do next on the events of a trained domain in order of time, for its active version, and stores it in place of the one before. target: interest or item. model: auto keeps what held-out users (validation) speak for; lstm, rules or ridge keep that one. from_domain: the LSTM starts from that of another domain, carried over by the transfer between the two. freeze: layers (embedding, recurrent, output) that keep the weights they start from. Returns a row per model with its loss in nats per event and accuracy on validation and test users, HR and NDCG at 10 for items, and which are used; history and blend tell what predictions say without and with it';
+	'Trains a model of what users do next on the events of a trained domain in order of time, for its active version, and stores it in place of the one before. target: interest or item. model: auto keeps what held-out users (validation) speak for; lstm, rules or ridge keep that one. from_domain: the LSTM starts from that of another domain, carried over by the transfer between the two. freeze: layers (embedding, recurrent, output) that keep the weights they start from. Returns a row per model with its loss in nats per event and accuracy on validation and test users, HR and NDCG at 10 for items, and which are used; history and blend tell what predictions say without and with it. These are of the last five events of each user and of experts beside popularity; what is told of epochs, and the networks that from_domain compares, are of the network alone on up to 50 events of each';
 
 CREATE FUNCTION uiml_drop_sequence(domain text, target text DEFAULT 'interest')
 	RETURNS void
@@ -46,7 +46,7 @@ CREATE FUNCTION uiml_sequence_report(domain text, target text DEFAULT 'interest'
 	AS 'MODULE_PATHNAME', 'uiml_sequence_report'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 20 COST 1000;
 COMMENT ON FUNCTION uiml_sequence_report(text, text) IS
-	'How the networks of the sequence model of a domain''s active version were trained: per epoch the loss in nats per event and the accuracy on training, validation and test users (NULL: not measured), the speed, and whether these weights were kept. What was judged beside them is in metrics of uiml.sequence_model';
+	'How the networks of the sequence model of a domain''s active version were trained: per epoch the loss in nats per event and the accuracy on training, validation and test users (NULL: not measured; of the network alone on up to 50 events of each user, not comparable with the rows of uiml_train_sequence), the speed, and whether these weights were kept. What was judged beside them is in metrics of uiml.sequence_model';
 
 -- As uiml.transfers (42-transfer.sql), the view repeats the policy of its table.
 CREATE VIEW uiml.sequence_models WITH (security_barrier) AS

@@ -124,13 +124,12 @@ sum_of(const double *x, size_t n)
 }
 
 /*
- * Each item's share of the mass of the used rows, faded: what is popular now.  Where one event lies so far in
- * the future that all others have faded to nothing, nothing is known of now, and what was popular must do.
- * n_rows receives how many rows have an item.
+ * Where one event lies so far in the future that all others have faded to nothing, nothing is known of now, and what was
+ * popular must do.
  */
-static UimlStatus
-measure_popularity(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, float *popularity,
-				   size_t *n_rows)
+UimlStatus
+uiml_model_popularity(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, float *popularity,
+					  size_t *n_rows)
 {
 	double *mass = uiml_alloc(env, rows->n_items, sizeof(double));
 	double total = 0;
@@ -187,7 +186,7 @@ open_space(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used, co
 	m->popularity = uiml_alloc(env, m->n_items, sizeof(float));
 	if (m->popularity == NULL)
 		return UIML_ENOMEM;
-	status = measure_popularity(env, rows, row_used, m->popularity, &n_rows);
+	status = uiml_model_popularity(env, rows, row_used, m->popularity, &n_rows);
 	if (status != UIML_OK)
 		return status;
 	m->dims = params->features == UIML_FEATURES_TEXT ? params->text_dims

@@ -92,6 +92,15 @@ extern UimlStatus uiml_model_fit_space(const UimlEnv *env, const UimlRows *rows,
 extern UimlStatus uiml_model_fit_interests(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
 										   const UimlModelParams *params, UimlModel *model);
 
+/*
+ * uiml_model_popularity
+ *		Each item's share (n_items) of the mass of the used rows, faded: what is popular now.
+ *
+ * n_rows receives how many rows have an item; it may be NULL.  Returns UIML_OK, UIML_ENOMEM, what the passes return.
+ */
+extern UimlStatus uiml_model_popularity(const UimlEnv *env, const UimlRows *rows, const uint8_t *row_used,
+										float *popularity, size_t *n_rows);
+
 extern void uiml_model_free(const UimlEnv *env, UimlModel *model);
 
 /*

@@ -261,8 +261,9 @@ typedef struct UimlNextChoice
  * rest:	NULL: blend is 1 throughout
  * figures:	receives UIML_NEXT_ROWS, of the users that a few parameters were fitted on; may be NULL
  *
- * Auto keeps the mixture where its loss is lower than the best single expert's by more than a standard error.  The
- * last five events of each user are looked at, fewer where there are very many classes.
+ * Auto keeps the mixture where its loss is lower than the best single expert's by more than a standard error; the blend is
+ * 0 throughout unless it has as much over the rest.  The last five events of each user are looked at, fewer where there
+ * are very many classes.
  *
  * Returns UIML_OK; UIML_EEMPTY without an event to predict; UIML_EINVALID where what is wanted is absent; UIML_ENOMEM;
  * UIML_EINTERRUPTED.

@@ -30,12 +30,13 @@ temperatures(UimlNextExpert expert)
 typedef struct Likelihoods
 {
 	size_t n;
-	float *tried; /* UIML_N_EXPERTS x TEMPERATURES x n */
-	float *share; /* n x UIML_N_EXPERTS, at the temperatures chosen */
-	float *pair;  /* n x 2: popularity and an expert, or the rest and what is kept */
-	float *rest;  /* n */
-	uint8_t *use; /* n: of a number of known events */
-	double *loss; /* UIML_NEXT_MIXTURE + 1 rows of n: nats */
+	float *tried;   /* UIML_N_EXPERTS x TEMPERATURES x n */
+	float *share;   /* n x UIML_N_EXPERTS, at the temperatures chosen */
+	float *pair;    /* n x 2: popularity and an expert, or the rest and what is kept */
+	float *rest;    /* n */
+	uint8_t *use;   /* n: of a number of known events */
+	double *loss;   /* UIML_NEXT_MIXTURE + 1 rows of n: nats */
+	double *gained; /* n: by one of two */
 } Likelihoods;
 
 static void
@@ -47,6 +48,7 @@ likelihoods_free(const UimlEnv *env, Likelihoods *l)
 	uiml_free(env, l->rest);
 	uiml_free(env, l->use);
 	uiml_free(env, l->loss);
+	uiml_free(env, l->gained);
 }
 
 static UimlStatus
@@ -59,8 +61,9 @@ likelihoods_create(const UimlEnv *env, size_t n, Likelihoods *l)
 	l->rest = uiml_alloc0(env, n, sizeof(float));
 	l->use = uiml_alloc(env, n, sizeof(uint8_t));
 	l->loss = uiml_alloc(env, n, (UIML_NEXT_MIXTURE + 1) * sizeof(double));
+	l->gained = uiml_alloc(env, n, sizeof(double));
 	return l->tried != NULL && l->share != NULL && l->pair != NULL && l->rest != NULL && l->use != NULL &&
-				   l->loss != NULL
+				   l->loss != NULL && l->gained != NULL
 			   ? UIML_OK
 			   : UIML_ENOMEM;
 }
@@ -207,31 +210,33 @@ mean_loss(const Likelihoods *l, size_t row)
 }
 
 /*
- * How much lower the loss of row b is than that of a, for each event, and its standard error: of a ratio, of the users'
- * sums to their numbers of events.
+ * The mean of what each event has gained, and its standard error: of a ratio, of the users' sums to their numbers of
+ * events.
  */
 static double
-gain_of(const UimlNextSample *sample, const Likelihoods *l, size_t a, size_t b, double *se)
+mean_gain(const UimlNextSample *sample, const double *gained, size_t n, double *se)
 {
-	double gain = mean_loss(l, a) - mean_loss(l, b);
+	double gain = 0;
 	double square = 0;
 	double sum = 0;
 
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < n; i++)
+		gain += gained[i] / (double) n;
+	for (size_t i = 0; i < n; i++)
 	{
-		sum += l->loss[a * l->n + i] - l->loss[b * l->n + i] - gain;
-		if (i + 1 < l->n && sample->position[i + 1].user == sample->position[i].user)
+		sum += gained[i] - gain;
+		if (i + 1 < n && sample->position[i + 1].user == sample->position[i].user)
 			continue;
 		square += sum * sum;
 		sum = 0;
 	}
-	*se = sqrt(square) / (double) l->n;
+	*se = sqrt(square) / (double) n;
 	return gain;
 }
 
 /* What is to be kept of what is there. */
 static UimlStatus
-keep(const UimlNextSample *sample, const Likelihoods *l, UimlNextWanted wanted, UimlNextChoice *choice)
+keep(const UimlNextSample *sample, Likelihoods *l, UimlNextWanted wanted, UimlNextChoice *choice)
 {
 	static const UimlNextExpert expert[] = {[UIML_WANTED_AUTO] = UIML_EXPERT_POPULARITY,
 											[UIML_WANTED_RULES] = UIML_EXPERT_RULES,
@@ -242,7 +247,9 @@ keep(const UimlNextSample *sample, const Likelihoods *l, UimlNextWanted wanted, 
 	for (size_t e = 0; e < UIML_N_EXPERTS; e++)
 		if (choice->present[e] && mean_loss(l, e) < mean_loss(l, best))
 			best = e;
-	choice->gain = gain_of(sample, l, best, UIML_NEXT_MIXTURE, &choice->gain_se);
+	for (size_t i = 0; i < l->n; i++)
+		l->gained[i] = l->loss[best * l->n + i] - l->loss[UIML_NEXT_MIXTURE * l->n + i];
+	choice->gain = mean_gain(sample, l->gained, l->n, &choice->gain_se);
 	choice->kept = choice->gain > choice->gain_se ? UIML_NEXT_MIXTURE : best;
 	if (wanted == UIML_WANTED_AUTO)
 		return UIML_OK;
@@ -250,12 +257,13 @@ keep(const UimlNextSample *sample, const Likelihoods *l, UimlNextWanted wanted, 
 	return choice->present[choice->kept] ? UIML_OK : UIML_EINVALID;
 }
 
-/* The part of what is kept beside the rest. */
+/* The part of what is kept beside the rest; none where that gains no more than a standard error. */
 static UimlStatus
 fit_blend(const UimlEnv *env, const UimlNextSample *sample, Likelihoods *l, UimlNextChoice *choice)
 {
 	static const double even[2] = {.5, .5};
 	double weight[UIML_NEXT_LENGTHS * 2];
+	double se;
 	UimlStatus status;
 
 	for (size_t i = 0; i < l->n; i++)
@@ -264,9 +272,20 @@ fit_blend(const UimlEnv *env, const UimlNextSample *sample, Likelihoods *l, Uiml
 		l->pair[2 * i + 1] = (float) exp(-l->loss[choice->kept * l->n + i]);
 	}
 	status = fit_by_length(env, sample, l, l->pair, 2, even, weight);
-	for (size_t length = 0; status == UIML_OK && length < UIML_NEXT_LENGTHS; length++)
+	if (status != UIML_OK)
+		return status;
+	for (size_t i = 0; i < l->n; i++)
+	{
+		const double *part = weight + 2 * (size_t) sample->position[i].length;
+		double rest = (double) l->pair[2 * i];
+
+		l->gained[i] = loss_of(rest) - loss_of(part[0] * rest + part[1] * (double) l->pair[2 * i + 1]);
+	}
+	if (!(mean_gain(sample, l->gained, l->n, &se) > se))
+		memset(weight, 0, sizeof(weight));
+	for (size_t length = 0; length < UIML_NEXT_LENGTHS; length++)
 		choice->blend[length] = (float) weight[2 * length + 1];
-	return status;
+	return UIML_OK;
 }
 
 static UimlStatus

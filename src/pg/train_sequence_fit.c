@@ -238,6 +238,27 @@ fit_space(SequenceTraining *training)
 	pfree(flag);
 }
 
+/* Where vectors follow from texts alone, popularity still is of those who fit, and has its place by the version's numbers. */
+static void
+fit_popularity(SequenceTraining *training)
+{
+	size_t n = training->users->source->items.n;
+	const int flags = MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO;
+	float *popularity =
+		MemoryContextAllocExtended(training->context, training->file->n_items * sizeof(float), flags);
+	float *fitted = MemoryContextAllocHuge(training->context, n * sizeof(float));
+	uint8_t *flag = fit_rows(training);
+
+	uiml_sequence_check(training, uiml_model_popularity(&training->env, &training->rows, flag, fitted, NULL),
+						"popularity");
+	for (size_t i = 0; i < n; i++)
+		if (training->users->item_no[i] != UINT32_MAX)
+			popularity[training->users->item_no[i]] = fitted[i];
+	training->rest.popularity = popularity;
+	pfree(flag);
+	pfree(fitted);
+}
+
 /* Items whose places follow from texts alone are where they are whoever is held out. */
 static void
 fit_rest(SequenceTraining *training)
@@ -247,13 +268,14 @@ fit_rest(SequenceTraining *training)
 	training->space = own_space(training);
 	if (is_item(training))
 		training->rest = (UimlNextRest){.half_life = serving->half_life,
-										.popularity = training->file->popularity,
 										.item_alpha = serving->item_alpha,
 										.temperature = serving->temperature};
 	else
 		fit_prior(training);
 	if (wants_space(training))
 		fit_space(training);
+	else if (is_item(training))
+		fit_popularity(training);
 }
 
 /* --- experts -------------------------------------------------------------------------------------------- */

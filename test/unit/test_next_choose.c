@@ -202,6 +202,20 @@ test_interests(void **state)
 					 UIML_OK);
 	/* Of six interests of four items the ring leaves three quarters within: (1 + 2 / 6) / 3 on the own one. */
 	assert_near(figures[UIML_NEXT_HISTORY].loss, -.7 * log(4.0 / 9) - .3 * log(1.0 / 9), .15);
+	uiml_next_free(&env, &model);
+
+	/* What says no more than the rest has no part beside it. */
+	world->params.rules = world->params.ridge = false;
+	world->rest.half_life = INFINITY;
+	world->rest.alpha = 1e5;
+	assert_int_equal(uiml_next_fit(&env, &world->fit.source, &world->params, &world->space, NULL, &model),
+					 UIML_OK);
+	memcpy(world->prior, model.popularity, sizeof(world->prior));
+	assert_int_equal(uiml_next_choose(&env, &model, &world->space, &world->tune.all, &world->rest,
+									  UIML_WANTED_AUTO, &choice, figures),
+					 UIML_OK);
+	for (size_t length = 0; length < UIML_NEXT_LENGTHS; length++)
+		assert_true(choice.blend[length] == 0);
 	free(world->tune.all.at);
 	free(world->tune.all.weight);
 	uiml_next_free(&env, &model);
