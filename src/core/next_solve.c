@@ -3,7 +3,7 @@
  *	  Ridges of full rank from item to item, by conjugate gradients on panels of columns.
  *
  * The system is scaled to a unit diagonal, D^-1/2 (X'X + lambda I) D^-1/2, which takes the place of a preconditioner:
- * some ten iterations leave a residual of a thousandth, far below what the cut to the largest weights leaves out.
+ * some ten iterations leave a residual of a hundredth, far below what the cut to the largest weights leaves out.
  * Columns of a panel share each load of an element of the matrix, and each has its own step length; panels are
  * independent of each other, so that several may be worked on at a time without a change of any digit.
  */
