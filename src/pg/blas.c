@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "access/xact.h"
 
@@ -104,6 +105,37 @@ blas_subxact_callback(SubXactEvent event, SubTransactionId own, SubTransactionId
 		uiml_blas_end();
 }
 
+/*
+ * OpenBLAS 0.3.21 tries for ever when it can't have its buffer, deaf to cancel and to fast shutdown.  Mapping
+ * as much, as OpenBLAS does it, tells whether ulimit -v or strict overcommit would refuse.
+ */
+static void
+probe_headroom(int threads, const char *hint)
+{
+	Size size = threads * BUFFER_BYTES + HEADROOM_BYTES;
+	void *space = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (space == MAP_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("not enough address space for OpenBLAS"),
+				 errdetail("Its work buffers need %zu MB for %d threads.", size / (1024 * 1024), threads),
+				 errhint("Raise the address space limit of the server (ulimit -v), allow more overcommit "
+						 "(vm.overcommit_memory), or %s.",
+						 hint)));
+	munmap(space, size);
+}
+
+/* Threads that the constructor of OpenBLAS starts: each takes a buffer before it can be ended. */
+static int
+threads_at_load(void)
+{
+	const char *limit = getenv("OPENBLAS_NUM_THREADS");
+	int processors = (int) Max(sysconf(_SC_NPROCESSORS_ONLN), 1);
+	int wanted = limit != NULL ? atoi(limit) : 0;
+
+	return wanted > 0 ? Min(wanted, processors) : processors;
+}
+
 /* Loads the library, which starts its threads, and ends them. */
 static void
 load_once(void)
@@ -112,6 +144,7 @@ load_once(void)
 
 	if (loaded)
 		return;
+	probe_headroom(threads_at_load(), "set OPENBLAS_NUM_THREADS=1 in the environment of the server");
 	uiml_blas_load();
 	BLAS_LOOK_UP(set_num_threads, "openblas_set_num_threads");
 	BLAS_LOOK_UP(thread_init, "blas_thread_init");
@@ -131,35 +164,15 @@ uiml_blas_init(void)
 	RegisterSubXactCallback(blas_subxact_callback, NULL);
 }
 
-/*
- * OpenBLAS 0.3.21 tries for ever when it can't have its buffer, deaf to cancel and to fast shutdown.  Mapping
- * as much, as OpenBLAS does it, tells whether ulimit -v or strict overcommit would refuse.  Once granted, a
- * buffer is kept by OpenBLAS, so one probe per number of threads is enough.
- */
-static void
-probe_headroom(int threads)
-{
-	Size size = threads * BUFFER_BYTES + HEADROOM_BYTES;
-	void *space;
-
-	if (threads <= probed_threads)
-		return;
-	space = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (space == MAP_FAILED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("not enough address space for OpenBLAS"),
-				 errdetail("Its work buffers need %zu MB for %d threads.", size / (1024 * 1024), threads),
-				 errhint("Raise the address space limit of the server (ulimit -v), allow more overcommit "
-						 "(vm.overcommit_memory), or lower \"uiml.blas_threads\".")));
-	munmap(space, size);
-	probed_threads = threads;
-}
-
 void
 uiml_blas_begin(void)
 {
 	load_once();
-	probe_headroom(uiml_blas_threads);
+
+	/* Once granted, a buffer is kept by OpenBLAS: one probe for each number of threads is enough. */
+	if (uiml_blas_threads > probed_threads)
+		probe_headroom(uiml_blas_threads, "lower \"uiml.blas_threads\"");
+	probed_threads = Max(probed_threads, uiml_blas_threads);
 	if (uiml_blas_threads == 1)
 		return;
 	raised = true;
