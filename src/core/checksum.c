@@ -24,3 +24,12 @@ uiml_checksum(uint64_t state, const void *data, size_t size)
 	}
 	return state;
 }
+
+uint64_t
+uiml_checksum_block(const void *data, size_t size, size_t header_size)
+{
+	const unsigned char *bytes = data;
+	uint64_t state = uiml_checksum(0, bytes, header_size - sizeof(uint64_t));
+
+	return uiml_checksum(state, bytes + header_size, size - header_size);
+}

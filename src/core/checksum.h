@@ -15,4 +15,7 @@
 /* Continues from state (0 at the start) over size bytes, a multiple of 8, read as little-endian words. */
 extern uint64_t uiml_checksum(uint64_t state, const void *data, size_t size);
 
+/* Of a block whose header, of header_size bytes, ends in its checksum: of all the other bytes. */
+extern uint64_t uiml_checksum_block(const void *data, size_t size, size_t header_size);
+
 #endif /* UIML_CHECKSUM_H */

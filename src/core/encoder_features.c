@@ -76,9 +76,7 @@ uiml_encoder_layout(UimlEncoderKind kind, UimlWhitening whitening, size_t dims, 
 uint64_t
 uiml_encoder_checksum(const unsigned char *bytes, size_t length)
 {
-	uint64_t state = uiml_checksum(0, bytes, ENCODER_AT_CHECKSUM);
-
-	return uiml_checksum(state, bytes + ENCODER_HEADER_SIZE, length - ENCODER_HEADER_SIZE);
+	return uiml_checksum_block(bytes, length, ENCODER_HEADER_SIZE);
 }
 
 typedef struct FeatureView

@@ -78,9 +78,7 @@ uiml_itemfile_size(size_t n_items, size_t dims, size_t text_length)
 static uint64_t
 checksum_file(const char *data, size_t size)
 {
-	uint64_t state = uiml_checksum(0, data, offsetof(ItemHeader, checksum));
-
-	return uiml_checksum(state, data + sizeof(ItemHeader), size - sizeof(ItemHeader));
+	return uiml_checksum_block(data, size, sizeof(ItemHeader));
 }
 
 /* No NaN, no infinity: their exponent bits are all set. */

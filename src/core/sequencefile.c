@@ -170,14 +170,6 @@ layout_compute(const Header *header, Layout *layout)
 
 /* ---------- header ---------- */
 
-static uint64_t
-checksum_of(const char *data, size_t size)
-{
-	uint64_t state = uiml_checksum(0, data, AT_CHECKSUM);
-
-	return uiml_checksum(state, data + HEADER_SIZE, size - HEADER_SIZE);
-}
-
 static void
 header_put(char *data, const Header *header, size_t size)
 {
@@ -194,7 +186,7 @@ header_put(char *data, const Header *header, size_t size)
 		(void) uiml_put_bytes(byte + AT_NUMBERS + 8 * n, header->number[n], 8);
 	for (int s = 0; s < N_SCALARS; s++)
 		(void) uiml_put_f32(byte + AT_SCALARS + 4 * s, header->scalar[s]);
-	(void) uiml_put_bytes(byte + AT_CHECKSUM, checksum_of(data, size), 8);
+	(void) uiml_put_bytes(byte + AT_CHECKSUM, uiml_checksum_block(data, size, HEADER_SIZE), 8);
 }
 
 /* False for a header that no version of ours wrote. */
@@ -562,7 +554,8 @@ block_read(const char *data, size_t size, Header *header, Layout *layout)
 static bool
 checksum_is_right(const char *data, size_t size)
 {
-	return uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) == checksum_of(data, size);
+	return uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) ==
+		   uiml_checksum_block(data, size, HEADER_SIZE);
 }
 
 UimlStatus

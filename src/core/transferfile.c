@@ -141,14 +141,6 @@ layout_compute(uint32_t used, const uint64_t *number, Layout *layout)
 	return true;
 }
 
-static uint64_t
-checksum_of(const char *data, size_t size)
-{
-	uint64_t state = uiml_checksum(0, data, AT_CHECKSUM);
-
-	return uiml_checksum(state, data + HEADER_SIZE, size - HEADER_SIZE);
-}
-
 /* ---------- header ---------- */
 
 /* What the header says, beside its size and checksum. */
@@ -175,7 +167,7 @@ header_put(char *data, const Header *header, size_t size)
 		(void) uiml_put_bytes(byte + AT_NUMBERS + 8 * n, header->number[n], 8);
 	for (int s = 0; s < N_SCALARS; s++)
 		(void) uiml_put_f64(byte + AT_SCALARS + 8 * s, header->scalar[s]);
-	(void) uiml_put_bytes(byte + AT_CHECKSUM, checksum_of(data, size), 8);
+	(void) uiml_put_bytes(byte + AT_CHECKSUM, uiml_checksum_block(data, size, HEADER_SIZE), 8);
 }
 
 /* False for a header that no version of ours wrote. */
@@ -472,7 +464,8 @@ uiml_transferfile_swap(char *data, size_t size)
 
 	if (!header_get(data, size, &header) || !layout_compute(header.used, header.number, &layout) ||
 		layout.size != size ||
-		uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) != checksum_of(data, size))
+		uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) !=
+			uiml_checksum_block(data, size, HEADER_SIZE))
 		return UIML_ECORRUPT;
 	for (int part = 0; part < N_PARTS; part++)
 		uiml_part_swap(data + layout.start[part], layout.count[part], part_width(part));
@@ -494,7 +487,8 @@ uiml_transferfile_open(const char *data, size_t size, bool verify, UimlTransferF
 	if (!header_get(data, size, &header) || !header_is_sound(&header) ||
 		!layout_compute(header.used, header.number, &layout) || layout.size != size)
 		return UIML_ECORRUPT;
-	if (verify && uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) != checksum_of(data, size))
+	if (verify && uiml_get_bytes((const uint8_t *) data + AT_CHECKSUM, 8) !=
+					  uiml_checksum_block(data, size, HEADER_SIZE))
 		return UIML_ECORRUPT;
 	if (header.order != (UIML_TRANSFERFILE_FOREIGN ? 1 : 0))
 		return UIML_EINVALID;
