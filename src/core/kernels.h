@@ -230,8 +230,6 @@ typedef struct UimlKernels
 	 * zeros where its target is n or more; without targets these are all n - 1.  Returns the sum of -ln softmax at targets, and adds to *hits the rows whose
 	 * target has the largest element.
 	 *
-	 * exp_sum: the sum of exp(x - *largest) over n > 0 finite elements; *largest is their largest.
-	 *
 	 * adam: mean += mean_rate (g - mean), square += square_rate (g^2 - square), weight -= rate mean / (sqrt(square) +
 	 * epsilon) for n elements, where g is scale times gradient.  adagrad: square += g^2, weight -= rate g /
 	 * (sqrt(square) + epsilon).  A square below the smallest normal float has the root 0.
@@ -244,7 +242,6 @@ typedef struct UimlKernels
 					 size_t ldy);
 	double (*cross_entropy)(float *x, size_t m, size_t n, size_t ld, const uint32_t *target, float weight,
 							size_t *hits);
-	double (*exp_sum)(const float *x, size_t n, float *largest);
 	void (*adam)(const UimlOptimizer *optimizer, size_t n);
 	void (*adagrad)(const UimlOptimizer *optimizer, size_t n);
 } UimlKernels;

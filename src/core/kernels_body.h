@@ -69,7 +69,6 @@ const UimlKernels TABLE = {
 	.lstm_backward = lstm_backward,
 	.add_rows = add_rows,
 	.cross_entropy = cross_entropy,
-	.exp_sum = exp_sum,
 	.adam = adam,
 	.adagrad = adagrad,
 };

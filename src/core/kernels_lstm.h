@@ -412,30 +412,6 @@ cross_entropy(float *x, size_t m, size_t n, size_t ld, const uint32_t *target, f
 	return loss;
 }
 
-/* As row_power, of a row that stays as it is. */
-static double
-exp_sum(const float *x, size_t n, float *largest)
-{
-	float top = *largest = row_largest(x, n);
-	double sum = 0;
-	size_t i = 0;
-	Lanes e;
-
-	while (n - i >= LANES)
-	{
-		size_t end = block_end(i, n);
-		Lanes block = {0};
-
-		for (; i < end; i += LANES)
-			block += lanes_power(LOAD(x + i) - top, LOG2_E);
-		sum += (double) lanes_sum(block);
-	}
-	e = lanes_power(load_part(x + i, n - i, top) - top, LOG2_E);
-	for (size_t j = 0; i + j < n; j++)
-		sum += (double) e[j];
-	return sum;
-}
-
 /* The square root of finite x >= 0, 0 where x is below the smallest normal float. */
 INLINE Lanes
 lanes_root(Lanes x)

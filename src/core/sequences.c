@@ -87,18 +87,6 @@ uiml_sequence_memory_source(UimlSequenceMemory *memory)
 }
 
 void
-uiml_sequence_counts(const UimlSequences *chunk, const UimlSequenceClasses *classes, double *count)
-{
-	for (size_t i = chunk->n == 0 ? 0 : chunk->start[0]; chunk->n > 0 && i < chunk->start[chunk->n]; i++)
-	{
-		uint32_t class_no = uiml_sequence_class(classes, chunk->item[i]);
-
-		if (class_no != UIML_NO_CLASS)
-			count[class_no]++;
-	}
-}
-
-void
 uiml_sequences_free(const UimlEnv *env, UimlSequences *sequences)
 {
 	uiml_free(env, sequences->start);

@@ -69,13 +69,6 @@ typedef struct UimlSequenceMemory
 /* The source refers to memory, which must stay. */
 extern UimlSequenceSource uiml_sequence_memory_source(UimlSequenceMemory *memory);
 
-/*
- * uiml_sequence_counts
- *		Adds to count (classes->n) how often each class occurs in a chunk.
- */
-extern void uiml_sequence_counts(const UimlSequences *chunk, const UimlSequenceClasses *classes,
-								 double *count);
-
 /* Frees the arrays of sequences that env allocated, and zeroes them. */
 extern void uiml_sequences_free(const UimlEnv *env, UimlSequences *sequences);
 

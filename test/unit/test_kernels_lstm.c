@@ -394,14 +394,11 @@ check_cross_entropy_of(const UimlKernels *kernels, UimlRng *rng, size_t n, float
 	{
 		const float *row = x + r * ld;
 		double largest = -INFINITY, sum = 0;
-		float top;
 
 		for (size_t j = 0; j < n; j++)
 			largest = fmax(largest, (double) row[j]);
 		for (size_t j = 0; j < n; j++)
 			sum += exp((double) row[j] - largest);
-		assert_near(kernels, "exp_sum", n, (float) (kernels->exp_sum(row, n, &top) / sum), 1, 1e-6);
-		assert_true((double) top == largest);
 		for (size_t j = 0; j < n; j++)
 		{
 			double p = exp((double) row[j] - largest) / sum - (j == target[r]);
